@@ -1,0 +1,1 @@
+"""moiety: identification whose stolen parts name nobody."""

@@ -1,0 +1,1 @@
+"""Settings, clock, ids, errors, envelopes; nothing else may be added here."""

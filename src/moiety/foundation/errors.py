@@ -1,0 +1,222 @@
+"""Every error that a caller is told, and the one kind that stops a process.
+
+A `Refusal` is an answer: it has a stable `slug`, travels over the wire by that slug, is mapped to HTTP once in
+`moiety.api.problems` and to an exit code once in `moiety.cli.exits`. Its message is read by users: it holds no secret,
+no name, no embedding. A `Fault` means that going on would be wrong; the process stops.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class Refusal(Exception):  # noqa: N818 - it is an answer, not a malfunction
+    """An answer that says no; `str(error)` is one plain sentence for the user."""
+
+    slug: ClassVar[str] = "refused"
+
+    def __init__(self, detail: str | None = None) -> None:
+        """Keep the sentence; without one the class speaks for itself."""
+        super().__init__(detail or (self.__doc__ or "refused").split("\n", 1)[0])
+
+
+class Fault(Exception):  # noqa: N818 - stops the process
+    """Going on would be wrong: the process must stop and say this one line."""
+
+
+# ---- what the caller sent is wrong ----
+
+
+class BadInput(Refusal):
+    """The request does not make sense."""
+
+    slug = "bad-input"
+
+
+class NotAnImage(BadInput):
+    """The file is not a picture that can be read (JPEG, PNG or WebP)."""
+
+    slug = "not-an-image"
+
+
+class ImageDamaged(BadInput):
+    """The picture is cut short or damaged."""
+
+    slug = "image-damaged"
+
+
+class ImageTooLarge(BadInput):
+    """The picture has more pixels or bytes than the limit."""
+
+    slug = "image-too-large"
+
+
+class ImageAnimated(BadInput):
+    """The picture is an animation; send one still picture."""
+
+    slug = "image-animated"
+
+
+class NoFace(BadInput):
+    """No face was found in the picture."""
+
+    slug = "no-face"
+
+
+class ManyFaces(BadInput):
+    """The picture shows several faces; an enrolment photo must show one person."""
+
+    slug = "many-faces"
+
+
+class PoorQuality(BadInput):
+    """The face is not good enough to enrol."""
+
+    slug = "poor-quality"
+
+
+class ModelMismatch(BadInput):
+    """The gallery was made with another model; templates of different models are never compared."""
+
+    slug = "model-mismatch"
+
+
+class NormOutOfRange(BadInput):
+    """A vector breaks the norm rule (120 to 127 for probes, at most 127 for templates)."""
+
+    slug = "norm-out-of-range"
+
+
+class Unverified(BadInput):
+    """Something that should have been checked or signed is not as it must be."""
+
+    slug = "unverified"
+
+
+# ---- what was asked for is not there, or is there already ----
+
+
+class NotFound(Refusal):
+    """There is nothing by that name here."""
+
+    slug = "not-found"
+
+
+class UnknownGallery(NotFound):
+    """There is no such gallery."""
+
+    slug = "unknown-gallery"
+
+
+class UnknownSubject(NotFound):
+    """There is no such subject in this gallery."""
+
+    slug = "unknown-subject"
+
+
+class AlreadyThere(Refusal):
+    """It exists already."""
+
+    slug = "already-there"
+
+
+class DuplicatePhoto(AlreadyThere):
+    """This photo is enrolled in the gallery already."""
+
+    slug = "duplicate-photo"
+
+
+# ---- who may ----
+
+
+class Unauthenticated(Refusal):
+    """No valid key or session was given."""
+
+    slug = "unauthenticated"
+
+
+class KeyExpired(Unauthenticated):
+    """The key has expired."""
+
+    slug = "key-expired"
+
+
+class Forbidden(Refusal):
+    """The key does not carry the scope that this needs."""
+
+    slug = "forbidden"
+
+
+class WarrantRefused(Refusal):
+    """The vaults refused the warrant."""
+
+    slug = "warrant-refused"
+
+
+class TooMany(Refusal):
+    """Too many requests; wait and try again."""
+
+    slug = "too-many"
+
+
+# ---- a part is not able to answer ----
+
+
+class Unavailable(Refusal):
+    """A part of the installation cannot answer now; nothing was changed."""
+
+    slug = "unavailable"
+
+
+class PartDown(Unavailable):
+    """A part of the installation is down or cannot be reached."""
+
+    slug = "part-down"
+
+
+class OutOfStep(Unavailable):
+    """The vaults do not hold the same rows at this moment; try again."""
+
+    slug = "out-of-step"
+
+
+class ExchangeAborted(Unavailable):
+    """The two vaults were not asked the same question, or their exchange was altered; nothing was answered."""
+
+    slug = "exchange-aborted"
+
+
+class DiskFull(Unavailable):
+    """The disk is full; nothing was kept."""
+
+    slug = "disk-full"
+
+
+class ModelsMissing(Unavailable):
+    """The models are not installed; run `moiety models install`."""
+
+    slug = "models-missing"
+
+
+class WireBroken(Unavailable):
+    """A message was too large, cut short or malformed; the connection was closed."""
+
+    slug = "wire-broken"
+
+
+def _every(kind: type[Refusal]) -> dict[str, type[Refusal]]:
+    """Collect `kind` and all that derive from it, by slug."""
+    found = {kind.slug: kind}
+    for child in kind.__subclasses__():
+        found.update(_every(child))
+    return found
+
+
+def refusal_of(slug: str, detail: str) -> Refusal:
+    """Rebuild a refusal that came over the wire; an unknown slug becomes a plain `Refusal`."""
+    return _every(Refusal).get(slug, Refusal)(detail)
+
+
+def slugs() -> dict[str, type[Refusal]]:
+    """Every slug there is, for the maps to HTTP and exit codes and for the tests that they are complete."""
+    return _every(Refusal)
