@@ -1,0 +1,147 @@
+"""Sealed things: AES-256-GCM at rest, HPKE (RFC 9180) to a vault, and the folder in which a role keeps its keys.
+
+Nothing here invents cryptography; it fixes one way of calling `cryptography`.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives import hpke
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from moiety.foundation.errors import Fault, Unverified
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+KEY_BYTES = 32
+NONCE_BYTES = 12
+
+# RFC 9180, section 7: the mandatory-to-implement KEM and KDF with AES-256-GCM.
+_SUITE = hpke.Suite(hpke.KEM.X25519, hpke.KDF.HKDF_SHA256, hpke.AEAD.AES_256_GCM)
+
+
+def pack(*parts: bytes | str | int) -> bytes:
+    """Join parts into one unambiguous string: each behind its length (u32, big-endian); integers as u64."""
+    out = bytearray()
+    for part in parts:
+        raw = part.encode() if isinstance(part, str) else part.to_bytes(8, "big") if isinstance(part, int) else part
+        out += len(raw).to_bytes(4, "big") + raw
+    return bytes(out)
+
+
+def seal(key: bytes, plaintext: bytes, bound: bytes) -> bytes:
+    """AES-256-GCM under a 32-byte `key` with a random 96-bit nonce in front; `bound` is authenticated, not kept."""
+    nonce = os.urandom(NONCE_BYTES)
+    return nonce + AESGCM(key).encrypt(nonce, plaintext, bound)
+
+
+def unseal(key: bytes, sealed: bytes, bound: bytes) -> bytes:
+    """Open what `seal` made.
+
+    Raises:
+        Unverified: the key, the bytes or what they were bound to differ.
+
+    """
+    try:
+        return AESGCM(key).decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], bound)
+    except (InvalidTag, ValueError):
+        raise Unverified("A sealed record does not open: it was altered, moved or belongs to another key.") from None
+
+
+def seal_to(public_key: bytes, plaintext: bytes, bound: bytes) -> bytes:
+    """HPKE single-shot to a raw X25519 `public_key` (32 bytes); `bound` is the info string of RFC 9180, section 5.1."""
+    return _SUITE.encrypt(plaintext, X25519PublicKey.from_public_bytes(public_key), bound)
+
+
+def unseal_from(private_key: X25519PrivateKey, sealed: bytes, bound: bytes) -> bytes:
+    """Open what `seal_to` made.
+
+    Raises:
+        Unverified: it was not sealed to this key for this purpose.
+
+    """
+    try:
+        return _SUITE.decrypt(sealed, private_key, bound)
+    except (InvalidTag, ValueError):
+        raise Unverified("A sealed message does not open: it was altered or meant for somebody else.") from None
+
+
+def write_durably(path: Path, content: bytes, mode: int = 0o600) -> None:
+    """Write a whole file so that after a crash it is the old one or the new one, never a part."""
+    temporary = path.with_name(path.name + ".new")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    # A crash before the rename leaves only `.new`, which the next write replaces.
+    temporary.replace(path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+class KeyRing:
+    """The folder with one role's own keys: made at first use, readable by the owner alone, apart from the data."""
+
+    def __init__(self, folder: Path) -> None:
+        """Use `folder`, creating it with mode 0700.
+
+        Raises:
+            Fault: others than the owner may enter it.
+
+        """
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if folder.stat().st_mode & 0o077:
+            raise Fault(f"The key folder {folder.name!r} can be read by others; make it private (chmod 700).")
+        self._folder = folder
+
+    def path(self, name: str) -> Path:
+        """Where the key called `name` lies."""
+        return self._folder / name
+
+    def _keep(self, name: str, make: Callable[[], bytes]) -> bytes:
+        """Return the stored bytes, or make and store them."""
+        path = self.path(name)
+        if not path.exists():
+            write_durably(path, make())
+        return path.read_bytes()
+
+    def secret(self, name: str) -> bytes:
+        """Return the 32 random bytes called `name`.
+
+        Raises:
+            Fault: the file is not 32 bytes long.
+
+        """
+        raw = self._keep(name, lambda: os.urandom(KEY_BYTES))
+        if len(raw) != KEY_BYTES:
+            raise Fault(f"The key {name!r} is damaged ({len(raw)} bytes, {KEY_BYTES} expected).")
+        return raw
+
+    def signing_key(self, name: str) -> Ed25519PrivateKey:
+        """Return the Ed25519 key called `name`."""
+        return Ed25519PrivateKey.from_private_bytes(self.secret(name))
+
+    def sealing_key(self, name: str) -> X25519PrivateKey:
+        """Return the X25519 key called `name`."""
+        return X25519PrivateKey.from_private_bytes(self.secret(name))
+
+    def forget(self, name: str) -> None:
+        """Destroy the key called `name`: overwrite, sync, unlink."""
+        path = self.path(name)
+        if path.exists():
+            with path.open("r+b") as file:
+                file.write(os.urandom(path.stat().st_size))
+                file.flush()
+                os.fsync(file.fileno())
+            path.unlink()
