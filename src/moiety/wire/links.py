@@ -1,0 +1,250 @@
+"""Links: many questions at a time over one mutually authenticated connection, in both roles of it."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import logging
+import ssl
+import traceback
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from moiety.foundation.errors import DiskFull, Forbidden, PartDown, Refusal, Unavailable, WireBroken, refusal_of
+from moiety.wire.frames import Buffer, Frame, Sort, encode, read_frame
+from moiety.wire.kinds import Kind, Role, may
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+
+    from moiety.wire.identity import Identity, Peers
+
+_log = logging.getLogger(__name__)
+
+READ_AHEAD_BYTES = 4 << 20
+CALL_SECONDS = 60.0
+CONNECT_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a handler gives back, or a caller receives."""
+
+    meta: dict[str, Any]
+    buffers: Sequence[Buffer] = ()
+
+
+async def _write(writer: asyncio.StreamWriter, lock: asyncio.Lock, frame: Frame) -> None:
+    """Write one frame whole; frames of different questions must not mix."""
+    async with lock:
+        writer.writelines(encode(frame))
+        await writer.drain()
+
+
+class Server:
+    """Answers frames from known peers with the handlers of one part."""
+
+    def __init__(
+        self, identity: Identity, peers: Peers, handlers: dict[Kind, Callable[[Frame], Awaitable[Answer]]]
+    ) -> None:
+        """Serve `handlers`; who may call which is fixed in `kinds.ALLOWED`."""
+        self._identity = identity
+        self._peers = peers
+        self._handlers = {Kind.PING: self._ping, **handlers}
+        self._server: asyncio.Server | None = None
+        self._open: set[asyncio.Task[None]] = set()
+
+    async def _ping(self, frame: Frame) -> Answer:
+        """Say that this part is here."""
+        return Answer({"role": self._identity.role, "echo": frame.id})
+
+    async def start(self, host: str, port: int) -> int:
+        """Listen; returns the port (useful when 0 was asked for)."""
+        self._server = await asyncio.start_server(
+            self._accept,
+            host,
+            port,
+            ssl=self._identity.context(self._peers, server=True),
+            limit=READ_AHEAD_BYTES,
+            ssl_handshake_timeout=CONNECT_SECONDS,
+        )
+        port_taken: int = self._server.sockets[0].getsockname()[1]
+        return port_taken
+
+    async def close(self) -> None:
+        """Stop listening and drop every connection."""
+        if self._server:
+            self._server.close()
+        for task in list(self._open):
+            task.cancel()
+        await asyncio.gather(*self._open, return_exceptions=True)
+
+    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Serve one connection until it ends or breaks the rules."""
+        task = asyncio.current_task()
+        if task:
+            self._open.add(task)
+        socket: ssl.SSLObject = writer.get_extra_info("ssl_object")
+        sender = self._peers.role_of(socket.getpeercert(binary_form=True))
+        lock = asyncio.Lock()
+        running: set[asyncio.Task[None]] = set()
+        try:
+            while sender:
+                frame = await read_frame(reader)
+                work = asyncio.create_task(self._serve(sender, frame, writer, lock))
+                running.add(work)
+                work.add_done_callback(running.discard)
+        except WireBroken:
+            _log.warning("%s: closed a link from %s: broken frame", self._identity.role, sender)
+        except (asyncio.IncompleteReadError, ConnectionError, ssl.SSLError):
+            pass  # the peer went away; its unfinished questions end with it
+        finally:
+            for work in running:
+                work.cancel()
+            writer.close()
+            if task:
+                self._open.discard(task)
+
+    async def _serve(self, sender: Role, frame: Frame, writer: asyncio.StreamWriter, lock: asyncio.Lock) -> None:
+        """Answer one frame; every way of failing becomes a refusal without inner details."""
+        try:
+            answer = await self._answer(sender, frame)
+            reply = Frame(frame.kind, Sort.ANSWER, frame.id, answer.meta, answer.buffers)
+        except Refusal as refusal:
+            _log.info("%s: refused %s: %s", self._identity.role, frame.kind.name, refusal.slug)
+            reply = Frame(frame.kind, Sort.REFUSAL, frame.id, {"slug": refusal.slug, "detail": str(refusal)})
+        try:
+            await _write(writer, lock, reply)
+        except (ConnectionError, ssl.SSLError):
+            _log.info("%s: the asker of %s went away", self._identity.role, frame.kind.name)
+
+    async def _answer(self, sender: Role, frame: Frame) -> Answer:
+        """Check who asks, then ask the handler."""
+        handler = self._handlers.get(frame.kind)
+        if frame.sort is not Sort.ASK or handler is None or not may(sender, frame.kind, self._identity.role):
+            raise Forbidden("This part does not answer that question from you.")
+        try:
+            return await handler(frame)
+        except Refusal:
+            raise
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise DiskFull from None
+            self._note(frame, error)
+            raise Unavailable("A part could not read or write its files; see its log.") from None
+        except Exception as error:  # noqa: BLE001 - the last line of defence: the asker learns that it failed
+            self._note(frame, error)
+            raise Unavailable("A part failed on this question; see its log.") from None
+
+    def _note(self, frame: Frame, error: Exception) -> None:
+        """Log where it failed and of what kind it was; an error's own text could hold content, so it stays out."""
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        _log.error(
+            "%s: %s failed: %s at %s:%s",
+            self._identity.role,
+            frame.kind.name,
+            type(error).__name__,
+            Path(place.filename).name,
+            place.lineno,
+        )
+
+
+class Client:
+    """Asks one peer; connects when first needed and again after a break."""
+
+    def __init__(self, identity: Identity, peers: Peers, role: Role, host: str, port: int) -> None:
+        """Prepare to reach `role` at `host:port`."""
+        self._identity = identity
+        self._peers = peers
+        self._role = role
+        self._address = (host, port)
+        self._writer: asyncio.StreamWriter | None = None
+        self._connecting = asyncio.Lock()
+        self._writing = asyncio.Lock()
+        self._waiting: dict[int, asyncio.Future[Frame]] = {}
+        self._reader_task: asyncio.Task[None] | None = None
+        self._next = 0
+
+    async def call(
+        self, kind: Kind, meta: dict[str, Any], buffers: Sequence[Buffer] = (), seconds: float = CALL_SECONDS
+    ) -> Answer:
+        """Ask and wait for the answer.
+
+        Raises:
+            Refusal: what the peer refused with, rebuilt by its slug.
+            PartDown: the peer cannot be reached, went away or did not answer in time.
+
+        """
+        writer = await self._connected()
+        self._next += 1
+        number = self._next
+        future: asyncio.Future[Frame] = asyncio.get_running_loop().create_future()
+        self._waiting[number] = future
+        try:
+            await _write(writer, self._writing, Frame(kind, Sort.ASK, number, meta, buffers))
+            reply = await asyncio.wait_for(future, seconds)
+        except TimeoutError:
+            raise PartDown(f"{self._role} did not answer within {seconds:.0f} s.") from None
+        except (ConnectionError, ssl.SSLError):
+            self._drop()
+            raise PartDown(f"{self._role} went away.") from None
+        finally:
+            self._waiting.pop(number, None)
+        if reply.sort is Sort.REFUSAL:
+            raise refusal_of(str(reply.meta.get("slug")), str(reply.meta.get("detail")))
+        return Answer(reply.meta, reply.buffers)
+
+    async def _connected(self) -> asyncio.StreamWriter:
+        """Give the open connection, opening it when there is none."""
+        async with self._connecting:
+            if self._writer and not self._writer.is_closing():
+                return self._writer
+            try:
+                reader, writer = await asyncio.wait_for(
+                    asyncio.open_connection(
+                        *self._address,
+                        ssl=self._identity.context(self._peers, server=False),
+                        limit=READ_AHEAD_BYTES,
+                    ),
+                    CONNECT_SECONDS,
+                )
+            except (OSError, TimeoutError):
+                raise PartDown(f"{self._role} is down or cannot be reached.") from None
+            socket: ssl.SSLObject = writer.get_extra_info("ssl_object")
+            if self._peers.role_of(socket.getpeercert(binary_form=True)) is not self._role:
+                writer.close()
+                raise PartDown(f"Something else answers at the address of {self._role}.")
+            self._writer = writer
+            self._reader_task = asyncio.create_task(self._read(reader, writer))
+            return writer
+
+    async def _read(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Hand each answer to whoever waits for it, until the link ends."""
+        try:
+            while True:
+                frame = await read_frame(reader)
+                future = self._waiting.get(frame.id)
+                if future and not future.done():
+                    future.set_result(frame)
+        except (asyncio.IncompleteReadError, ConnectionError, ssl.SSLError, WireBroken):
+            pass
+        finally:
+            writer.close()
+            if self._writer is writer:
+                self._drop()
+
+    def _drop(self) -> None:
+        """Forget the connection and tell all who wait on it."""
+        self._writer = None
+        for future in self._waiting.values():
+            if not future.done():
+                future.set_exception(ConnectionResetError())
+
+    async def close(self) -> None:
+        """End the link."""
+        if self._writer:
+            self._writer.close()
+        if self._reader_task:
+            self._reader_task.cancel()
+            await asyncio.gather(self._reader_task, return_exceptions=True)
