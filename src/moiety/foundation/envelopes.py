@@ -36,6 +36,23 @@ def pack(*parts: bytes | str | int) -> bytes:
     return bytes(out)
 
 
+def unpack(packed: bytes) -> list[bytes]:
+    """Take apart what `pack` joined.
+
+    Raises:
+        Unverified: it does not end where its lengths say.
+
+    """
+    parts, at = [], 0
+    while at < len(packed):
+        end = at + 4 + int.from_bytes(packed[at : at + 4], "big")
+        if at + 4 > len(packed) or end > len(packed):
+            raise Unverified("A packed record is cut short.")
+        parts.append(packed[at + 4 : end])
+        at = end
+    return parts
+
+
 def seal(key: bytes, plaintext: bytes, bound: bytes) -> bytes:
     """AES-256-GCM under a 32-byte `key` with a random 96-bit nonce in front; `bound` is authenticated, not kept."""
     nonce = os.urandom(NONCE_BYTES)
