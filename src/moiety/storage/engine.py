@@ -1,0 +1,139 @@
+"""Opening the database: the one place that knows which database it is.
+
+SQLite is set up for a gate whose disk may be taken at any moment: WAL with `synchronous = FULL` (a commit survives a
+power cut), `secure_delete` (freed pages are zeroed), temporary tables in memory, foreign keys checked.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import sqlite3
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import DBAPIError
+
+from moiety.foundation.errors import DiskFull, Fault, Refusal, Unavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlalchemy.engine.interfaces import DBAPIConnection
+    from sqlalchemy.pool import ConnectionPoolEntry
+
+BUSY_TIMEOUT_MS = 10_000
+READ_ONLY = "moiety_read_only"
+
+_SET_UP = (
+    "PRAGMA journal_mode = WAL",
+    "PRAGMA synchronous = FULL",
+    "PRAGMA foreign_keys = ON",
+    "PRAGMA secure_delete = ON",
+    "PRAGMA temp_store = MEMORY",
+    f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}",
+)
+# SQLite reports a full disk as FULL, except while it grows the shared-memory file of the WAL.
+_FULL = ("SQLITE_FULL", "SQLITE_IOERR_SHMSIZE")
+_BUSY = ("SQLITE_BUSY", "SQLITE_LOCKED")
+_BROKEN = ("SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_CANTOPEN", "SQLITE_READONLY", "SQLITE_IOERR", "SQLITE_PERM")
+
+
+def _answer_to(error: DBAPIError) -> Refusal | Fault | None:
+    """Say in our own words what the database said; None for a mistake of ours, which stays as it is."""
+    name = getattr(error.orig, "sqlite_errorname", "")
+    if name.startswith(_FULL):
+        return DiskFull()
+    if name.startswith(_BUSY):
+        return Unavailable("The database is busy; try again.")
+    if name.startswith(_BROKEN):
+        return Fault(f"The gate's database cannot be used ({name}); it is damaged, missing or not ours to write.")
+    return None
+
+
+@contextmanager
+def plain_errors() -> Iterator[None]:
+    """Turn the database's own errors into ours.
+
+    Raises:
+        DiskFull: there is no room; the transaction was rolled back.
+        Unavailable: another process holds the database for longer than `BUSY_TIMEOUT_MS`.
+        Fault: the file is damaged, missing or not writable.
+
+    """
+    try:
+        yield
+    except DBAPIError as error:
+        answer = _answer_to(error)
+        if answer is None:
+            raise
+        raise answer from None
+
+
+def _set_up(connection: DBAPIConnection, entry: ConnectionPoolEntry) -> None:
+    """Give each new SQLite connection its settings, and leave BEGIN to `_begin`."""
+    del entry
+    if isinstance(connection, sqlite3.Connection):
+        connection.isolation_level = None
+    cursor = connection.cursor()
+    for statement in _SET_UP:
+        cursor.execute(statement)
+    cursor.close()
+
+
+def _begin(connection: Connection) -> None:
+    """Take the write lock at once: a transaction that reads first and writes later could be turned away half-way."""
+    reads = bool(connection.get_execution_options().get(READ_ONLY))
+    connection.exec_driver_sql(f"PRAGMA query_only = {'ON' if reads else 'OFF'}")
+    connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
+
+
+def _make_file(path: Path, *, create: bool) -> None:
+    """Make an empty file that only its owner may read; the WAL beside it inherits the mode.
+
+    A crash here leaves an empty file, which is what a first start finds and fills.
+    """
+    if path.exists():
+        return
+    if not create:
+        raise Fault(f"The gate's database {path.name!r} is missing.")
+    try:
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+    except OSError as error:
+        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+            raise DiskFull from None
+        raise Fault(f"The gate's database {path.name!r} cannot be made ({error.strerror}).") from None
+
+
+def _check_pages(engine: Engine) -> None:
+    """Read every page of a SQLite file once, so that damage is found at the start and not in the middle of a search."""
+    with engine.connect() as connection:
+        verdict = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar_one()
+    if verdict != "ok":
+        raise Fault("The gate's database is damaged; restore it from a backup.")
+
+
+def open_engine(where: Path | str, *, create: bool) -> Engine:
+    """Open a SQLite file (a path or `sqlite:///` URL) or another database (a SQLAlchemy URL).
+
+    Raises:
+        Fault: the file is missing (and `create` is false), damaged, or cannot be made.
+        DiskFull: there is no room to make it.
+
+    """
+    if isinstance(where, str) and "://" in where:
+        url = make_url(where)
+        if url.get_backend_name() != "sqlite":
+            # Values never stand in an error message or a log line.
+            return create_engine(url, hide_parameters=True)
+        where = url.database or ""
+    path = Path(where)
+    _make_file(path, create=create)
+    engine = create_engine(URL.create("sqlite+pysqlite", database=str(path)), hide_parameters=True)
+    event.listen(engine, "connect", _set_up)
+    event.listen(engine, "begin", _begin)
+    with plain_errors():
+        _check_pages(engine)
+    return engine

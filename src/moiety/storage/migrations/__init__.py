@@ -1,0 +1,1 @@
+"""The history of the schema; `versions/` is read in order by Alembic."""
