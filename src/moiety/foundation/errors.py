@@ -159,6 +159,17 @@ class TooMany(Refusal):
     slug = "too-many"
 
 
+class RateLimited(TooMany):
+    """Too many requests; wait and try again."""
+
+    slug = "rate-limited"
+
+    def __init__(self, detail: str | None = None, wait_s: int = 1) -> None:
+        """Keep how many whole seconds to wait before trying again."""
+        super().__init__(detail)
+        self.wait_s = wait_s
+
+
 # ---- a part is not able to answer ----
 
 
