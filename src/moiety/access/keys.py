@@ -1,0 +1,189 @@
+"""API keys: shown once, kept as an argon2id hash, checked against the database at every use."""
+
+from __future__ import annotations
+
+import base64
+import hmac
+import os
+import re
+import threading
+from collections import OrderedDict
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+
+from moiety.access.callers import Caller
+from moiety.access.permissions import Scope
+from moiety.foundation.errors import BadInput, KeyExpired, Unauthenticated, Unavailable
+from moiety.foundation.ids import KeyId, new_key_id
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from moiety.foundation.clock import Clock
+    from moiety.storage import ApiKey, Store
+
+SECRET_BYTES = 32
+CACHE_SECONDS = 60.0
+CACHE_ENTRIES_MAX = 1024
+HOUR_S = 3600
+
+_TOKEN = re.compile(r"moi_(key_[a-z2-7]{16})_([A-Za-z0-9_-]{43})")
+_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+
+# A secret of 256 random bits cannot be guessed whatever one guess costs, so the work factor protects nothing here and
+# would only let a stranger with bad tokens keep the machine busy. Hence the smallest sensible argon2id (RFC 9106):
+# one pass over 8 MiB in one lane. People's passwords, should there ever be any, need far more.
+_HASHER: Final = PasswordHasher(time_cost=1, memory_cost=8 * 1024, parallelism=1, hash_len=32, salt_len=16)
+
+
+@dataclass(frozen=True, slots=True)
+class KeyInfo:
+    """What may be shown of a key; times in seconds since 1970 UTC, `last_used_at` to the hour."""
+
+    id: KeyId
+    name: str
+    scopes: tuple[Scope, ...]
+    created_at: float
+    expires_at: float
+    revoked_at: float | None
+    last_used_at: float | None
+
+
+def _info(key: ApiKey) -> KeyInfo:
+    return KeyInfo(
+        id=key.id,
+        name=key.name,
+        scopes=tuple(Scope.parse(text) for text in key.scopes),
+        created_at=key.created_at,
+        expires_at=key.expires_at,
+        revoked_at=key.revoked_at,
+        last_used_at=key.last_used_at,
+    )
+
+
+class _Verified:
+    """Which tokens passed argon2 a moment ago, by HMAC under a key that lives as long as the process.
+
+    It only says "this token belongs to this hash"; whether the key is still valid is read from the database.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._key = os.urandom(32)
+        self._lock = threading.Lock()
+        self._known: OrderedDict[bytes, float] = OrderedDict()
+
+    def _mark(self, secret: str, secret_hash: str) -> bytes:
+        return hmac.digest(self._key, f"{secret_hash}\n{secret}".encode(), "sha256")
+
+    def has(self, secret: str, secret_hash: str) -> bool:
+        mark = self._mark(secret, secret_hash)
+        with self._lock:
+            return self._known.get(mark, float("-inf")) > self._clock.monotonic()
+
+    def note(self, secret: str, secret_hash: str) -> None:
+        mark = self._mark(secret, secret_hash)
+        with self._lock:
+            self._known[mark] = self._clock.monotonic() + CACHE_SECONDS
+            self._known.move_to_end(mark)
+            while len(self._known) > CACHE_ENTRIES_MAX:
+                self._known.popitem(last=False)
+
+
+class ApiKeys:
+    """The API keys of one gate. Thread-safe."""
+
+    def __init__(self, store: Store, clock: Clock) -> None:
+        """Keep keys in `store`."""
+        self._store = store
+        self._clock = clock
+        self._verified = _Verified(clock)
+        # What an unknown id is checked against, so that it takes as long as a known one.
+        self._nobody = _HASHER.hash(os.urandom(SECRET_BYTES))
+
+    def issue(self, name: str, scopes: Iterable[str | Scope], expires_at: float) -> tuple[KeyId, str]:
+        """Make a key; return its id and the token `moi_<id>_<secret>`, which is never shown again.
+
+        `name` is a short lower-case label of the device or program (`front-door`), not of a person.
+        `expires_at` in seconds since 1970 UTC.
+
+        Raises:
+            BadInput: the name, a scope or the expiry is not as it must be.
+
+        """
+        if not _NAME.fullmatch(name):
+            raise BadInput("A key's name is 1 to 64 lower-case letters, digits, dots, dashes or underscores.")
+        # Not `<=` turned round: a NaN must be refused too.
+        if not self._clock.now() < expires_at < float("inf"):
+            raise BadInput("A key must expire, and in the future.")
+        parsed = {Scope.parse(str(scope)) for scope in scopes}
+        if not parsed:
+            raise BadInput("A key needs at least one scope.")
+        key_id = new_key_id()
+        secret = base64.urlsafe_b64encode(os.urandom(SECRET_BYTES)).rstrip(b"=").decode()
+        secret_hash = _HASHER.hash(secret)
+        # A crash after this commit and before the token is shown leaves a key that nobody holds; it expires.
+        with self._store.begin() as tx:
+            tx.api_keys.add(key_id, name, secret_hash, sorted(str(scope) for scope in parsed), expires_at)
+        return key_id, f"moi_{key_id}_{secret}"
+
+    def authenticate(self, token: str) -> Caller:
+        """Return whose token this is; an unknown id costs the same hashing as a known one.
+
+        Raises:
+            Unauthenticated: the token is malformed, unknown, wrong or revoked.
+            KeyExpired: it was right and its time is over.
+
+        """
+        match = _TOKEN.fullmatch(token)
+        if match is None:
+            raise Unauthenticated
+        key_id, secret = KeyId(match[1]), match[2]
+        with self._store.read() as tx:
+            key = tx.api_keys.find(key_id)
+        if not self._matches(secret, key) or key is None or key.revoked_at is not None:
+            raise Unauthenticated
+        if key.expires_at <= self._clock.now():
+            raise KeyExpired
+        self._touch(key)
+        return Caller(key.id, key.name, frozenset(Scope.parse(text) for text in key.scopes))
+
+    def _matches(self, secret: str, key: ApiKey | None) -> bool:
+        """Compare with the key's hash, or with the hash of nobody if there is no such key."""
+        secret_hash = self._nobody if key is None else key.secret_hash
+        if self._verified.has(secret, secret_hash):
+            return True
+        try:
+            _HASHER.verify(secret_hash, secret)
+        except (VerificationError, InvalidHashError):
+            return False
+        self._verified.note(secret, secret_hash)
+        return True
+
+    def _touch(self, key: ApiKey) -> None:
+        """Note the hour of use, once an hour."""
+        hour = self._clock.now() // HOUR_S
+        if key.last_used_at is not None and key.last_used_at // HOUR_S == hour:
+            return
+        # A full disk must not lock out the one who comes to free it, so the note may be lost.
+        with suppress(Unavailable), self._store.begin() as tx:
+            tx.api_keys.touch(key.id)
+
+    def revoke(self, key_id: KeyId) -> KeyInfo:
+        """Stop a key for good, from the next request on.
+
+        Raises:
+            NotFound: there is no such key.
+
+        """
+        with self._store.begin() as tx:
+            return _info(tx.api_keys.revoke(key_id))
+
+    def list(self) -> tuple[KeyInfo, ...]:
+        """Return all keys, oldest first, without their hashes."""
+        with self._store.read() as tx:
+            return tuple(_info(key) for key in tx.api_keys.list())
