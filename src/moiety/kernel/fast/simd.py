@@ -1,0 +1,104 @@
+"""Two pieces that no loop makes well: ChaCha20 on a register of blocks, and taking 64 values apart into bits.
+
+Written as LLVM vectors of a fixed number of lanes, which LLVM turns into AVX-512, AVX2, SSE2 or NEON; nothing here
+names an instruction.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from llvmlite import ir  # type: ignore[import-untyped]  # comes without types
+from numba import types
+from numba.extending import intrinsic
+
+from moiety.kernel.fast.jit import LANES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_I32 = ir.IntType(32)
+_ROW = ir.VectorType(_I32, LANES)
+_COLUMNS = ((0, 4, 8, 12), (1, 5, 9, 13), (2, 6, 10, 14), (3, 7, 11, 15))
+_DIAGONALS = ((0, 5, 10, 15), (1, 6, 11, 12), (2, 7, 8, 13), (3, 4, 9, 14))
+_VALUES = 64
+
+
+def _vector_code(describe: Callable[..., Any]) -> Any:
+    """Make a Numba intrinsic; Any, because callers do not pass the typing context that its signature shows."""
+    return intrinsic(describe)
+
+
+def _splat(width: int, bits: int, value: int) -> ir.Constant:
+    return ir.Constant(ir.VectorType(ir.IntType(bits), width), [value] * width)
+
+
+def _at(context: Any, builder: Any, array_type: Any, array: Any, index: Any, vector: ir.VectorType) -> Any:
+    """Return a vector pointer to element `index` of a Numba array."""
+    data = context.make_array(array_type)(context, builder, array).data
+    return builder.bitcast(builder.gep(data, [index]), vector.as_pointer())
+
+
+def _turn_left(builder: Any, word: Any, bits: int) -> Any:
+    up = builder.shl(word, _splat(LANES, 32, bits))
+    return builder.or_(up, builder.lshr(word, _splat(LANES, 32, 32 - bits)))
+
+
+def _quarter(builder: Any, rows: list[Any], a: int, b: int, c: int, d: int) -> None:
+    for into, other, turned, bits in ((a, b, d, 16), (c, d, b, 12), (a, b, d, 8), (c, d, b, 7)):
+        rows[into] = builder.add(rows[into], rows[other])
+        rows[turned] = _turn_left(builder, builder.xor(rows[turned], rows[into]), bits)
+
+
+def _transpose(builder: Any, rows: list[Any]) -> list[Any]:
+    """Turn a square of LANES vectors over by zipping halves, log2(LANES) times."""
+    half = LANES // 2
+    low = [i // 2 + (i % 2) * LANES for i in range(LANES)]
+    masks = [ir.Constant(_ROW, [i + shift for i in low]) for shift in (0, half)]
+    for _ in range(LANES.bit_length() - 1):
+        rows = [builder.shuffle_vector(rows[i // 2], rows[i // 2 + half], masks[i % 2]) for i in range(LANES)]
+    return rows
+
+
+@_vector_code
+def chacha_blocks(typing: Any, start: Any, out: Any, at: Any) -> Any:  # noqa: ARG001 - Numba passes its typing context
+    """Write LANES ChaCha20 blocks to `out` from element `at` on; `start` u32[16, LANES] holds one state a lane."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        start_type, out_type, _ = signature.args
+        zero = ir.Constant(args[2].type, 0)
+        base = _at(context, builder, start_type, args[0], zero, _ROW)
+        index = [ir.Constant(_I32, i) for i in range(16)]
+        rows = [builder.load(builder.gep(base, [i]), align=4) for i in index]
+        for _ in range(10):
+            for quarter in _COLUMNS + _DIAGONALS:
+                _quarter(builder, rows, *quarter)
+        rows = [
+            builder.add(row, builder.load(builder.gep(base, [i]), align=4)) for row, i in zip(rows, index, strict=True)
+        ]
+        into = _at(context, builder, out_type, args[1], args[2], _ROW)
+        for group in range(16 // LANES):
+            for lane, part in enumerate(_transpose(builder, rows[group * LANES : (group + 1) * LANES])):
+                where = ir.Constant(_I32, lane * (16 // LANES) + group)
+                builder.store(part, builder.gep(into, [where]), align=1)
+        return context.get_dummy_value()
+
+    return types.void(start, out, at), codegen
+
+
+@_vector_code
+def bits_of_64(typing: Any, values: Any, at: Any, words: Any) -> Any:  # noqa: ARG001 - as above
+    """Write to `words` u64[16] the 16 bit-planes of the 64 values u16 from element `at` on."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        values_type, _, words_type = signature.args
+        source = _at(context, builder, values_type, args[0], args[1], ir.VectorType(ir.IntType(16), _VALUES))
+        group = builder.load(source, align=2)
+        data = context.make_array(words_type)(context, builder, args[2]).data
+        for i in range(16):
+            bits = builder.and_(group, _splat(_VALUES, 16, 1 << i))
+            word = builder.bitcast(builder.icmp_unsigned("!=", bits, _splat(_VALUES, 16, 0)), ir.IntType(64))
+            builder.store(word, builder.gep(data, [ir.Constant(_I32, i)]))
+        return context.get_dummy_value()
+
+    return types.void(values, at, words), codegen

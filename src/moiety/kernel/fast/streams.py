@@ -1,0 +1,230 @@
+"""ChaCha20 streams, pads, splitting and the mint's bits; see `moiety.kernel.reference` for what each computes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba import types
+
+from moiety.kernel.arrays import BLOCK_WORDS, I8, SEED_BYTES, U8, U16, U32, U64, first_block, given, seed_bytes, target
+from moiety.kernel.errors import NormRule
+from moiety.kernel.fast.jit import LANES, compiled, filled, inlined, taken
+from moiety.kernel.fast.simd import chacha_blocks
+from moiety.kernel.labels import NONCE_BYTES, Tag, nonce_of, triple_label
+from moiety.kernel.norms import SCORE_MAX
+
+_SIGMA = np.frombuffer(b"expand 32-byte k", np.uint32)
+_BLOCK_U16 = 32  # u16 values in one block
+_WORDS = LANES * BLOCK_WORDS  # u64 words in one register of blocks
+_PADS = LANES * _BLOCK_U16  # u16 values in one register of blocks
+_MINT_WORDS = 2048  # a chunk's streams, 16 KiB each, stay in the core's own cache
+_SPLIT_ROWS = 64  # 64 KiB of rows at d = 512
+
+_u32, _u64 = types.uint32, types.uint64
+_KEYS, _NONCES = taken(_u32, 2), taken(_u32, 2)
+
+
+# ---- inside compiled code ----
+
+
+@inlined
+def _load(start: U32, lane: int, key: U32, nonce: U32) -> None:
+    """Put a key and a nonce into one lane of the initial states."""
+    for i in range(4):
+        start[i, lane] = _SIGMA[i]
+    for i in range(8):
+        start[4 + i, lane] = key[i]
+    for i in range(3):
+        start[13 + i, lane] = nonce[i]
+
+
+@inlined
+def _fill(start: U32, first: int, scratch: U64, out: U64) -> None:
+    """Write the keystream of the states' key and nonce from block `first` on."""
+    at = 0
+    while at < len(out):
+        for lane in range(LANES):
+            start[12, lane] = np.uint32(first + lane)
+        first += LANES
+        if at + _WORDS <= len(out):
+            chacha_blocks(start, out, at)
+        else:
+            chacha_blocks(start, scratch, 0)
+            out[at:] = scratch[: len(out) - at]
+        at += _WORDS
+
+
+@inlined
+def _expand_blocks(keys: U32, nonces: U32, start: U32, scratch: U16, flat: U16, blocks: int) -> None:
+    """Fill `flat`, `blocks` whole blocks a record: lane after lane takes the next block, whatever record it is of."""
+    total = len(keys) * blocks
+    record, block, loaded = 0, 0, -1
+    for done in range(0, total, LANES):
+        for lane in range(LANES):
+            if record < len(keys):
+                if blocks % LANES or record != loaded:
+                    _load(start, lane, keys[record], nonces[record])
+                start[12, lane] = np.uint32(block)
+                block += 1
+                if block == blocks:
+                    record, block = record + 1, 0
+        if blocks % LANES == 0:
+            loaded = record if block else -1
+        if done + LANES <= total:
+            chacha_blocks(start, flat, done * _BLOCK_U16)
+        else:
+            chacha_blocks(start, scratch, 0)
+            flat[done * _BLOCK_U16 :] = scratch[: (total - done) * _BLOCK_U16]
+
+
+@inlined
+def _expand_rows(keys: U32, nonces: U32, start: U32, scratch: U16, out: U16) -> None:
+    """Fill rows that do not end on a block: each record by itself."""
+    for record in range(len(keys)):
+        for lane in range(LANES):
+            _load(start, lane, keys[record], nonces[record])
+        for at in range(0, out.shape[1], _PADS):
+            for lane in range(LANES):
+                start[12, lane] = np.uint32(at // _BLOCK_U16 + lane)
+            chacha_blocks(start, scratch, 0)
+            count = min(_PADS, out.shape[1] - at)
+            out[record, at : at + count] = scratch[:count]
+
+
+@inlined
+def _expand_into(keys: U32, nonces: U32, out: U16) -> None:
+    start = np.empty((16, LANES), np.uint32)
+    scratch = np.empty(_PADS, np.uint16)
+    if out.shape[1] % _BLOCK_U16 == 0:
+        _expand_blocks(keys, nonces, start, scratch, out.reshape(-1), out.shape[1] // _BLOCK_U16)
+    else:
+        _expand_rows(keys, nonces, start, scratch, out)
+
+
+# ---- compiled ----
+
+
+@compiled(_KEYS, _NONCES, types.int64, filled(_u64, 1))
+def _stream(keys: U32, nonces: U32, first: int, out: U64) -> None:
+    start = np.empty((16, LANES), np.uint32)
+    for lane in range(LANES):
+        _load(start, lane, keys[0], nonces[0])
+    _fill(start, first, np.empty(_WORDS, np.uint64), out)
+
+
+@compiled(_KEYS, _NONCES, filled(types.uint16, 2))
+def _expand(keys: U32, nonces: U32, out: U16) -> None:
+    _expand_into(keys, nonces, out)
+
+
+@compiled(taken(types.int8, 2), _KEYS, _NONCES, filled(types.uint16, 2))
+def _split(templates: I8, keys: U32, nonces: U32, out: U16) -> None:
+    for low in range(0, len(templates), _SPLIT_ROWS):
+        high = min(low + _SPLIT_ROWS, len(templates))
+        _expand_into(keys[low:high], nonces[low:high], out[low:high])
+        for row in range(low, high):
+            for k in range(out.shape[1]):
+                out[row, k] = np.uint16(templates[row, k]) - out[row, k]
+
+
+@compiled(taken(types.int8, 2), filled(types.int64, 1))
+def _longest_sq(templates: I8, longest: Any) -> None:
+    for row in range(len(templates)):
+        total = np.int64(0)
+        for k in range(templates.shape[1]):
+            total += np.int64(templates[row, k]) * np.int64(templates[row, k])
+        longest[0] = max(longest[0], total)
+
+
+@compiled(_KEYS, _NONCES, types.int64, filled(_u64, 1))
+def _mint(keys: U32, nonces: U32, first: int, out: U64) -> None:
+    """XOR (row 1 ^ row 2) & (row 3 ^ row 4) into row 0, by rows of keys; three rows: row 1 & row 2."""
+    streams = len(keys)
+    start = np.empty((streams, 16, LANES), np.uint32)
+    for i in range(streams):
+        for lane in range(LANES):
+            _load(start[i], lane, keys[i], nonces[i])
+    scratch = np.empty(_WORDS, np.uint64)
+    parts = np.empty((streams, _MINT_WORDS), np.uint64)
+    for low in range(0, len(out), _MINT_WORDS):
+        count = min(_MINT_WORDS, len(out) - low)
+        for i in range(streams):
+            _fill(start[i], first + low // BLOCK_WORDS, scratch, parts[i, :count])
+        if streams == 3:  # noqa: PLR2004 - gamma and the two factors of bit 0
+            for k in range(count):
+                out[low + k] = parts[0, k] ^ (parts[1, k] & parts[2, k])
+        else:
+            for k in range(count):
+                out[low + k] = parts[0, k] ^ ((parts[1, k] ^ parts[2, k]) & (parts[3, k] ^ parts[4, k]))
+
+
+# ---- called from Python ----
+
+
+def _quads(raw: U8) -> U32:
+    """Return u8[n, 4m] as u32[n, m], copied only when it does not lie on a 4-byte boundary."""
+    return np.require(raw.view(np.uint32), requirements=["C", "A"])
+
+
+def _nonce(name: bytes) -> U8:
+    return np.frombuffer(nonce_of(name), np.uint8)
+
+
+def stream(seed: bytes, name: bytes, words: int, first_word: int = 0, out: U64 | None = None) -> U64:
+    """Return u64[words] of PRG(seed, name); twin of `reference.stream`."""
+    first = first_block(first_word, words)
+    out = target("out", out, np.uint64, (words,))
+    _stream(_quads(seed_bytes(seed)[None]), _quads(_nonce(name)[None]), first, out)
+    return out
+
+
+def expand(seeds: U8, nonces: U8, d: int, out: U16 | None = None) -> U16:
+    """Return the pads u16[n, d] of u8[n, 32] seeds and u8[n, 12] nonces; twin of `reference.expand`."""
+    seeds = given("seeds", seeds, np.uint8, (None, SEED_BYTES))
+    nonces = given("nonces", nonces, np.uint8, (len(seeds), NONCE_BYTES))
+    out = target("out", out, np.uint16, (len(seeds), d))
+    _expand(_quads(seeds), _quads(nonces), out)
+    return out
+
+
+def split(template: I8, seed: bytes, name: bytes) -> U16:
+    """Return A's row u16[d] of a template i8[d]; twin of `reference.split`, raises `NormRule`."""
+    template = given("template", template, np.int8, (None,))
+    return np.asarray(split_many(template[None], seed_bytes(seed)[None], _nonce(name)[None])[0])
+
+
+def split_many(templates: I8, seeds: U8, nonces: U8, out: U16 | None = None) -> U16:
+    """Return A's rows u16[n, d] of templates i8[n, d]; twin of `reference.split_many`, raises `NormRule`."""
+    templates = given("templates", templates, np.int8, (None, None))
+    longest = np.zeros(1, np.int64)
+    _longest_sq(templates, longest)
+    if longest[0] > SCORE_MAX:
+        raise NormRule("a template is longer than 127")
+    seeds = given("seeds", seeds, np.uint8, (len(templates), SEED_BYTES))
+    nonces = given("nonces", nonces, np.uint8, (len(templates), NONCE_BYTES))
+    out = target("out", out, np.uint16, templates.shape)
+    _split(templates, _quads(seeds), _quads(nonces), out)
+    return out
+
+
+def triple_words(
+    key: bytes, sid: bytes, bit: int, tag: Tag, words: int, first_word: int = 0, out: U64 | None = None
+) -> U64:
+    """Return u64[words] of one letter of a party's triples; twin of `reference.triple_words`."""
+    return stream(key, triple_label(sid, bit, tag), words, first_word, out)
+
+
+def mint_gamma(
+    key_a: bytes, key_b: bytes, sid: bytes, bit: int, words: int, first_word: int = 0, out: U64 | None = None
+) -> U64:
+    """Return gamma_B u64[words]; twin of `reference.mint_gamma`. All streams of a chunk stay in the core's cache."""
+    first = first_block(first_word, words)
+    out = target("out", out, np.uint64, (words,))
+    named: list[tuple[bytes, Tag]] = [(key_a, "gamma"), (key_a, "alpha"), (key_b, "beta")]
+    if bit > 0:
+        named = [(key_a, "gamma"), (key_a, "alpha"), (key_b, "alpha"), (key_a, "beta"), (key_b, "beta")]
+    keys = np.stack([seed_bytes(key) for key, _ in named])
+    nonces = np.stack([_nonce(triple_label(sid, bit, tag)) for _, tag in named])
+    _mint(_quads(keys), _quads(nonces), first, out)
+    return out
