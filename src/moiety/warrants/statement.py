@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from moiety.foundation.envelopes import pack
 from moiety.foundation.errors import Unverified
+from moiety.kernel import label
 from moiety.warrants.records import Box, Record
 
 if TYPE_CHECKING:
@@ -67,6 +68,11 @@ def commit_probe(nonce: bytes, salt: bytes, probe: bytes) -> bytes:
 def commit_row(tenant: str, gallery: str, row_id: bytes, epoch: int, salt: bytes, row: bytes) -> bytes:
     """C of the protocol: SHA-256('moiety/commit/1' ‖ tenant ‖ gallery ‖ row id ‖ epoch ‖ salt ‖ row)."""
     return hashlib.sha256(pack("moiety/commit/1", tenant, gallery, row_id, epoch, salt, row)).digest()
+
+
+def row_label(tenant: str, gallery: str, row_id: bytes, epoch: int) -> bytes:
+    """Name the pad of a row: 'moiety/row/1' ‖ tenant ‖ gallery ‖ row id ‖ epoch, as eye and vault B expand it."""
+    return label("moiety/row/1", tenant.encode(), gallery.encode(), row_id, epoch)
 
 
 def sign(statement: Statement, key: Ed25519PrivateKey) -> bytes:

@@ -21,7 +21,6 @@ class Kind(IntEnum):
     PING = 1
     # gate -> eye
     ROTATION_NEW = 10
-    MEASURE = 11
     PROBE = 12
     TEMPLATE = 13
     COMPARE = 14
@@ -54,10 +53,7 @@ _VAULTS = {Role.VAULT_A, Role.VAULT_B}
 # Who may ask whom for what. Anything that is not here is refused before its content is looked at.
 ALLOWED: dict[Kind, tuple[set[Role], set[Role]]] = {
     Kind.PING: (set(Role), set(Role)),
-    **{
-        kind: ({Role.GATE}, {Role.EYE})
-        for kind in (Kind.ROTATION_NEW, Kind.MEASURE, Kind.PROBE, Kind.TEMPLATE, Kind.COMPARE)
-    },
+    **{kind: ({Role.GATE}, {Role.EYE}) for kind in (Kind.ROTATION_NEW, Kind.PROBE, Kind.TEMPLATE, Kind.COMPARE)},
     **{
         kind: ({Role.GATE}, _VAULTS)
         for kind in (

@@ -1,0 +1,1 @@
+"""The eye: turns what vision measured into sealed halves and signed statements, and forgets it."""

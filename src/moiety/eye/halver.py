@@ -1,0 +1,132 @@
+"""From an embedding to sealed halves: rotate, quantise, split, seal, sign. Nothing is kept."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from moiety.foundation.envelopes import seal_to
+from moiety.foundation.errors import NormOutOfRange
+from moiety.foundation.ids import new_row_id
+from moiety.kernel import NormRule, check_probe, quantise, split
+from moiety.warrants import targets
+from moiety.warrants.statement import Made, Pad, Statement, commit_probe, commit_row, row_label, sign
+
+if TYPE_CHECKING:
+    import numpy as np
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+    from numpy.typing import NDArray
+
+    from moiety.eye.rotations import Rotations
+    from moiety.foundation.clock import Clock
+    from moiety.warrants.records import Box
+
+SALT_BYTES = 32
+SEED_BYTES = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """For which gallery, model and epoch halves are made; `rotation` and `model` are 32-byte ids."""
+
+    tenant: str
+    gallery: str
+    rotation: bytes
+    model: bytes
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """Which face of which picture, for which nonce."""
+
+    image_sha256: bytes
+    box: Box
+    pad: Pad
+    nonce: bytes
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Sealed:
+    """A signed statement and what is sealed to A and to B."""
+
+    statement: bytes
+    signature: bytes
+    to_a: bytes
+    to_b: bytes
+    row_id: bytes = b""
+
+
+class Halver:
+    """Makes halves under the eye's signing key."""
+
+    def __init__(
+        self, rotations: Rotations, signing: Ed25519PrivateKey, seal_a: bytes, seal_b: bytes, clock: Clock
+    ) -> None:
+        """Seal to the vaults' raw X25519 public keys `seal_a` and `seal_b`."""
+        self._rotations = rotations
+        self._signing = signing
+        self._to = {"a": seal_a, "b": seal_b}
+        self._clock = clock
+
+    def _measure(self, setting: Setting, embedding: NDArray[np.float32]) -> NDArray[np.int8]:
+        """Rotate and round f32[d] to i8[d].
+
+        Raises:
+            NormOutOfRange: no rounding keeps the norm rule.
+
+        """
+        try:
+            measured = quantise(self._rotations.matrix(setting.rotation, len(embedding)) @ embedding)
+            check_probe(measured)
+        except NormRule:
+            raise NormOutOfRange from None
+        return measured
+
+    def probe(self, setting: Setting, sighting: Sighting, embedding: NDArray[np.float32]) -> Sealed:
+        """Seal salt ‖ q to both vaults; the statement commits to it."""
+        raw = self._measure(setting, embedding).tobytes()
+        salt = os.urandom(SALT_BYTES)
+        commitment = commit_probe(sighting.nonce, salt, raw)
+        return self._signed(setting, sighting, Made.PROBE, b"", commitment, (salt + raw, salt + raw))
+
+    def template(self, setting: Setting, sighting: Sighting, embedding: NDArray[np.float32]) -> Sealed:
+        """Split with a fresh seed; seal (salt, row) to A and (seed, c) to B under a fresh row id."""
+        measured = self._measure(setting, embedding)
+        row_id, seed, salt = bytes(new_row_id()), os.urandom(SEED_BYTES), os.urandom(SALT_BYTES)
+        at = (setting.tenant, setting.gallery, row_id, setting.epoch)
+        row = split(measured, seed, row_label(*at)).tobytes()
+        commitment = commit_row(*at, salt, row)
+        return self._signed(setting, sighting, Made.TEMPLATE, row_id, commitment, (salt + row, seed + commitment))
+
+    def _signed(
+        self,
+        setting: Setting,
+        sighting: Sighting,
+        made: Made,
+        row_id: bytes,
+        commitment: bytes,
+        halves: tuple[bytes, bytes],
+    ) -> Sealed:
+        """Sign what was made and seal the halves."""
+        statement = Statement(
+            made=made,
+            tenant=setting.tenant,
+            gallery=setting.gallery,
+            image_sha256=sighting.image_sha256,
+            box=sighting.box,
+            model=setting.model,
+            rotation=setting.rotation,
+            pad=sighting.pad,
+            row=row_id,
+            epoch=setting.epoch,
+            commitment=commitment,
+            nonce=sighting.nonce,
+            issued=int(self._clock.now()),
+        )
+        to_a, to_b = (
+            seal_to(self._to[half], content, targets.sealing_bound(half, sighting.nonce))
+            for half, content in zip("ab", halves, strict=True)
+        )
+        return Sealed(statement.encode(), sign(statement, self._signing), to_a, to_b, row_id)

@@ -1,0 +1,163 @@
+"""The eye as a process part: a picture in; sealed halves, statements and words about quality out."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from moiety.eye.halver import Setting, Sighting
+from moiety.foundation.errors import BadInput, ManyFaces, ModelMismatch, NoFace, PoorQuality
+from moiety.warrants.statement import Pad, face_nonce
+from moiety.wire.kinds import Kind
+from moiety.wire.links import Answer
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from moiety.eye.halver import Halver, Sealed
+    from moiety.eye.rotations import Rotations
+    from moiety.eye.sight import SeenFace, Sight
+    from moiety.wire.frames import Buffer, Frame
+
+NONCE_BYTES = 32
+LIVE_AT_LEAST = 0.5
+# A second face smaller than this part of the first one's area stands in the background.
+BACKGROUND_AREA = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """The embedder in use: its SHA-256, dimension and the rising cosines of the bands for two pictures."""
+
+    sha256: bytes
+    dim: int
+    pair_cosines: tuple[float, ...]
+
+
+class Eye:
+    """Handlers of the eye. It has no memory of any request."""
+
+    def __init__(self, sight: Sight, model: Model, rotations: Rotations, halver: Halver) -> None:
+        """See with `sight`, whose embedder is `model`."""
+        self._sight = sight
+        self._model = model
+        self._rotations = rotations
+        self._halver = halver
+
+    def handlers(self) -> dict[Kind, Callable[[Frame], Awaitable[Answer]]]:
+        """Map each kind of frame to what answers it."""
+        return {
+            Kind.ROTATION_NEW: self._rotation_new,
+            Kind.PROBE: self._probe,
+            Kind.TEMPLATE: self._template,
+            Kind.COMPARE: self._compare,
+        }
+
+    async def _rotation_new(self, _: Frame) -> Answer:
+        """Draw a rotation for a new gallery, and say which model this eye has."""
+        rotation = await asyncio.to_thread(self._rotations.new)
+        return Answer({"rotation": rotation.hex(), "dim": self._model.dim, "model": self._model.sha256.hex()})
+
+    def _setting(self, frame: Frame) -> Setting:
+        """Read for what gallery halves are wanted.
+
+        Raises:
+            ModelMismatch: the gallery was made with another model than this eye has.
+
+        """
+        meta = frame.meta
+        setting = Setting(
+            str(meta["tenant"]),
+            str(meta["gallery"]),
+            bytes.fromhex(meta["rotation"]),
+            bytes.fromhex(meta["model"]),
+            int(meta["epoch"]),
+        )
+        if setting.model != self._model.sha256:
+            raise ModelMismatch
+        return setting
+
+    async def _probe(self, frame: Frame) -> Answer:
+        """Make a sealed probe of every face."""
+        return await asyncio.to_thread(self._make, frame, enrol=False)
+
+    async def _template(self, frame: Frame) -> Answer:
+        """Make sealed halves of the one face of an enrolment photo.
+
+        Raises:
+            NoFace, ManyFaces, PoorQuality: it is not the photo of one person, or not good enough.
+
+        """
+        return await asyncio.to_thread(self._make, frame, enrol=True)
+
+    def _make(self, frame: Frame, *, enrol: bool) -> Answer:
+        """Measure, and seal what was measured."""
+        setting, nonce, image = self._setting(frame), bytes(frame.buffers[0]), bytes(frame.buffers[1])
+        if len(nonce) != NONCE_BYTES:
+            raise BadInput("A nonce has 32 bytes.")
+        faces = list(self._sight.faces(image))
+        digest = hashlib.sha256(image).digest()
+        if enrol:
+            faces = [_the_one(faces)]
+        make = self._halver.template if enrol else self._halver.probe
+        told: list[dict[str, Any]] = []
+        buffers: list[Buffer] = []
+        for index, face in enumerate(faces):
+            sighting = Sighting(digest, _inside(face.box), _pad(face), face_nonce(nonce, index))
+            sealed: Sealed = make(setting, sighting, face.embedding)
+            told.append(_tell(face) | {"row": sealed.row_id.hex()})
+            buffers += [sealed.statement, sealed.signature, sealed.to_a, sealed.to_b]
+        return Answer({"faces": told}, buffers)
+
+    async def _compare(self, frame: Frame) -> Answer:
+        """Compare the biggest faces of two pictures: the number of bands reached, 0 for none. No score leaves."""
+
+        def compare() -> Answer:
+            faces = [_biggest(list(self._sight.faces(bytes(image)))) for image in frame.buffers[:2]]
+            if len(faces) != 2:  # noqa: PLR2004 - two pictures
+                raise BadInput("A comparison needs two pictures.")
+            cosine = float(faces[0].embedding @ faces[1].embedding)
+            band = sum(cosine >= least for least in self._model.pair_cosines)
+            return Answer({"band": band, "faces": [_tell(face) for face in faces]})
+
+        return await asyncio.to_thread(compare)
+
+
+def _biggest(faces: list[SeenFace]) -> SeenFace:
+    """Take the first, which is the biggest."""
+    if not faces:
+        raise NoFace
+    return faces[0]
+
+
+def _the_one(faces: list[SeenFace]) -> SeenFace:
+    """Give the one person of an enrolment photo; small faces in the background do not count."""
+    first = _biggest(faces)
+    for other in faces[1:]:
+        if other.box[2] * other.box[3] > BACKGROUND_AREA * first.box[2] * first.box[3]:
+            raise ManyFaces(f"The picture shows {len(faces)} faces; an enrolment photo must show one person.")
+    if not first.quality.enrollable:
+        raise PoorQuality("The face is not good enough to enrol: " + "; ".join(first.quality.reasons) + ".")
+    return first
+
+
+def _inside(box: tuple[int, int, int, int]) -> tuple[int, int, int, int]:
+    """Cut a box at the left and upper edge: statements hold no negative numbers."""
+    x, y, w, h = box
+    left, top = max(x, 0), max(y, 0)
+    return left, top, max(w - (left - x), 0), max(h - (top - y), 0)
+
+
+def _pad(face: SeenFace) -> Pad:
+    """Put liveness into the statement's words."""
+    if face.liveness is None:
+        return Pad.UNKNOWN
+    return Pad.LIVE if face.liveness >= LIVE_AT_LEAST else Pad.ATTACK
+
+
+def _tell(face: SeenFace) -> dict[str, Any]:
+    """Say what people may know of a face: where it is and how good it is."""
+    liveness = None if face.liveness is None else round(face.liveness, 2)
+    return {"box": list(_inside(face.box)), "quality": face.quality.as_dict(), "liveness": liveness}

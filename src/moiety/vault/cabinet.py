@@ -1,0 +1,144 @@
+"""A half's galleries: policies, rows on disk and in memory, and the two phases in which rows come and go."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from moiety.foundation.errors import AlreadyThere, NotFound, OutOfStep, UnknownGallery
+from moiety.vault.policy import EPOCH_FIRST, GalleryPolicy
+from moiety.vault.shelf import Shelf
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from moiety.foundation.clock import Clock
+    from moiety.vault.halves import HalfRow, Halves
+    from moiety.vault.journal import Journal
+
+
+class Cabinet:
+    """Everything a vault holds of galleries. Not thread-safe: the service takes a lock per gallery."""
+
+    def __init__(self, journal: Journal, halves: Halves, clock: Clock) -> None:
+        """Load every open gallery into memory."""
+        self._journal = journal
+        self._halves = halves
+        self._clock = clock
+        self._policies: dict[str, tuple[GalleryPolicy, int]] = {}
+        self._shelves: dict[str, Shelf] = {}
+        for raw, epoch in journal.read("SELECT raw, epoch FROM policy"):
+            policy = GalleryPolicy.decode(raw)
+            self._policies[policy.gallery] = (policy, epoch)
+            self._shelves[policy.gallery] = self._load(policy)
+
+    def _load(self, policy: GalleryPolicy) -> Shelf:
+        """Read the live rows of a gallery in their order."""
+        query = "SELECT row_id FROM row WHERE gallery = ? AND state = 'live' ORDER BY seq"
+        row_ids = [row_id for (row_id,) in self._journal.read(query, (policy.gallery,))]
+        return Shelf(row_ids, self._halves.lanes(policy, row_ids))
+
+    # ---- policies ----
+
+    def policy(self, gallery: str) -> GalleryPolicy:
+        """Give the policy in force.
+
+        Raises:
+            UnknownGallery: this vault has none for it.
+
+        """
+        if gallery not in self._policies:
+            raise UnknownGallery
+        return self._policies[gallery][0]
+
+    def epoch(self, gallery: str) -> int:
+        """Give the epoch of the gallery's halves."""
+        self.policy(gallery)
+        return self._policies[gallery][1]
+
+    def set_policy(self, policy: GalleryPolicy) -> None:
+        """Put a gallery's first policy into force; the same policy again changes nothing.
+
+        Raises:
+            AlreadyThere: another policy is in force; it changes only on the vault's own machine.
+
+        """
+        known = self._policies.get(policy.gallery)
+        if known:
+            if known[0] != policy:
+                raise AlreadyThere("Another policy is in force for this gallery.")
+            return
+        with self._journal.transaction() as db:
+            # A crash before the commit leaves no policy; the gate's journal asks again or drops the gallery.
+            db.execute("INSERT INTO policy VALUES (?, ?, ?)", (policy.gallery, policy.encode(), EPOCH_FIRST))
+        self._policies[policy.gallery] = (policy, EPOCH_FIRST)
+        self._shelves[policy.gallery] = Shelf([], np.empty((0, policy.dim), np.uint16))
+
+    def drop_policy(self, gallery: str) -> None:
+        """Undo `set_policy` for a gallery that never had a row.
+
+        Raises:
+            AlreadyThere: it has rows.
+
+        """
+        if self._journal.read("SELECT 1 FROM row WHERE gallery = ? LIMIT 1", (gallery,)):
+            raise AlreadyThere("The gallery has rows; it cannot be dropped.")
+        with self._journal.transaction() as db:
+            # A crash before the commit leaves the empty gallery, which is dropped again.
+            db.execute("DELETE FROM policy WHERE gallery = ?", (gallery,))
+        self._policies.pop(gallery, None)
+        self._shelves.pop(gallery, None)
+
+    # ---- rows ----
+
+    def shelf(self, gallery: str) -> Shelf:
+        """Give the rows in memory."""
+        self.policy(gallery)
+        return self._shelves[gallery]
+
+    def prepare(self, gallery: str, rows: Sequence[HalfRow]) -> None:
+        """Make rows durable; no search sees them yet."""
+        self._halves.prepare(self.policy(gallery), rows)
+
+    def commit(self, gallery: str, places: Sequence[tuple[bytes, int]], people: Sequence[bytes]) -> None:
+        """Make prepared rows live at their places (row id, seq); rows that are live at that place already stay.
+
+        Raises:
+            NotFound: a row was never prepared here.
+            OutOfStep: a row is live at another place, or would not be the last.
+
+        """
+        policy = self.policy(gallery)
+        fresh: list[bytes] = []
+        with self._journal.transaction() as db:
+            # A crash before the commit leaves prepared rows, which the gate commits again; after it, live rows.
+            (last,) = db.execute("SELECT max(seq) FROM row WHERE gallery = ?", (gallery,)).fetchone()
+            for row_id, seq in sorted(places, key=lambda place: place[1]):
+                found = db.execute("SELECT state, seq FROM row WHERE row_id = ? AND gallery = ?", (row_id, gallery))
+                state = found.fetchone()
+                if state is None:
+                    raise NotFound("A row that was to be committed was never prepared.")
+                if state == ("live", seq):
+                    continue
+                if state[0] == "live" or seq <= (last or 0):
+                    raise OutOfStep
+                db.execute("UPDATE row SET state = 'live', seq = ? WHERE row_id = ?", (seq, row_id))
+                fresh.append(row_id)
+                last = seq
+            db.executemany("UPDATE person SET state = 'live' WHERE handle = ?", [(handle,) for handle in people])
+        if fresh:
+            self._shelves[gallery].append(fresh, self._halves.lanes(policy, fresh))
+
+    def abort(self, gallery: str, row_ids: Sequence[bytes]) -> None:
+        """Remove rows that are only prepared; live rows are left alone."""
+        query = "SELECT row_id FROM row WHERE gallery = ? AND state = 'prepared'"
+        prepared = {row_id for (row_id,) in self._journal.read(query, (gallery,))}
+        gone = [row_id for row_id in row_ids if row_id in prepared]
+        if gone:
+            self._halves.destroy(self.policy(gallery), gone, self._clock.now())
+
+    def erase(self, gallery: str, row_ids: Sequence[bytes]) -> None:
+        """Take rows out of search and destroy their halves; a row that is not there gets its tombstone all the same."""
+        self._shelves[gallery].remove(row_ids)
+        self._halves.destroy(self.policy(gallery), row_ids, self._clock.now())

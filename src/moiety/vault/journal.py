@@ -1,0 +1,114 @@
+"""A half's SQLite file: row states, policies, used nonces, budgets, tombstones, and at B seeds and personal keys.
+
+One writer, full synchronisation: when a call returns, it is on disk. Nothing here is a template.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from moiety.foundation.errors import DiskFull, Fault
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+SCHEMA_VERSION = 1
+_SCHEMA = """
+CREATE TABLE policy (gallery TEXT PRIMARY KEY, raw BLOB NOT NULL, epoch INTEGER NOT NULL) STRICT;
+CREATE TABLE row (
+    row_id BLOB PRIMARY KEY, gallery TEXT NOT NULL, state TEXT NOT NULL CHECK (state IN ('prepared', 'live')),
+    seq INTEGER, epoch INTEGER NOT NULL, slot INTEGER, salt BLOB, seed BLOB, commitment BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE UNIQUE INDEX row_order ON row (gallery, seq);
+CREATE UNIQUE INDEX row_slot ON row (gallery, slot);
+CREATE TABLE tombstone (row_id BLOB PRIMARY KEY, gallery TEXT NOT NULL, at REAL NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE nonce (nonce BLOB PRIMARY KEY, expires INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+CREATE INDEX nonce_expires ON nonce (expires);
+CREATE TABLE budget (
+    signer BLOB NOT NULL, gallery TEXT NOT NULL, meter TEXT NOT NULL, hour INTEGER NOT NULL, spent INTEGER NOT NULL,
+    PRIMARY KEY (signer, gallery, meter, hour)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE person (
+    handle BLOB PRIMARY KEY, gallery TEXT NOT NULL, state TEXT NOT NULL CHECK (state IN ('prepared', 'live')),
+    key BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE store_key (number INTEGER PRIMARY KEY, made_at REAL NOT NULL) STRICT;
+"""
+
+
+class Journal:
+    """The file, and transactions on it from any thread, one at a time."""
+
+    def __init__(self, path: Path) -> None:
+        """Open or create `path`.
+
+        Raises:
+            Fault: it is damaged or of another version.
+
+        """
+        self._lock = threading.RLock()
+        self._path = path
+        try:
+            self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+            self._db.execute("PRAGMA journal_mode = WAL")
+            self._db.execute("PRAGMA synchronous = FULL")
+            self._db.execute("PRAGMA secure_delete = ON")
+            self._prepare()
+        except sqlite3.DatabaseError:
+            raise Fault(f"The journal {path.name!r} is damaged; restore it from a backup.") from None
+        path.chmod(0o600)
+
+    def _prepare(self) -> None:
+        """Make the tables in a new file; refuse one from another version."""
+        version = self._db.execute("PRAGMA user_version").fetchone()[0]
+        if version == 0:
+            # One transaction: a crash leaves an empty file, and the next start comes here again.
+            self._db.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
+        elif version != SCHEMA_VERSION:
+            raise Fault(f"The journal {self._path.name!r} has version {version}; this program knows {SCHEMA_VERSION}.")
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """Give the connection inside one transaction; it is durable when the block ends and undone when it raises.
+
+        Raises:
+            DiskFull: there is no room; nothing was kept.
+
+        """
+        with self._lock:
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._db
+                self._db.execute("COMMIT")
+            except sqlite3.OperationalError as error:
+                self._undo()
+                if error.sqlite_errorcode in {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE}:
+                    raise DiskFull from None
+                raise
+            except BaseException:
+                self._undo()
+                raise
+
+    def _undo(self) -> None:
+        """Roll back where SQLite has not done so already."""
+        if self._db.in_transaction:
+            self._db.execute("ROLLBACK")
+
+    def read(self, query: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """Run one query and give all its rows."""
+        with self._lock:
+            return self._db.execute(query, parameters).fetchall()
+
+    def scour(self) -> None:
+        """Empty the write-ahead log, so that what was deleted stands in no file."""
+        with self._lock:
+            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def close(self) -> None:
+        """Close the file."""
+        with self._lock:
+            self._db.close()

@@ -1,0 +1,145 @@
+"""Personal keys at B: one per subject and purpose, never given out; field keys are wrapped under it and metered.
+
+B verifies the reveal's warrant, meters, logs, and returns one field key. It never sees a field.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import logging
+import os
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from moiety.foundation.envelopes import KEY_BYTES, pack, seal, unseal
+from moiety.foundation.errors import BadInput, NotFound, Unverified
+from moiety.vault.guard import Charge
+from moiety.warrants import targets
+from moiety.warrants.warrant import Act, SignedWarrant
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from moiety.vault.guard import Guard
+    from moiety.vault.journal import Journal
+    from moiety.vault.policy import GalleryPolicy, Rules
+    from moiety.vault.store_key import StoreKey
+
+_log = logging.getLogger(__name__)
+
+CLASSES = ("label", "field")
+ANYONE = b""
+
+
+@dataclass(frozen=True, slots=True)
+class FieldName:
+    """Which field of which record, and its class: labels have the larger budget."""
+
+    record: str
+    field: str
+    klass: str
+
+    def bound(self, policy: GalleryPolicy, handle: bytes) -> bytes:
+        """Give what a wrapped field key is bound to."""
+        if self.klass not in CLASSES:
+            raise BadInput("A field's class is label or field.")
+        return pack("moiety/wrap/1", policy.tenant, policy.gallery, handle, self.record, self.field, self.klass)
+
+
+class PersonalKeys:
+    """The keys, and the three things that can be asked of them: wrap, reveal, blind."""
+
+    def __init__(self, journal: Journal, store_key: StoreKey, blind_key: bytes, guard: Guard, rules: Rules) -> None:
+        """Keep keys in `journal`, sealed under `store_key`; `blind_key` is K_B of the blind index."""
+        self._journal = journal
+        self._store_key = store_key
+        self._blind_key = blind_key
+        self._guard = guard
+        self._rules = rules
+
+    def wrap(self, policy: GalleryPolicy, handle: bytes, names: Sequence[FieldName]) -> list[tuple[bytes, bytes]]:
+        """Draw a fresh field key for each name; returns (field key, wrapped field key).
+
+        A personal key that does not exist is made, in state 'prepared' until its subject is committed.
+
+        Raises:
+            Unverified: the budget of new field keys is spent.
+
+        """
+        self._guard.charge(ANYONE, policy.gallery, Charge("wraps", len(names), self._rules.wraps_per_hour))
+        with self._journal.transaction() as db:
+            # A crash before the commit leaves no key; after it a prepared one, which FORGET or COMMIT settles.
+            found = db.execute("SELECT key FROM person WHERE handle = ?", (handle,)).fetchone()
+            if found:
+                personal = self._store_key.unseal(found[0], handle)
+            else:
+                personal = os.urandom(KEY_BYTES)
+                sealed = self._store_key.seal(personal, handle)
+                db.execute("INSERT INTO person VALUES (?, ?, 'prepared', ?)", (handle, policy.gallery, sealed))
+        keys = [os.urandom(KEY_BYTES) for _ in names]
+        return [(key, seal(personal, key, name.bound(policy, handle))) for key, name in zip(keys, names, strict=True)]
+
+    def reveal(
+        self, policy: GalleryPolicy, asked: Sequence[tuple[SignedWarrant, bytes, FieldName, bytes]]
+    ) -> list[bytes]:
+        """Open wrapped field keys; each item is (warrant, handle, name, wrapped key).
+
+        Raises:
+            Unverified: a warrant, a wrapped key or a budget does not hold; nothing is returned then.
+            NotFound: the personal key is gone: the person was erased.
+
+        """
+        signers = set()
+        opened = []
+        for signed, handle, name, wrapped in asked:
+            signers.add(self._guard.signer(signed, Act.REVEAL, policy))
+            if signed.warrant.target != targets.of_field(handle, name.record, name.field, wrapped):
+                raise Unverified("The warrant is for another field.")
+            opened.append(unseal(self._personal(handle), wrapped, name.bound(policy, handle)))
+        if len(signers) != 1:
+            raise Unverified("A batch of reveals needs one signer.")
+        signer = signers.pop()
+        counts = Counter(name.klass for _, _, name, _ in asked)
+        limits = {"label": self._rules.labels_per_hour, "field": self._rules.fields_per_hour}
+        for klass, count in counts.items():
+            warrants = [signed.warrant for signed, _, name, _ in asked if name.klass == klass]
+            self._guard.spend(warrants, signer, Charge(f"reveal-{klass}", count, limits[klass]))
+            _log.info("vault-b: revealed %d field keys of class %s in %s", count, klass, policy.gallery)
+        return opened
+
+    def _personal(self, handle: bytes) -> bytes:
+        """Open one personal key."""
+        found = self._journal.read("SELECT key FROM person WHERE handle = ?", (handle,))
+        if not found:
+            raise NotFound("The personal key is gone: this person was erased.")
+        return self._store_key.unseal(found[0][0], handle)
+
+    def blind(self, policy: GalleryPolicy, values: Sequence[bytes]) -> list[bytes]:
+        """HMAC-SHA256 under K_B over values that the gate has keyed already; B sees no plaintext.
+
+        Raises:
+            Unverified: the budget is spent.
+
+        """
+        self._guard.charge(ANYONE, policy.gallery, Charge("blinds", len(values), self._rules.blinds_per_hour))
+        return [
+            hmac.new(self._blind_key, pack("moiety/blind/1", policy.gallery, value), hashlib.sha256).digest()
+            for value in values
+        ]
+
+    def forget(self, policy: GalleryPolicy, handle: bytes) -> None:
+        """Remove a key that was only prepared; a live one goes by an erase warrant alone."""
+        with self._journal.transaction() as db:
+            # A crash before the commit leaves the prepared key; the gate's journal asks again.
+            db.execute(
+                "DELETE FROM person WHERE handle = ? AND gallery = ? AND state = 'prepared'", (handle, policy.gallery)
+            )
+
+    def erase(self, handle: bytes) -> None:
+        """Destroy a personal key: what was wrapped under it can never be read again."""
+        with self._journal.transaction() as db:
+            # A crash before the commit leaves the key; the gate's journal asks again at its next start.
+            db.execute("DELETE FROM person WHERE handle = ?", (handle,))
+        self._journal.scour()

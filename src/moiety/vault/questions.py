@@ -1,0 +1,197 @@
+"""From sealed probes to the planes of a sign test: what is checked, multiplied and agreed on before round 1."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from moiety.foundation.envelopes import pack, unseal_from
+from moiety.foundation.errors import BadInput, OutOfStep, Unverified
+from moiety.kernel import NormRule, check_probe, ring_dot, to_ring
+from moiety.vault.comparison import WORD_BITS, planes_of
+from moiety.vault.guard import Charge
+from moiety.warrants import targets
+from moiety.warrants.statement import Made, commit_probe
+from moiety.warrants.warrant import Act, SignedWarrant
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+    from numpy.typing import NDArray
+
+    from moiety.kernel import Party
+    from moiety.vault.cabinet import Cabinet
+    from moiety.vault.guard import Guard
+    from moiety.vault.policy import GalleryPolicy
+    from moiety.wire.frames import Buffer
+
+PROBES_MAX = 256
+BLOCKS_MAX = 64
+SALT_BYTES = 32
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class SealedFace:
+    """One face as it comes from the gate: a signed warrant, the eye's statement and signature, what is sealed to us."""
+
+    signed: SignedWarrant
+    statement: bytes
+    signature: bytes
+    sealed: bytes
+
+    @classmethod
+    def read(cls, buffers: Sequence[Buffer]) -> list[SealedFace]:
+        """Read four buffers a face.
+
+        Raises:
+            BadInput: the number of buffers is not a multiple of four.
+
+        """
+        raw = [bytes(buffer) for buffer in buffers]
+        if not raw or len(raw) % 4:
+            raise BadInput("A face needs four buffers.")
+        return [cls(SignedWarrant.decode(raw[i]), *raw[i + 1 : i + 4]) for i in range(0, len(raw), 4)]
+
+
+@dataclass(slots=True, repr=False)
+class Question:
+    """What both vaults must agree on, and this vault's planes u64[16, words]."""
+
+    agreed: bytes
+    planes: NDArray[np.uint64]
+    order: bytes
+    rows: int
+
+    def digest(self, sid: bytes) -> bytes:
+        """Bind the question to one sid."""
+        return hashlib.sha256(pack("moiety/exchange/1", self.agreed, sid)).digest()
+
+
+@dataclass(slots=True, repr=False)
+class Asked:
+    """Probes that were checked and paid for; kept for a moment so that the bands can be asked."""
+
+    gallery: str
+    warrants: bytes
+    probes: NDArray[np.int8]
+    bands_used: bool = field(default=False)
+
+
+class Questions:
+    """Opens questions at one vault."""
+
+    def __init__(self, party: Party, half: str, cabinet: Cabinet, guard: Guard, sealing: X25519PrivateKey) -> None:
+        """Answer for `half` ('a' or 'b') with its sealing key."""
+        self._party = party
+        self._half = half
+        self._cabinet = cabinet
+        self._guard = guard
+        self._sealing = sealing
+
+    def admit(self, gallery: str, faces: Sequence[SealedFace], blocks: Sequence[int] | None) -> Asked:
+        """Check every warrant, statement and probe, then use up nonces and budget.
+
+        `blocks` is None for a search of all rows, else the blocks of 64 positions of a verification.
+
+        Raises:
+            Unverified: any check fails; nothing was used up.
+
+        """
+        policy = self._cabinet.policy(gallery)
+        if len(faces) > PROBES_MAX:
+            raise BadInput(f"At most {PROBES_MAX} probes can be asked at once.")
+        act = Act.SEARCH if blocks is None else Act.VERIFY
+        signers = set()
+        for face in faces:
+            signers.add(self._guard.signer(face.signed, act, policy))
+            if blocks is not None and face.signed.warrant.target != targets.of_blocks(blocks):
+                raise Unverified("The warrant is for other blocks.")
+        if len(signers) != 1:
+            raise Unverified("A batch of probes needs one signer.")
+        probes = np.stack([self._open(policy, face) for face in faces])
+        warrants = [face.signed.warrant for face in faces]
+        self._guard.spend(warrants, signers.pop(), Charge("probes", len(faces), policy.probes_per_hour))
+        return Asked(gallery, b"".join(warrant.digest() for warrant in warrants), probes)
+
+    def _open(self, policy: GalleryPolicy, face: SealedFace) -> NDArray[np.int8]:
+        """Open one sealed probe and hold it against the eye's commitment and the norm rule."""
+        warrant = face.signed.warrant
+        statement = self._guard.statement(warrant, face.statement, face.signature, Made.PROBE, policy)
+        if statement.epoch != self._cabinet.epoch(policy.gallery):
+            raise Unverified("The probe is of another epoch.")
+        opened = unseal_from(self._sealing, face.sealed, targets.sealing_bound(self._half, warrant.nonce))
+        salt, raw = opened[:SALT_BYTES], opened[SALT_BYTES:]
+        if len(raw) != policy.dim or commit_probe(warrant.nonce, salt, raw) != statement.commitment:
+            raise Unverified("The sealed probe is not the one that the eye committed to.")
+        probe = np.frombuffer(raw, np.int8)
+        try:
+            check_probe(probe)
+        except NormRule:
+            raise Unverified("The probe breaks the norm rule.") from None
+        return probe
+
+    def scan(self, asked: Asked) -> Question:
+        """Compare every probe with every row at the lowest threshold: one line of comparisons per probe."""
+        shelf = self._cabinet.shelf(asked.gallery)
+        partial = ring_dot(shelf.lanes, to_ring(asked.probes))
+        lowest = self._cabinet.policy(asked.gallery).thresholds[0]
+        return self._question(asked, "scan", partial, [lowest] * len(partial), b"")
+
+    def look(self, asked: Asked, blocks: Sequence[int]) -> Question:
+        """Compare each probe with the rows of `blocks` at every threshold: a line per probe and threshold."""
+        shelf = self._cabinet.shelf(asked.gallery)
+        if len(blocks) > BLOCKS_MAX or any(not 0 <= block * WORD_BITS < len(shelf) for block in blocks):
+            raise OutOfStep("The blocks are not those of this gallery.")
+        positions = [p for block in blocks for p in range(block * WORD_BITS, min((block + 1) * WORD_BITS, len(shelf)))]
+        partial = ring_dot(np.ascontiguousarray(shelf.lanes[positions]), to_ring(asked.probes))
+        thresholds = self._cabinet.policy(asked.gallery).thresholds
+        lines = np.repeat(partial, len(thresholds), axis=0)
+        return self._question(asked, "look", lines, list(thresholds) * len(partial), pack(*blocks))
+
+    def bands(self, asked: Asked, picks: Sequence[tuple[int, Sequence[int]]]) -> Question:
+        """Compare picked probes at the higher thresholds with 64 positions each: hits and decoys, chosen by the gate.
+
+        Raises:
+            Unverified: the bands were asked before; one nonce covers them once.
+
+        """
+        if asked.bands_used:
+            raise Unverified("The bands of this search were asked before.")
+        asked.bands_used = True
+        shelf = self._cabinet.shelf(asked.gallery)
+        higher = self._cabinet.policy(asked.gallery).thresholds[1:]
+        lines = []
+        for probe, positions in picks:
+            known = 0 <= probe < len(asked.probes) and all(0 <= position < len(shelf) for position in positions)
+            if not known or not 0 < len(positions) <= WORD_BITS:
+                raise BadInput("Bands are asked for at most 64 positions of a probe that was searched.")
+            picked = np.ascontiguousarray(shelf.lanes[list(positions)])
+            line = np.zeros((1, WORD_BITS), np.uint16)
+            line[:, : len(positions)] = ring_dot(picked, to_ring(asked.probes[probe : probe + 1]))
+            lines += [line] * len(higher)
+        bound = pack(*(pack(probe, *positions) for probe, positions in picks))
+        return self._question(asked, "bands", np.concatenate(lines), list(higher) * len(picks), bound)
+
+    def _question(
+        self, asked: Asked, sort: str, lines: NDArray[np.uint16], thresholds: list[int], positions: bytes
+    ) -> Question:
+        """Put together what must be the same at both vaults (protocol, "Before round 1")."""
+        policy = self._cabinet.policy(asked.gallery)
+        shelf = self._cabinet.shelf(asked.gallery)
+        agreed = pack(
+            sort,
+            asked.warrants,
+            asked.probes.tobytes(),
+            pack(*thresholds),
+            policy.version,
+            self._cabinet.epoch(asked.gallery),
+            shelf.order_digest(),
+            len(shelf),
+            positions,
+        )
+        planes = planes_of(self._party, lines, np.array(thresholds))
+        return Question(agreed, planes, shelf.order_digest(), len(shelf))

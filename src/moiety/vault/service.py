@@ -1,0 +1,240 @@
+"""A vault as a process part: frames in, answers out. The same for both halves but for what each alone may do."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from moiety.foundation.envelopes import unseal_from
+from moiety.foundation.errors import BadInput, ExchangeAborted, Refusal, Unverified
+from moiety.vault.guard import Charge, refusals_alike
+from moiety.vault.policy import GalleryPolicy
+from moiety.vault.questions import Asked, SealedFace
+from moiety.warrants import targets
+from moiety.warrants.statement import Made
+from moiety.warrants.warrant import Act, SignedWarrant
+from moiety.wire.kinds import Kind
+from moiety.wire.links import Answer
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+
+    from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+
+    from moiety.vault.cabinet import Cabinet
+    from moiety.vault.exchange import Answering, Asking
+    from moiety.vault.guard import Guard
+    from moiety.vault.halves import HalfRow, Halves
+    from moiety.vault.policy import Rules
+    from moiety.vault.questions import Question, Questions
+    from moiety.wire.frames import Frame
+
+_log = logging.getLogger(__name__)
+
+ASKED_SECONDS = 30.0
+ROWS_AT_ONCE_MAX = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What either half ('a' or 'b') is made of."""
+
+    half: str
+    cabinet: Cabinet
+    halves: Halves
+    guard: Guard
+    rules: Rules
+    questions: Questions
+    sealing: X25519PrivateKey
+
+
+class Vault:
+    """Both halves' handlers."""
+
+    def __init__(self, parts: Parts, exchange: Asking | Answering) -> None:
+        """Put the parts together."""
+        self._half = parts.half
+        self._cabinet = parts.cabinet
+        self._halves = parts.halves
+        self._guard = parts.guard
+        self._rules = parts.rules
+        self._questions = parts.questions
+        self._sealing = parts.sealing
+        self._exchange = exchange
+        self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._asked: dict[str, Asked] = {}
+
+    def handlers(self) -> dict[Kind, Callable[[Frame], Awaitable[Answer]]]:
+        """Map each kind of frame to what answers it."""
+        return {
+            Kind.POLICY_SET: self._policy_set,
+            Kind.POLICY_DROP: self._policy_drop,
+            Kind.PREPARE: self._prepare,
+            Kind.COMMIT: self._commit,
+            Kind.ABORT: self._abort,
+            Kind.ERASE: self._erase,
+            Kind.ROWS: self._rows,
+            Kind.SEARCH: self._search,
+            Kind.BANDS: self._bands,
+        }
+
+    # ---- policies ----
+
+    async def _policy_set(self, frame: Frame) -> Answer:
+        """Open a gallery by a policy warrant, if this machine's rules let the service do so."""
+        with refusals_alike(self._half):
+            signed, policy = (
+                SignedWarrant.decode(bytes(frame.buffers[0])),
+                GalleryPolicy.decode(bytes(frame.buffers[1])),
+            )
+            policy.check()
+            self._rules.check(policy)
+            signer = self._guard.signer(signed, Act.POLICY, policy)
+            if signed.warrant.target != targets.of_policy(policy.encode()):
+                raise Unverified("The warrant is for another policy.")
+            self._guard.spend([signed.warrant], signer, Charge("policies", 1, 1000))
+        async with self._locks[policy.gallery]:
+            await asyncio.to_thread(self._cabinet.set_policy, policy)
+        return Answer({"epoch": self._cabinet.epoch(policy.gallery)})
+
+    async def _policy_drop(self, frame: Frame) -> Answer:
+        """Undo a gallery that has no row."""
+        gallery = str(frame.meta["gallery"])
+        async with self._locks[gallery]:
+            await asyncio.to_thread(self._cabinet.drop_policy, gallery)
+        return Answer({})
+
+    # ---- rows come and go ----
+
+    async def _prepare(self, frame: Frame) -> Answer:
+        """Check and keep halves; all or none."""
+        policy = self._cabinet.policy(str(frame.meta["gallery"]))
+        async with self._locks[policy.gallery]:
+            await asyncio.to_thread(self._admit_rows, policy, frame)
+        return Answer({})
+
+    def _admit_rows(self, policy: GalleryPolicy, frame: Frame) -> None:
+        """Check every warrant, statement and half, then pay, then write."""
+        with refusals_alike(self._half):
+            faces = SealedFace.read(frame.buffers)
+            if len(faces) > ROWS_AT_ONCE_MAX:
+                raise BadInput(f"At most {ROWS_AT_ONCE_MAX} rows can be prepared at once.")
+            signers = {self._guard.signer(face.signed, Act.ENROL, policy) for face in faces}
+            if len(signers) != 1:
+                raise Unverified("A batch of rows needs one signer.")
+            rows = [self._open_row(policy, face) for face in faces]
+            charge = Charge("templates", len(faces), policy.templates_per_hour)
+            self._guard.spend([face.signed.warrant for face in faces], signers.pop(), charge)
+        self._cabinet.prepare(policy.gallery, rows)
+
+    def _open_row(self, policy: GalleryPolicy, face: SealedFace) -> HalfRow:
+        """Open one half and hold it against the eye's statement."""
+        warrant = face.signed.warrant
+        statement = self._guard.statement(warrant, face.statement, face.signature, Made.TEMPLATE, policy)
+        if statement.epoch != self._cabinet.epoch(policy.gallery):
+            raise Unverified("The template is of another epoch.")
+        opened = unseal_from(self._sealing, face.sealed, targets.sealing_bound(self._half, warrant.nonce))
+        return self._halves.open_half(policy, statement, opened)
+
+    async def _commit(self, frame: Frame) -> Answer:
+        """Make prepared rows live; `places` is a list of [row id in hex, seq]."""
+        gallery = str(frame.meta["gallery"])
+        places = [(bytes.fromhex(row), int(seq)) for row, seq in frame.meta["places"]]
+        people = [bytes.fromhex(handle) for handle in frame.meta["people"]]
+        async with self._locks[gallery]:
+            await asyncio.to_thread(self._cabinet.commit, gallery, places, people)
+        return Answer({})
+
+    async def _abort(self, frame: Frame) -> Answer:
+        """Remove prepared rows."""
+        gallery = str(frame.meta["gallery"])
+        async with self._locks[gallery]:
+            await asyncio.to_thread(self._cabinet.abort, gallery, _row_ids(frame.buffers[0]))
+        return Answer({})
+
+    async def _erase(self, frame: Frame) -> Answer:
+        """Erase rows, and at B the personal key, by an erase warrant."""
+        gallery = str(frame.meta["gallery"])
+        async with self._locks[gallery]:
+            await asyncio.to_thread(self._erase_now, gallery, [bytes(buffer) for buffer in frame.buffers])
+        return Answer({})
+
+    def _erase_now(self, gallery: str, buffers: Sequence[bytes]) -> None:
+        """Check, pay, destroy."""
+        policy = self._cabinet.policy(gallery)
+        raw, joined, person = buffers
+        row_ids = _row_ids(joined)
+        with refusals_alike(self._half):
+            signed = SignedWarrant.decode(raw)
+            signer = self._guard.signer(signed, Act.ERASE, policy)
+            if signed.warrant.target != targets.of_erasure(row_ids, person):
+                raise Unverified("The warrant is for other rows.")
+            charge = Charge("erasures", max(1, len(row_ids)), policy.erasures_per_hour)
+            self._guard.spend([signed.warrant], signer, charge)
+        self._cabinet.erase(gallery, row_ids)
+        self._erase_person(person)
+
+    def _erase_person(self, handle: bytes) -> None:
+        """Destroy a personal key; A has none."""
+
+    async def _rows(self, frame: Frame) -> Answer:
+        """Publish the ordered row ids."""
+        shelf = self._cabinet.shelf(str(frame.meta["gallery"]))
+        return Answer({"order": shelf.order_digest().hex()}, [b"".join(shelf.row_ids)])
+
+    # ---- questions ----
+
+    async def _search(self, frame: Frame) -> Answer:
+        """Compare sealed probes with all rows, or with blocks of them (1:1)."""
+        request, gallery = str(frame.meta["request"]), str(frame.meta["gallery"])
+        blocks = frame.meta.get("blocks")
+        try:
+            with refusals_alike(self._half):
+                faces = SealedFace.read(frame.buffers)
+                asked = await asyncio.to_thread(self._questions.admit, gallery, faces, blocks)
+            async with self._locks[gallery]:
+                if blocks is None:
+                    question = await asyncio.to_thread(self._questions.scan, asked)
+                else:
+                    question = await asyncio.to_thread(self._questions.look, asked, blocks)
+        except Refusal:
+            self._decline(request)
+            raise
+        self._asked[request] = asked
+        asyncio.get_running_loop().call_later(ASKED_SECONDS, self._asked.pop, request, None)
+        return await self._run(request, gallery, question)
+
+    async def _bands(self, frame: Frame) -> Answer:
+        """Compare picked positions of a search at the higher thresholds."""
+        request = str(frame.meta["request"])
+        asked = self._asked.pop(str(frame.meta["parent"]), None)
+        picks: Any = frame.meta["picks"]
+        try:
+            if asked is None:
+                raise ExchangeAborted("The search that these bands belong to is over.")
+            with refusals_alike(self._half):
+                async with self._locks[asked.gallery]:
+                    question = await asyncio.to_thread(self._questions.bands, asked, picks)
+        except Refusal:
+            self._decline(request)
+            raise
+        return await self._run(request, asked.gallery, question)
+
+    def _decline(self, request: str) -> None:
+        """Let the other vault know that there will be no exchange; A just does not begin one."""
+
+    async def _run(self, request: str, gallery: str, question: Question) -> Answer:
+        """Run the exchange; the reply's size depends only on the number of rows and probes."""
+        share = await self._exchange.run(request, question, self._cabinet.epoch(gallery))
+        return Answer({"order": question.order.hex(), "rows": question.rows}, [share.data])
+
+
+def _row_ids(joined: bytes | bytearray | memoryview) -> list[bytes]:
+    """Cut a buffer into row ids of 16 bytes."""
+    raw = bytes(joined)
+    if len(raw) % 16:
+        raise BadInput("Row ids have 16 bytes each.")
+    return [raw[i : i + 16] for i in range(0, len(raw), 16)]
