@@ -44,6 +44,9 @@ _BROKEN = ("SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_CANTOPEN", "SQLITE_READONL
 def _answer_to(error: DBAPIError) -> Refusal | Fault | None:
     """Say in our own words what the database said; None for a mistake of ours, which stays as it is."""
     name = getattr(error.orig, "sqlite_errorname", "")
+    if not name and isinstance(error.orig, sqlite3.OperationalError):
+        # Only text that is not UTF-8 comes without a code, and its message would quote the text.
+        name = "SQLITE_CORRUPT"
     if name.startswith(_FULL):
         return DiskFull()
     if name.startswith(_BUSY):
