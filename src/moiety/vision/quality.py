@@ -1,0 +1,151 @@
+"""How good a face is for recognition, in numbers and in plain words.
+
+Limits were measured on the LFW photos of the test data (benchmarks/README, docs/decisions/0003): practically all of
+them pass, a face of 20 pixels does not.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import cv2
+import numpy as np
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    Floats = npt.NDArray[np.float32]
+
+SIZE_MIN_PX: Final = 40
+SHARPNESS_MIN: Final = 8.0
+YAW_MAX_DEG: Final = 55.0
+PITCH_MAX_DEG: Final = 50.0
+ROLL_MAX_DEG: Final = 60.0
+INSIDE_MIN: Final = 0.75
+
+# Outer and inner eye corners, nasion, nose tip, nose base, mouth corners, chin (iBUG numbers). Millimetres from the
+# middle of the eyes: x to the right of the picture, y down, z towards the camera. x and y are the mean of the LFW
+# faces of the test data, made symmetric, at 90 mm between the outer eye corners; z was chosen so that yaw agrees in
+# scale with a trained head-pose network on the same photos (docs/decisions/0003).
+_PLACES: Final = (36, 39, 42, 45, 27, 30, 33, 48, 54, 8)
+_HEAD: Final = np.array(
+    [
+        [-45.0, -1.5, -16.0],
+        [-19.3, 1.5, 0.0],
+        [19.3, 1.5, 0.0],
+        [45.0, -1.5, -16.0],
+        [0.0, -2.5, 18.0],
+        [0.0, 38.8, 50.0],
+        [0.0, 55.5, 28.0],
+        [-29.4, 74.0, 4.0],
+        [29.4, 74.0, 4.0],
+        [0.0, 131.0, 10.0],
+    ]
+)
+_HEAD_INVERSE: Final = np.linalg.pinv(_HEAD - _HEAD.mean(axis=0))
+
+
+@dataclass(frozen=True)
+class Quality:
+    """Numbers about one face, and whether it may be enrolled.
+
+    `embedding_length`: length of the vector before normalising, a learned quality; `sharpness`: variance of the
+    Laplacian of the aligned grey crop; `size_px`: the shorter side of the box in pixels of the file; angles in
+    degrees: yaw above 0 is turned to the right of the picture, pitch above 0 looks up, roll above 0 leans clockwise.
+    `reasons` are sentences for the user, empty when `enrollable`.
+    """
+
+    embedding_length: float
+    sharpness: float
+    size_px: float
+    yaw_deg: float
+    pitch_deg: float
+    roll_deg: float
+    enrollable: bool
+    reasons: tuple[str, ...]
+
+    def as_dict(self) -> dict[str, object]:
+        """Give the numbers with as many digits as mean something."""
+        return {
+            "embedding_length": round(self.embedding_length, 2),
+            "sharpness": round(self.sharpness, 1),
+            "size_px": round(self.size_px),
+            "yaw_deg": round(self.yaw_deg),
+            "pitch_deg": round(self.pitch_deg),
+            "roll_deg": round(self.roll_deg),
+            "enrollable": self.enrollable,
+            "reasons": list(self.reasons),
+        }
+
+
+@dataclass(frozen=True)
+class Pose:
+    """Angles of the head in degrees; signs as in `Quality`."""
+
+    yaw_deg: float
+    pitch_deg: float
+    roll_deg: float
+
+
+def pose_of(shape: Floats) -> Pose:
+    """Estimate the pose from landmarks f32[68, 2]: a mean head under weak perspective, by least squares."""
+    seen = shape[list(_PLACES)].astype(np.float64)
+    rows = (_HEAD_INVERSE @ (seen - seen.mean(axis=0))).T
+    left, _, right = np.linalg.svd(rows, full_matrices=False)
+    across, down = left @ right
+    away = np.cross(across, down)
+    return Pose(
+        yaw_deg=float(np.degrees(np.arctan2(across[2], np.hypot(across[0], across[1])))),
+        pitch_deg=float(-np.degrees(np.arctan2(down[2], away[2]))),
+        roll_deg=float(np.degrees(np.arctan2(-across[1], across[0]))),
+    )
+
+
+def sharpness_of(aligned: npt.NDArray[np.uint8]) -> float:
+    """Variance of the Laplacian (Pech-Pacheco et al., ICPR 2000) of the inner part of an aligned RGB crop."""
+    edge = aligned.shape[0] // 8
+    grey = cv2.cvtColor(aligned[edge:-edge, edge:-edge], cv2.COLOR_RGB2GRAY)
+    return float(cv2.Laplacian(grey, cv2.CV_32F).var())
+
+
+def inside_of(box: Floats, width: int, height: int) -> float:
+    """Share of the box (left, top, right, bottom) that lies in the picture, 0 to 1."""
+    kept = np.minimum(box[2:], [width, height]) - np.maximum(box[:2], 0)
+    return float(np.prod(np.clip(kept, 0, None)) / max(float(np.prod(box[2:] - box[:2])), 1e-9))
+
+
+def judge(
+    *,
+    embedding_length: float,
+    length_min: float | None,
+    sharpness: float,
+    size_px: float,
+    pose: Pose,
+    inside: float,
+) -> Quality:
+    """Compare with the limits and say in words what is wrong."""
+    wrong = (
+        (size_px < SIZE_MIN_PX, f"the face is too small: {size_px:.0f} px, {SIZE_MIN_PX} needed"),
+        (sharpness < SHARPNESS_MIN, "the face is blurred"),
+        (abs(pose.yaw_deg) > YAW_MAX_DEG, "the face is turned too far to the side"),
+        (pose.pitch_deg > PITCH_MAX_DEG, "the face looks too far up"),
+        (pose.pitch_deg < -PITCH_MAX_DEG, "the face looks too far down"),
+        (abs(pose.roll_deg) > ROLL_MAX_DEG, "the head leans too far to one side"),
+        (inside < INSIDE_MIN, "the face is cut off by the edge of the picture"),
+        (
+            length_min is not None and embedding_length < length_min,
+            "the face is hard to recognise: covered, dark, far off or not a face",
+        ),
+    )
+    reasons = tuple(words for bad, words in wrong if bad)
+    return Quality(
+        embedding_length=embedding_length,
+        sharpness=sharpness,
+        size_px=size_px,
+        yaw_deg=pose.yaw_deg,
+        pitch_deg=pose.pitch_deg,
+        roll_deg=pose.roll_deg,
+        enrollable=not reasons,
+        reasons=reasons,
+    )
