@@ -14,7 +14,7 @@ from moiety.wire.kinds import Kind
 from moiety.wire.links import Answer
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Mapping
 
     from moiety.eye.halver import Halver, Sealed
     from moiety.eye.rotations import Rotations
@@ -29,10 +29,12 @@ BACKGROUND_AREA = 0.25
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """The embedder in use: its SHA-256, dimension and the rising cosines of the bands for two pictures."""
+    """The embedder in use: its SHA-256, dimension, false-match rates, and the bands' cosines for two pictures."""
 
+    name: str
     sha256: bytes
     dim: int
+    table: Mapping[float, float]
     pair_cosines: tuple[float, ...]
 
 
@@ -58,7 +60,16 @@ class Eye:
     async def _rotation_new(self, _: Frame) -> Answer:
         """Draw a rotation for a new gallery, and say which model this eye has."""
         rotation = await asyncio.to_thread(self._rotations.new)
-        return Answer({"rotation": rotation.hex(), "dim": self._model.dim, "model": self._model.sha256.hex()})
+        model = self._model
+        return Answer(
+            {
+                "rotation": rotation.hex(),
+                "name": model.name,
+                "model": model.sha256.hex(),
+                "dim": model.dim,
+                "table": {repr(rate): cosine for rate, cosine in model.table.items()},
+            }
+        )
 
     def _setting(self, frame: Frame) -> Setting:
         """Read for what gallery halves are wanted.

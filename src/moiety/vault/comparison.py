@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from moiety.kernel import Party
+    from moiety.kernel import Party, Tag
 
 ROUNDS = 15
 CHUNK_WORDS = 16_384
@@ -94,11 +94,11 @@ class Half:
             raise ExchangeAborted("The mint dealt the wrong number of bits.")
         self._gammas = gammas
 
-    def _triple(self, tag: str) -> NDArray[np.uint64]:
+    def _triple(self, tag: Tag) -> NDArray[np.uint64]:
         """Draw one letter of this round's triple."""
         if tag == "gamma" and self._gammas is not None:
             return self._gammas[self._round]
-        return triple_words(self._key, self._sid, self._round, tag, self._span.words, self._span.first)  # type: ignore[arg-type]  # `tag` is one of the three letters
+        return triple_words(self._key, self._sid, self._round, tag, self._span.words, self._span.first)
 
     def send(self, number: int) -> NDArray[np.uint64]:
         """Give this round's message; it does not depend on what the other sends in the same round.
@@ -157,4 +157,5 @@ class Half:
         """
         if self._round != ROUNDS or self._carry is None:
             raise ExchangeAborted("The sign test was not run to its end.")
-        return final_share(self._party, self._planes[ROUNDS], self._carry)
+        share: NDArray[np.uint64] = final_share(self._party, self._planes[ROUNDS], self._carry)
+        return share

@@ -65,6 +65,11 @@ def _joined(halves: list[Half]) -> bytes:
     return hashlib.sha256(b"".join(half.transcript() for half in halves)).digest()
 
 
+def _shares(halves: list[Half]) -> NDArray[np.uint64]:
+    """Join the shares of all chunks, in order; an empty gallery has none."""
+    return np.concatenate([np.empty(0, np.uint64), *(half.share() for half in halves)])
+
+
 class Asking:
     """A's side."""
 
@@ -113,7 +118,7 @@ class Asking:
         mine = _joined(halves)
         reply = await self._peer.call(Kind.FINISH, {"request": request}, [mine])
         agree(mine, bytes(reply.buffers[0]))
-        return np.concatenate([half.share() for half in halves])
+        return _shares(halves)
 
     async def _begin(self, request: str, question: Question, epoch: int, *, anew: bool) -> bytes:
         """Agree with B on the question under a fresh sid."""
@@ -277,5 +282,5 @@ class Answering:
         session = await self._session(frame)
         mine = _joined(session.halves)
         self._must_agree(session, mine, bytes(frame.buffers[0]))
-        session.done.set_result(np.concatenate([half.share() for half in session.halves]))
+        session.done.set_result(_shares(session.halves))
         return Answer({}, [mine])

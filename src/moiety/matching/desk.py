@@ -1,0 +1,113 @@
+"""What the gate knows and signs with: its tables, ledger, lines, secrets; and how it writes a warrant."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from moiety.foundation.envelopes import pack, seal, unseal
+from moiety.foundation.errors import UnknownGallery, Unverified
+from moiety.foundation.ids import GalleryId
+from moiety.matching.turns import Turns
+from moiety.storage import GalleryState
+from moiety.warrants.statement import Statement
+from moiety.warrants.warrant import NOTHING, Act, Warrant, sign_as_service, without_picture
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+    from moiety.foundation.clock import Clock
+    from moiety.foundation.ids import RowId, SubjectId
+    from moiety.ledger import Ledger
+    from moiety.matching.links import Links
+    from moiety.storage import Gallery, Store
+
+WARRANT_SECONDS = 60
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Secrets:
+    """The gate's own keys: it signs as a service, binds rows to subjects, and keys values before B keys them again."""
+
+    service: Ed25519PrivateKey
+    binding: bytes
+    blind: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Who asks and why; `actor` is the id of a key or `owner`, `case` a case or door, `reason` a person's words."""
+
+    actor: str
+    reason: str
+    case: str = ""
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Desk:
+    """Everything that matching/ and people/ work with."""
+
+    tenant: str
+    store: Store
+    ledger: Ledger
+    links: Links
+    secrets: Secrets
+    clock: Clock
+    turns: Turns = field(default_factory=Turns)
+
+    def gallery(self, name_or_id: str) -> Gallery:
+        """Find an open gallery by its name or id.
+
+        Raises:
+            UnknownGallery: there is none.
+
+        """
+        with self.store.read() as tx:
+            by_id = name_or_id.startswith("gal_")
+            gallery = tx.galleries.get(GalleryId(name_or_id)) if by_id else tx.galleries.by_name(name_or_id)
+        if gallery.state is not GalleryState.OPEN:
+            raise UnknownGallery
+        return gallery
+
+    def warrant_for(self, act: Act, gallery: Gallery, statement: bytes, asker: Asker, target: bytes = NOTHING) -> bytes:
+        """Sign a warrant for the face of one of the eye's statements."""
+        seen = Statement.decode(statement)
+        now = int(self.clock.now())
+        warrant = Warrant(
+            act=act,
+            tenant=self.tenant,
+            gallery=gallery.id,
+            policy_version=gallery.policy_version,
+            purpose=gallery.purpose,
+            case=asker.case,
+            image_sha256=seen.image_sha256,
+            box=seen.box,
+            statement_sha256=seen.digest(),
+            target=target,
+            issued=now,
+            expires=now + WARRANT_SECONDS,
+            nonce=seen.nonce,
+        )
+        return sign_as_service(warrant, self.secrets.service).encode()
+
+    def plain_warrant(self, act: Act, gallery: Gallery, case: str, target: bytes) -> bytes:
+        """Sign a warrant for an act without a picture."""
+        policy = (self.tenant, str(gallery.id), gallery.policy_version, gallery.purpose)
+        warrant = without_picture(act, policy, case, target, self.clock.now(), os.urandom(32))
+        return sign_as_service(warrant, self.secrets.service).encode()
+
+    def bind_row(self, gallery: Gallery, row_id: RowId, subject: SubjectId) -> bytes:
+        """Bind a row id to its subject, so that an altered table does not show somebody else."""
+        return seal(self.secrets.binding, subject.encode(), pack("moiety/binding/1", gallery.id, row_id))
+
+    def check_binding(self, gallery: Gallery, row_id: RowId, subject: SubjectId, binding: bytes) -> None:
+        """Check what `bind_row` made.
+
+        Raises:
+            Unverified: the row was bound to another subject, gallery or row.
+
+        """
+        bound = unseal(self.secrets.binding, binding, pack("moiety/binding/1", gallery.id, row_id))
+        if bound != subject.encode():
+            raise Unverified("A row in the gate's database points to another subject than it was enrolled for.")

@@ -1,0 +1,193 @@
+"""Opening galleries at the gate and at both vaults, and settling what a crash left of it."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from moiety.foundation.errors import BadInput, PartDown, Refusal
+from moiety.foundation.ids import GalleryId, new_gallery_id
+from moiety.ledger import Kind as Record
+from moiety.matching.thresholds import FMR_DEFAULT, bands
+from moiety.storage import GalleryState, IntentKind, IntentState
+from moiety.vault.policy import GalleryPolicy
+from moiety.warrants import targets
+from moiety.warrants.warrant import Act
+from moiety.wire.kinds import Kind
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from moiety.matching.desk import Asker, Desk
+    from moiety.storage import Gallery, Intent
+    from moiety.wire.links import Answer
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._-]{0,62}")
+PURPOSE_CHARS = (3, 200)
+
+
+@dataclass(frozen=True, slots=True)
+class NewGallery:
+    """What an operator says of a new gallery; `table` replaces the model's own false-match rates."""
+
+    name: str
+    purpose: str
+    fmr: float = FMR_DEFAULT
+    retention_days: int | None = None
+    probes_per_hour: int = 20_000
+    templates_per_hour: int = 100_000
+    erasures_per_hour: int = 100_000
+    table: Mapping[float, float] | None = None
+
+    def check(self) -> None:
+        """Check what can be checked without asking anybody.
+
+        Raises:
+            BadInput: a name, purpose or number is out of its range.
+
+        """
+        if not NAME.fullmatch(self.name) or self.name.startswith("gal_"):
+            raise BadInput("A gallery's name has 1 to 63 letters, digits, spaces, dots, dashes; not gal_ in front.")
+        if not PURPOSE_CHARS[0] <= len(self.purpose.strip()) <= PURPOSE_CHARS[1] or not self.purpose.isprintable():
+            raise BadInput("A gallery needs a purpose, in 3 to 200 characters on one line.")
+        if self.retention_days is not None and self.retention_days < 1:
+            raise BadInput("Retention is at least one day.")
+
+
+class Galleries:
+    """Creates, lists and settles galleries."""
+
+    def __init__(self, desk: Desk) -> None:
+        """Work at `desk`."""
+        self._desk = desk
+
+    async def list(self) -> tuple[Gallery, ...]:
+        """Give all galleries, by name."""
+
+        def read() -> tuple[Gallery, ...]:
+            with self._desk.store.read() as tx:
+                return tx.galleries.list()
+
+        return await asyncio.to_thread(read)
+
+    async def create(self, new: NewGallery, asker: Asker) -> Gallery:
+        """Open a gallery at the gate and at both vaults, or nowhere.
+
+        Raises:
+            BadInput: what was said of it cannot stand.
+            AlreadyThere: there is a gallery of that name.
+            WarrantRefused: a vault's rules do not allow it.
+            PartDown: a part is away; it is settled at the next start.
+
+        """
+        new.check()
+        drawn = await self._desk.links.eye.call(Kind.ROTATION_NEW, {})
+        gallery, intent = await asyncio.to_thread(self._begin, new, drawn)
+        try:
+            await self._tell_vaults(gallery, new)
+        except Refusal:
+            await self._undo(gallery, intent)
+            raise
+        return await asyncio.to_thread(self._open, gallery, intent, asker)
+
+    def _begin(self, new: NewGallery, drawn: Answer) -> tuple[Gallery, Intent]:
+        """Write down the pending gallery and that it is about to be opened."""
+        table = new.table or {float(rate): float(cosine) for rate, cosine in drawn.meta["table"].items()}
+        steps = bands(table, new.fmr)
+        with self._desk.store.begin() as tx:
+            # A crash after this is settled at the next start: the vaults drop the empty gallery, and so does the gate.
+            gallery = tx.galleries.create(
+                gallery_id=new_gallery_id(),
+                name=new.name,
+                purpose=new.purpose,
+                model_name=str(drawn.meta["name"]),
+                model_sha256=str(drawn.meta["model"]),
+                dim=int(drawn.meta["dim"]),
+                rotation_id=str(drawn.meta["rotation"]),
+                fmr_target=new.fmr,
+                thresholds=list(steps.values()),
+                bands=list(steps),
+                retention_days=new.retention_days,
+            )
+            return gallery, tx.intents.open(IntentKind.GALLERY, gallery.id)
+
+    async def _tell_vaults(self, gallery: Gallery, new: NewGallery) -> None:
+        """Set the first policy at both vaults."""
+        policy = GalleryPolicy(
+            tenant=self._desk.tenant,
+            gallery=gallery.id,
+            version=gallery.policy_version,
+            purpose=gallery.purpose,
+            model=bytes.fromhex(gallery.model_sha256),
+            rotation=bytes.fromhex(gallery.rotation_id),
+            dim=gallery.dim,
+            thresholds=gallery.thresholds,
+            needs="service",
+            probes_per_hour=new.probes_per_hour,
+            templates_per_hour=new.templates_per_hour,
+            erasures_per_hour=new.erasures_per_hour,
+        ).encode()
+        warrants = [self._desk.plain_warrant(Act.POLICY, gallery, "", targets.of_policy(policy)) for _ in "ab"]
+        await self._desk.links.both(Kind.POLICY_SET, {}, [warrants[0], policy], [warrants[1], policy])
+
+    def _open(self, gallery: Gallery, intent: Intent, asker: Asker) -> Gallery:
+        """Both vaults know it: open it and write it into the ledger."""
+        with self._desk.store.begin() as tx:
+            # A crash before the commit leaves it pending; the next start takes it back.
+            opened = tx.galleries.open(gallery.id)
+            tx.intents.close(intent.id)
+            self._desk.ledger.append(
+                tx,
+                Record.ALTERATION,
+                "gallery",
+                actor=asker.actor,
+                purpose=gallery.purpose,
+                gallery=gallery.id,
+                reason=asker.reason,
+            )
+            return opened
+
+    async def _undo(self, gallery: Gallery, intent: Intent) -> None:
+        """Take a gallery back that could not be opened; what cannot be done now is done at the next start."""
+        try:
+            await self._drop_at_vaults(gallery.id)
+        except PartDown:
+            return
+        await asyncio.to_thread(self._remove, gallery.id, intent.id)
+
+    async def _drop_at_vaults(self, gallery: GalleryId) -> None:
+        """Both vaults forget the empty gallery; one that never knew it agrees."""
+        await self._desk.links.both(Kind.POLICY_DROP, {"gallery": gallery}, [], [])
+
+    def _remove(self, gallery: GalleryId, intent: int) -> None:
+        """Remove the pending gallery and its intent."""
+        with self._desk.store.begin() as tx:
+            # A crash before the commit leaves both, and the next start comes here again.
+            if tx.galleries.get(gallery).state is GalleryState.PENDING:
+                tx.galleries.remove(gallery)
+            tx.intents.close(intent)
+
+    async def settle(self) -> int:
+        """At the start: take back every gallery whose opening was cut short; returns how many."""
+
+        def pending() -> list[Intent]:
+            with self._desk.store.read() as tx:
+                return [i for i in tx.intents.pending() if i.kind is IntentKind.GALLERY]
+
+        unfinished = await asyncio.to_thread(pending)
+        for intent in unfinished:
+            if intent.state is IntentState.PREPARING:
+                await self._drop_at_vaults(intent.gallery_id)
+                await asyncio.to_thread(self._remove, intent.gallery_id, intent.id)
+        return len(unfinished)
+
+    async def get(self, name_or_id: str) -> Gallery:
+        """Find an open gallery.
+
+        Raises:
+            UnknownGallery: there is none of this name or id.
+
+        """
+        return await asyncio.to_thread(self._desk.gallery, name_or_id)

@@ -1,0 +1,138 @@
+"""Identify (1:N): who of a gallery is in this picture? Bits in, candidates out; below the threshold it says none."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from typing import TYPE_CHECKING
+
+from moiety.ledger import Kind as Record
+from moiety.matching.answers import Candidate, FaceAnswer
+from moiety.matching.asking import WORD_BITS, Asking, Bits
+from moiety.storage import SubjectState, TemplateState
+from moiety.warrants.warrant import NOTHING, Act
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+    from moiety.foundation.ids import RowId, SubjectId
+    from moiety.matching.asking import SealedProbe
+    from moiety.matching.desk import Asker, Desk
+    from moiety.storage import Gallery
+
+# The higher bands run on 64 positions: at most this many hits among at least 16 decoys.
+HITS_MAX = 48
+_decoys = random.SystemRandom()
+
+
+class Identifier:
+    """Asks who is in a picture."""
+
+    def __init__(self, desk: Desk, asking: Asking, settle: Callable[[Gallery], Awaitable[None]]) -> None:
+        """Work at `desk`; `settle` finishes what a crash left open in a gallery."""
+        self._desk = desk
+        self._asking = asking
+        self._settle = settle
+
+    async def identify(self, gallery: Gallery, image: bytes, asker: Asker) -> list[FaceAnswer]:
+        """Answer for every face of the picture, biggest first.
+
+        Raises:
+            BadInput: the picture cannot be read.
+            WarrantRefused: a vault refuses, or its budget for this hour is spent.
+            Unavailable: a part is away or the vaults are out of step.
+
+        """
+        probes = await self._asking.probes(gallery, image)
+        await asyncio.to_thread(self._note, gallery, asker, len(probes))
+        if not probes:
+            return []
+        await self._settle(gallery)
+        async with self._desk.turns.shared(gallery.id):
+            answers = await self._ask(gallery, probes, asker)
+        await asyncio.to_thread(self._disclose, gallery, asker, answers)
+        return answers
+
+    async def _ask(self, gallery: Gallery, probes: Sequence[SealedProbe], asker: Asker) -> list[FaceAnswer]:
+        """Scan, then ask for the bands of what was found."""
+        bits = await self._asking.search(gallery, probes, Act.SEARCH, asker, target=NOTHING)
+        few = {line: hits.tolist() for line, hits in enumerate(bits.lines) if 0 < len(hits) <= HITS_MAX}
+        reached = await self._reached(gallery, bits, few)
+        row_ids = await self._asking.row_ids(gallery, bits.order) if few else []
+        answers = []
+        for line, probe in enumerate(probes):
+            best = {row_ids[position]: band for position, band in reached.get(line, {}).items()}
+            candidates = await asyncio.to_thread(self._candidates, gallery, best)
+            answers.append(FaceAnswer(probe.face, candidates, too_many=len(bits.lines[line]) > HITS_MAX))
+        return answers
+
+    async def _reached(self, gallery: Gallery, bits: Bits, few: Mapping[int, list[int]]) -> dict[int, dict[int, int]]:
+        """For each line and hit give the number of the highest threshold that it passes."""
+        reached = {line: dict.fromkeys(hits, 0) for line, hits in few.items()}
+        if not few or len(gallery.thresholds) == 1:
+            return reached
+        picks = [(line, _among_decoys(hits, bits.rows)) for line, hits in few.items()]
+        for (line, _), passed in zip(picks, await self._asking.bands(gallery, bits, picks), strict=True):
+            for step, positions in enumerate(passed, 1):
+                for position in positions & reached[line].keys():
+                    reached[line][position] = step
+        return reached
+
+    def _candidates(self, gallery: Gallery, best: Mapping[RowId, int]) -> tuple[Candidate, ...]:
+        """Map rows to active subjects; a subject stands with its best photo's band."""
+        if not best:
+            return ()
+        bands: dict[SubjectId, int] = {}
+        with self._desk.store.read() as tx:
+            for template in tx.templates.by_rows(gallery.id, list(best)):
+                self._desk.check_binding(gallery, template.row_id, template.subject_id, template.binding)
+                subject = tx.subjects.get(gallery.id, template.subject_id)
+                if template.state is TemplateState.ACTIVE and subject.state is SubjectState.ACTIVE:
+                    bands[subject.id] = max(bands.get(subject.id, 0), best[template.row_id])
+        ordered = sorted(bands.items(), key=lambda item: (-item[1], item[0]))
+        return tuple(Candidate(subject, gallery.bands[band]) for subject, band in ordered)
+
+    def _note(self, gallery: Gallery, asker: Asker, faces: int) -> None:
+        """Write the search into the ledger before a vault hears of it."""
+        with self._desk.store.begin() as tx:
+            # A crash after this leaves an entry for a search that was never answered: it was asked all the same.
+            self._desk.ledger.append(
+                tx,
+                Record.CONSULTATION,
+                "identify",
+                actor=asker.actor,
+                purpose=gallery.purpose,
+                gallery=gallery.id,
+                reason=asker.reason,
+                faces=faces,
+            )
+
+    def _disclose(self, gallery: Gallery, asker: Asker, answers: Sequence[FaceAnswer]) -> None:
+        """Write each candidate into the ledger before anyone is shown."""
+        found = {(candidate.subject, candidate.band) for answer in answers for candidate in answer.candidates}
+        if not found:
+            return
+        with self._desk.store.begin() as tx:
+            # A crash after this leaves entries for an answer that nobody saw.
+            for subject, band in sorted(found):
+                self._desk.ledger.append(
+                    tx,
+                    Record.DISCLOSURE,
+                    "candidate",
+                    actor=asker.actor,
+                    purpose=gallery.purpose,
+                    gallery=gallery.id,
+                    subject=subject,
+                    band=band,
+                )
+
+
+def _among_decoys(hits: Sequence[int], rows: int) -> list[int]:
+    """Hide the hits among random other positions, 64 in all where the gallery has so many, in random order."""
+    wanted = min(WORD_BITS, rows)
+    picked = set(hits)
+    while len(picked) < wanted:
+        picked.add(_decoys.randrange(rows))
+    mixed = list(picked)
+    _decoys.shuffle(mixed)
+    return mixed
