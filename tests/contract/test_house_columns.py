@@ -1,0 +1,113 @@
+"""House rule: nothing about a person stands in the gate's tables in the clear.
+
+Every column that can hold free bytes or text is listed here with the reason why it may. A new one fails until somebody
+has written down why it names nobody.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import TYPE_CHECKING
+
+import pytest
+from sqlalchemy import Column, LargeBinary, MetaData, String, Table, TypeDecorator
+
+from moiety.foundation.clock import HandClock
+from moiety.storage import Store
+from moiety.storage.tables import Base
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+RANDOM_ID = "random id, drawn by foundation.ids"
+STATE = "one of the few words that the CHECK constraint names"
+
+REASONS = {
+    "gallery.id": RANDOM_ID,
+    "gallery.name": "the operator's label of a whole gallery, about no one in it",
+    "gallery.purpose": "why the gallery exists; one text for everyone in it",
+    "gallery.model_name": "the model's public name",
+    "gallery.model_sha256": "hash of a public file",
+    "gallery.rotation_id": "random id of the rotation, not its seed",
+    "gallery.thresholds": "one to three numbers",
+    "gallery.bands": "one to three words such as `strong`",
+    "gallery.state": STATE,
+    "subject.id": RANDOM_ID,
+    "subject.gallery_id": RANDOM_ID,
+    "subject.state": STATE,
+    "subject_field.subject_id": RANDOM_ID,
+    "subject_field.name": "the field's name (`reference`, `note`), the same for everyone; the value is sealed",
+    "subject_field.klass": STATE,
+    "subject_field.wrapped_key": "a field key, wrapped by the subject's key at vault B",
+    "subject_field.ciphertext": "AES-256-GCM",
+    "subject_field.blind": "HMAC under the gate's key and again under vault B's",
+    "template.photo_id": RANDOM_ID,
+    "template.gallery_id": RANDOM_ID,
+    "template.subject_id": RANDOM_ID,
+    "template.row_id": "16 random bytes",
+    "template.binding": "AES-256-GCM",
+    "template.photo_mark": "keyed mark of the photo's bytes",
+    "template.state": STATE,
+    "intent.kind": STATE,
+    "intent.gallery_id": RANDOM_ID,
+    "intent.subject_id": RANDOM_ID,
+    "intent.row_ids": "16 random bytes each",
+    "intent.state": STATE,
+    "api_key.id": RANDOM_ID,
+    "api_key.name": "label of a device or program; access.keys takes one short lower-case word",
+    "api_key.secret_hash": "argon2id of 256 random bits",
+    "api_key.scopes": "words of access.permissions, random ids of galleries",
+    "ledger_entry.kind": "one of ledger.leaves.Kind",
+    "ledger_entry.act": "a short code, checked by ledger.leaves",
+    "ledger_entry.actor": "a random id or `owner`, checked by ledger.leaves",
+    "ledger_entry.purpose": "the gallery's purpose",
+    "ledger_entry.gallery_id": RANDOM_ID,
+    "ledger_entry.subject_id": RANDOM_ID,
+    "ledger_entry.reason_sealed": "AES-256-GCM",
+    "ledger_entry.detail": "whole numbers, booleans, short codes and ids, checked by ledger.leaves",
+    "ledger_entry.prev_hash": "SHA-256",
+    "ledger_entry.hash": "SHA-256",
+}
+
+
+def can_hold_anything(column: Column[object]) -> bool:
+    """Whether text or bytes fit in: numbers name nobody."""
+    kind = column.type.impl_instance if isinstance(column.type, TypeDecorator) else column.type
+    return isinstance(kind, String | LargeBinary)
+
+
+def unexplained(metadata: MetaData) -> set[str]:
+    """Columns without a reason."""
+    columns = (column for table in metadata.tables.values() for column in table.columns if can_hold_anything(column))
+    return {f"{column.table.name}.{column.name}" for column in columns} - set(REASONS)
+
+
+def test_every_column_that_could_name_somebody_has_its_reason() -> None:
+    assert unexplained(Base.metadata) == set()
+
+
+@pytest.mark.parametrize("kind", [String(), LargeBinary(), Base.metadata.tables["gallery"].c.bands.type])
+def test_the_rule_catches_a_new_column(kind: String) -> None:
+    metadata = MetaData()
+    Table("subject", metadata, Column("first_name", kind))
+    assert unexplained(metadata) == {"subject.first_name"}
+
+
+def test_no_reason_outlives_its_column() -> None:
+    columns = {f"{table.name}.{column.name}" for table in Base.metadata.tables.values() for column in table.columns}
+    assert set(REASONS) - columns == set()
+
+
+def test_the_real_file_has_no_other_columns(tmp_path: Path) -> None:
+    Store(tmp_path / "gate.db", HandClock()).close()
+    connection = sqlite3.connect(tmp_path / "gate.db")
+    found = {
+        f"{table}.{column}"
+        for table, column, kind in connection.execute(
+            "SELECT m.name, c.name, c.type FROM sqlite_master AS m JOIN pragma_table_info(m.name) AS c "
+            "WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite_%'"
+        )
+        if kind in {"TEXT", "BLOB", "ANY"} or "CHAR" in kind
+    }
+    connection.close()
+    assert found - {"alembic_version.version_num"} == set(REASONS)
