@@ -1,4 +1,4 @@
-"""Verify (1:1): is this the claimed subject? And compare: do two pictures show the same person?"""
+"""Verify (1:1) whether it is the claimed subject, and compare whether two pictures show the same person."""
 
 from __future__ import annotations
 
