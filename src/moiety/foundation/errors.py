@@ -121,7 +121,7 @@ class AlreadyThere(Refusal):
 
 
 class DuplicatePhoto(AlreadyThere):
-    """This photo is enrolled in the gallery already."""
+    """This photo is enrolled in the gallery already; no second template was made."""
 
     slug = "duplicate-photo"
 

@@ -130,11 +130,11 @@ class Cabinet:
         if fresh:
             self._shelves[gallery].append(fresh, self._halves.lanes(policy, fresh))
 
-    def abort(self, gallery: str, row_ids: Sequence[bytes]) -> None:
-        """Remove rows that are only prepared; live rows are left alone."""
+    def abort(self, gallery: str, row_ids: Sequence[bytes] | None) -> None:
+        """Remove those of the rows that are only prepared (all such rows for None); live rows are left alone."""
         query = "SELECT row_id FROM row WHERE gallery = ? AND state = 'prepared'"
         prepared = {row_id for (row_id,) in self._journal.read(query, (gallery,))}
-        gone = [row_id for row_id in row_ids if row_id in prepared]
+        gone = list(prepared) if row_ids is None else [row_id for row_id in row_ids if row_id in prepared]
         if gone:
             self._halves.destroy(self.policy(gallery), gone, self._clock.now())
 

@@ -152,7 +152,8 @@ class Vault:
         """Remove prepared rows."""
         gallery = str(frame.meta["gallery"])
         async with self._locks[gallery]:
-            await asyncio.to_thread(self._cabinet.abort, gallery, _row_ids(frame.buffers[0]))
+            chosen = None if frame.meta.get("all") else _row_ids(frame.buffers[0])
+            await asyncio.to_thread(self._cabinet.abort, gallery, chosen)
         return Answer({})
 
     async def _erase(self, frame: Frame) -> Answer:

@@ -1,0 +1,1 @@
+"""Subjects: enrolment, sealed fields, erasure, retention; and finishing what a crash cut short."""

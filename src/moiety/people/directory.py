@@ -1,0 +1,89 @@
+"""Lists of subjects and photos: ids, dates and counts, nothing personal."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from moiety.foundation.errors import UnknownSubject
+from moiety.storage import SubjectState, TemplateState
+
+if TYPE_CHECKING:
+    from moiety.foundation.ids import PhotoId, SubjectId
+    from moiety.matching.desk import Desk
+    from moiety.storage import Gallery, Subject, Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class SubjectInfo:
+    """One active subject; times in seconds since 1970."""
+
+    id: SubjectId
+    created_at: float
+    expires_at: float | None
+    photos: int
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoInfo:
+    """One enrolled photo, of which only the halves of its template are kept."""
+
+    id: PhotoId
+    created_at: float
+
+
+class Directory:
+    """Reads what the gate has of subjects."""
+
+    def __init__(self, desk: Desk) -> None:
+        """Work at `desk`."""
+        self._desk = desk
+
+    async def page(self, gallery: Gallery, after: SubjectId | None = None, limit: int = 100) -> tuple[SubjectInfo, ...]:
+        """Give up to `limit` active subjects whose id follows `after`."""
+
+        def read() -> tuple[SubjectInfo, ...]:
+            with self._desk.store.read() as tx:
+                return tuple(_info(tx, one) for one in tx.subjects.page(gallery.id, after=after, limit=limit))
+
+        return await asyncio.to_thread(read)
+
+    async def subject(self, gallery: Gallery, subject: SubjectId) -> SubjectInfo:
+        """Give one active subject.
+
+        Raises:
+            UnknownSubject: the gallery has no such subject.
+
+        """
+
+        def read() -> SubjectInfo:
+            with self._desk.store.read() as tx:
+                found = tx.subjects.get(gallery.id, subject)
+                if found.state is not SubjectState.ACTIVE:
+                    raise UnknownSubject
+                return _info(tx, found)
+
+        return await asyncio.to_thread(read)
+
+    async def photos(self, gallery: Gallery, subject: SubjectId) -> tuple[PhotoInfo, ...]:
+        """List the photos of one active subject.
+
+        Raises:
+            UnknownSubject: the gallery has no such subject.
+
+        """
+        await self.subject(gallery, subject)
+
+        def read() -> tuple[PhotoInfo, ...]:
+            with self._desk.store.read() as tx:
+                templates = tx.templates.of_subject(subject)
+            return tuple(PhotoInfo(t.photo_id, t.created_at) for t in templates if t.state is TemplateState.ACTIVE)
+
+        return await asyncio.to_thread(read)
+
+
+def _info(tx: Transaction, subject: Subject) -> SubjectInfo:
+    """Count a subject's searchable photos."""
+    photos = sum(t.state is TemplateState.ACTIVE for t in tx.templates.of_subject(subject.id))
+    return SubjectInfo(subject.id, subject.created_at, subject.expires_at, photos)

@@ -1,0 +1,228 @@
+"""Enrolment in two phases over both vaults and the gate: after a crash at any step a person is enrolled or is not."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+from collections import defaultdict
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from moiety.foundation.envelopes import pack
+from moiety.foundation.errors import BadInput, DuplicatePhoto, UnknownSubject
+from moiety.foundation.ids import PhotoId, RowId, SubjectId, new_photo_id, new_subject_id
+from moiety.ledger import Kind as Record
+from moiety.matching.asking import told
+from moiety.people.fields import REFERENCE, check_fields
+from moiety.storage import IntentKind, IntentState, SubjectState
+from moiety.warrants.warrant import Act
+from moiety.wire.kinds import Kind
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping
+
+    from moiety.matching.answers import SeenFace
+    from moiety.matching.asking import Asking
+    from moiety.matching.desk import Asker, Desk
+    from moiety.people.fields import Fields, SealedField
+    from moiety.people.settle import Settler
+    from moiety.storage import Gallery, Intent
+
+DAY_SECONDS = 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class Who:
+    """Whom a photo shows: a subject by id, or by a reference that is looked up and kept sealed; or somebody new."""
+
+    subject: SubjectId | None = None
+    reference: str | None = None
+    fields: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Enrolled:
+    """What an enrolment made."""
+
+    subject: SubjectId
+    photo: PhotoId
+    new_subject: bool
+    face: SeenFace
+
+
+@dataclass(slots=True, repr=False)
+class _Plan:
+    """One enrolment on its way."""
+
+    gallery: Gallery
+    subject: SubjectId
+    photo: PhotoId
+    new_subject: bool
+    mark: bytes
+    row: RowId
+    face: SeenFace
+    sealed: list[bytes]
+    intent: Intent | None = None
+
+
+class Enroller:
+    """Enrols one photo at a time; many may run at once."""
+
+    def __init__(self, desk: Desk, asking: Asking, fields: Fields, settler: Settler) -> None:
+        """Work at `desk`; `settler` undoes or finishes what is interrupted."""
+        self._desk = desk
+        self._asking = asking
+        self._fields = fields
+        self._settler = settler
+        self._names: defaultdict[bytes, asyncio.Lock] = defaultdict(asyncio.Lock)
+
+    async def enrol(self, gallery: Gallery, image: bytes, who: Who, asker: Asker) -> Enrolled:
+        """Enrol the one person that a photo shows.
+
+        Raises:
+            NoFace, ManyFaces, PoorQuality: the photo is not good for enrolment; the message says why.
+            DuplicatePhoto: it is enrolled in this gallery already.
+            UnknownSubject: there is no such subject.
+            Unavailable: a part is away or the disk is full; nothing was kept.
+
+        """
+        fields = dict(who.fields)
+        if who.reference is not None:
+            fields[REFERENCE] = who.reference
+        check_fields(fields)
+        if who.subject and who.reference:
+            raise BadInput("Say either which subject it is or its reference, not both.")
+        values = [pack("photo", hashlib.sha256(image).digest())]
+        if who.reference is not None:
+            values.append(self._fields.value_of(REFERENCE, who.reference))
+        await self._settler.if_needed(gallery)
+        mark, *blinds = await self._fields.blind(gallery, values)
+        async with self._one_at_a_time(mark, *blinds):
+            await asyncio.to_thread(self._not_twice, gallery, mark)
+            subject = await asyncio.to_thread(self._subject, gallery, who, blinds)
+            plan = await self._look(gallery, image, subject, mark)
+            return await self._carry_out(plan, fields if plan.new_subject else who.fields, blinds, asker)
+
+    @asynccontextmanager
+    async def _one_at_a_time(self, *keys: bytes) -> AsyncIterator[None]:
+        """Let one enrolment at a time work on a photo and on a reference, so that neither is made twice."""
+        locks = [self._names[key] for key in sorted(keys)]
+        for lock in locks:
+            await lock.acquire()
+        try:
+            yield
+        finally:
+            for lock in locks:
+                lock.release()
+            for key in keys:
+                if not self._names[key].locked():
+                    self._names.pop(key, None)
+
+    def _not_twice(self, gallery: Gallery, mark: bytes) -> None:
+        """Refuse a photo that the gallery has."""
+        with self._desk.store.read() as tx:
+            if tx.templates.by_mark(gallery.id, mark):
+                raise DuplicatePhoto
+
+    def _subject(self, gallery: Gallery, who: Who, blinds: list[bytes]) -> SubjectId | None:
+        """Find whom the photo is to be added to; None for somebody new."""
+        if who.subject:
+            with self._desk.store.read() as tx:
+                if tx.subjects.get(gallery.id, who.subject).state is not SubjectState.ACTIVE:
+                    raise UnknownSubject
+            return who.subject
+        return self._fields.by_blind(gallery, blinds[0]) if blinds else None
+
+    async def _look(self, gallery: Gallery, image: bytes, subject: SubjectId | None, mark: bytes) -> _Plan:
+        """Let the eye make the halves."""
+        buffers = [os.urandom(32), image]
+        answer = await self._desk.links.eye.call(Kind.TEMPLATE, self._asking.setting(gallery), buffers)
+        meta = answer.meta["faces"][0]
+        return _Plan(
+            gallery=gallery,
+            subject=subject or new_subject_id(),
+            photo=new_photo_id(),
+            new_subject=subject is None,
+            mark=mark,
+            row=RowId(bytes.fromhex(meta["row"])),
+            face=told(meta),
+            sealed=[bytes(buffer) for buffer in answer.buffers],
+        )
+
+    async def _carry_out(self, plan: _Plan, fields: Mapping[str, str], blinds: list[bytes], asker: Asker) -> Enrolled:
+        """Run both phases; whatever fails before the decision is undone."""
+        with self._settler.in_hand(plan.row):
+            plan.intent = await asyncio.to_thread(self._begin, plan)
+            try:
+                named = {REFERENCE: blinds[0]} if blinds else {}
+                sealed = await self._fields.sealed(plan.gallery, plan.subject, fields, named)
+                await asyncio.to_thread(self._write_fields, plan, sealed)
+                await self._prepare(plan, asker)
+                async with self._desk.turns.alone(plan.gallery.id):
+                    await self._settler.gallery(plan.gallery.id)
+                    await asyncio.to_thread(self._decide, plan, asker)
+                    await self._settler.finish_enrolment(plan.intent)
+            except BaseException:
+                await asyncio.shield(self._settler.after_failure(plan.intent))
+                raise
+        return Enrolled(plan.subject, plan.photo, plan.new_subject, plan.face)
+
+    def _begin(self, plan: _Plan) -> Intent:
+        """Write down what is about to begin, with the pending subject and template."""
+        gallery = plan.gallery
+        with self._desk.store.begin() as tx:
+            # A crash after this: the settler finds the intent 'preparing', and undoes it at both vaults and here.
+            if plan.new_subject:
+                days = gallery.retention_days
+                expires = None if days is None else self._desk.clock.now() + days * DAY_SECONDS
+                tx.subjects.add(gallery.id, plan.subject, expires_at=expires)
+            tx.templates.add(
+                photo_id=plan.photo,
+                gallery_id=gallery.id,
+                subject_id=plan.subject,
+                row_id=plan.row,
+                binding=self._desk.bind_row(gallery, plan.row, plan.subject),
+                photo_mark=plan.mark,
+            )
+            return tx.intents.open(IntentKind.ENROL, gallery.id, subject_id=plan.subject, row_ids=[plan.row])
+
+    def _write_fields(self, plan: _Plan, sealed: list[SealedField]) -> None:
+        """Keep the sealed fields of the pending subject."""
+        if not sealed:
+            return
+        with self._desk.store.begin() as tx:
+            # A crash after this leaves fields of a pending subject; they go when the intent is undone.
+            self._fields.write(tx, plan.subject, sealed)
+
+    async def _prepare(self, plan: _Plan, asker: Asker) -> None:
+        """First phase: both vaults check the warrant and keep their half."""
+        statement, signature, to_a, to_b = plan.sealed
+        warrant = self._desk.warrant_for(Act.ENROL, plan.gallery, statement, asker)
+        await self._desk.links.both(
+            Kind.PREPARE,
+            {"gallery": plan.gallery.id},
+            [warrant, statement, signature, to_a],
+            [warrant, statement, signature, to_b],
+        )
+
+    def _decide(self, plan: _Plan, asker: Asker) -> None:
+        """Decide: from this commit on the person is enrolled, whatever crashes."""
+        assert plan.intent is not None  # noqa: S101 - _begin has set it
+        with self._desk.store.begin() as tx:
+            # A crash before the commit: undone at the next start. After it: the vaults are told to commit then.
+            tx.templates.activate(plan.gallery.id, [plan.photo])
+            tx.subjects.activate(plan.gallery.id, plan.subject)
+            tx.intents.advance(plan.intent.id, IntentState.COMMITTING)
+            self._desk.ledger.append(
+                tx,
+                Record.COLLECTION,
+                "enrol",
+                actor=asker.actor,
+                purpose=plan.gallery.purpose,
+                gallery=plan.gallery.id,
+                subject=plan.subject,
+                reason=asker.reason,
+                photo=plan.photo,
+            )

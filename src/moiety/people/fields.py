@@ -1,0 +1,240 @@
+"""What is known about a person: ciphertext at the gate under keys wrapped at B, opened by a signed reveal."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import hmac
+import unicodedata
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from moiety.foundation.envelopes import pack, seal, unseal
+from moiety.foundation.errors import BadInput
+from moiety.ledger import Kind as Record
+from moiety.storage import FieldClass, SubjectState
+from moiety.warrants import targets
+from moiety.warrants.warrant import Act
+from moiety.wire.kinds import Kind
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from moiety.foundation.ids import SubjectId
+    from moiety.matching.desk import Asker, Desk
+    from moiety.storage import Gallery, Transaction
+
+REFERENCE = "reference"
+NAME_CHARS_MAX = 40
+VALUE_CHARS_MAX = 4000
+FIELDS_MAX = 40
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class SealedField:
+    """A field ready to be written."""
+
+    name: str
+    klass: FieldClass
+    wrapped_key: bytes
+    ciphertext: bytes
+    blind: bytes | None
+
+
+def class_of(name: str) -> FieldClass:
+    """Say which budget a field's reveal is charged to: the reference is a label, all else a field."""
+    return FieldClass.LABEL if name == REFERENCE else FieldClass.FIELD
+
+
+def check_fields(fields: Mapping[str, str]) -> None:
+    """Check names and lengths.
+
+    Raises:
+        BadInput: a name or value does not fit.
+
+    """
+    for name, value in fields.items():
+        if not name.isidentifier() or not name.isascii() or len(name) > NAME_CHARS_MAX:
+            raise BadInput(f"A field's name is a word of at most {NAME_CHARS_MAX} letters, digits and underscores.")
+        if not value.strip() or len(value) > VALUE_CHARS_MAX:
+            raise BadInput(f"A field's value has 1 to {VALUE_CHARS_MAX} characters.")
+    if len(fields) > FIELDS_MAX:
+        raise BadInput(f"A subject has at most {FIELDS_MAX} fields.")
+
+
+class Fields:
+    """Seals, finds and reveals fields of subjects."""
+
+    def __init__(self, desk: Desk) -> None:
+        """Work at `desk`."""
+        self._desk = desk
+
+    # ---- exact look-up ----
+
+    async def blind(self, gallery: Gallery, values: Sequence[bytes]) -> list[bytes]:
+        """HMAC(K_B, HMAC(K_gate, value)) for each value; B sees no plaintext and meters the calls."""
+        keyed = [hmac.new(self._desk.secrets.blind, value, hashlib.sha256).digest() for value in values]
+        answer = await self._desk.links.b.call(Kind.BLIND, {"gallery": gallery.id}, keyed)
+        return [bytes(buffer) for buffer in answer.buffers]
+
+    @staticmethod
+    def value_of(name: str, text: str) -> bytes:
+        """Normalise a field's text for the blind index: NFKC, case folded, blanks joined."""
+        plain = " ".join(unicodedata.normalize("NFKC", text).casefold().split())
+        return pack("subject_field", name, plain)
+
+    async def find(self, gallery: Gallery, reference: str) -> SubjectId | None:
+        """Find the active subject with this reference."""
+        check_fields({REFERENCE: reference})
+        (blind,) = await self.blind(gallery, [self.value_of(REFERENCE, reference)])
+        return await asyncio.to_thread(self.by_blind, gallery, blind)
+
+    def by_blind(self, gallery: Gallery, blind: bytes) -> SubjectId | None:
+        """Find the active subject whose reference has this blind index."""
+        with self._desk.store.read() as tx:
+            found = tx.subjects.by_blind(gallery.id, REFERENCE, blind)
+        active = [subject.id for subject in found if subject.state is SubjectState.ACTIVE]
+        return active[0] if active else None
+
+    # ---- writing ----
+
+    async def sealed(
+        self, gallery: Gallery, subject: SubjectId, fields: Mapping[str, str], blinds: Mapping[str, bytes]
+    ) -> list[SealedField]:
+        """Seal each value under a fresh key that B draws and wraps under the subject's own key."""
+        if not fields:
+            return []
+        names = list(fields)
+        meta = {"gallery": gallery.id, "names": [[subject, name, class_of(name).value] for name in names]}
+        answer = await self._desk.links.b.call(Kind.WRAP, meta, [self._handle(gallery, subject)])
+        raw = [bytes(buffer) for buffer in answer.buffers]
+        return [
+            SealedField(
+                name,
+                class_of(name),
+                raw[2 * i + 1],
+                seal(raw[2 * i], fields[name].encode(), self._bound(gallery, subject, name)),
+                blinds.get(name),
+            )
+            for i, name in enumerate(names)
+        ]
+
+    @staticmethod
+    def write(tx: Transaction, subject: SubjectId, sealed: Sequence[SealedField]) -> None:
+        """Write sealed fields inside the caller's transaction; a crash before its commit leaves none of them."""
+        for one in sealed:
+            tx.fields.put(
+                subject, one.name, one.klass, wrapped_key=one.wrapped_key, ciphertext=one.ciphertext, blind=one.blind
+            )
+
+    async def put(self, gallery: Gallery, subject: SubjectId, fields: Mapping[str, str], asker: Asker) -> None:
+        """Write or replace fields of an active subject.
+
+        Raises:
+            UnknownSubject: the gallery has no such subject.
+
+        """
+        check_fields(fields)
+        await asyncio.to_thread(self._active, gallery, subject)
+        blinds = {}
+        if REFERENCE in fields:
+            (blinds[REFERENCE],) = await self.blind(gallery, [self.value_of(REFERENCE, fields[REFERENCE])])
+        sealed = await self.sealed(gallery, subject, fields, blinds)
+
+        def keep() -> None:
+            with self._desk.store.begin() as tx:
+                # A crash before the commit leaves the old values whole.
+                self.write(tx, subject, sealed)
+                self._record(tx, Record.ALTERATION, "field", gallery, subject, asker, len(sealed))
+
+        await asyncio.to_thread(keep)
+
+    def _active(self, gallery: Gallery, subject: SubjectId) -> None:
+        """Check that the subject is there."""
+        with self._desk.store.read() as tx:
+            tx.subjects.get(gallery.id, subject)
+
+    async def names(self, gallery: Gallery, subject: SubjectId) -> list[str]:
+        """List which fields a subject has, not what is in them."""
+
+        def read() -> list[str]:
+            with self._desk.store.read() as tx:
+                tx.subjects.get(gallery.id, subject)
+                return [field.name for field in tx.fields.list(subject)]
+
+        return await asyncio.to_thread(read)
+
+    # ---- reading ----
+
+    async def labels(self, gallery: Gallery, subjects: Sequence[SubjectId], asker: Asker) -> dict[SubjectId, str]:
+        """Reveal the reference of each subject that has one."""
+
+        def having() -> list[tuple[SubjectId, str]]:
+            with self._desk.store.read() as tx:
+                return [(s, REFERENCE) for s in subjects if any(f.name == REFERENCE for f in tx.fields.list(s))]
+
+        asked = await asyncio.to_thread(having)
+        revealed = await self.reveal(gallery, asked, asker) if asked else {}
+        return {subject: value for (subject, _), value in revealed.items()}
+
+    async def reveal(
+        self, gallery: Gallery, asked: Sequence[tuple[SubjectId, str]], asker: Asker
+    ) -> dict[tuple[SubjectId, str], str]:
+        """Open fields: one signed warrant each, metered at B, written into the ledger before B is asked.
+
+        Raises:
+            UnknownSubject, NotFound: there is no such subject or field.
+            WarrantRefused: B refuses, or the budget of this hour is spent.
+
+        """
+        found = await asyncio.to_thread(self._begin_reveal, gallery, asked, asker)
+        buffers: list[bytes] = []
+        names = []
+        for (subject, name), (wrapped, _) in found.items():
+            handle = self._handle(gallery, subject)
+            target = targets.of_field(handle, subject, name, wrapped)
+            buffers += [self._desk.plain_warrant(Act.REVEAL, gallery, asker.case, target), handle, wrapped]
+            names.append([subject, name, class_of(name).value])
+        answer = await self._desk.links.b.call(Kind.REVEAL, {"gallery": gallery.id, "names": names}, buffers)
+        return {
+            (subject, name): unseal(bytes(key), sealed, self._bound(gallery, subject, name)).decode()
+            for ((subject, name), (_, sealed)), key in zip(found.items(), answer.buffers, strict=True)
+        }
+
+    def _begin_reveal(
+        self, gallery: Gallery, asked: Sequence[tuple[SubjectId, str]], asker: Asker
+    ) -> dict[tuple[SubjectId, str], tuple[bytes, bytes]]:
+        """Read wrapped keys and ciphertexts, and write down who is going to read what, and why."""
+        found = {}
+        with self._desk.store.begin() as tx:
+            # A crash after this leaves entries for fields that were never shown.
+            for subject, name in asked:
+                tx.subjects.get(gallery.id, subject)
+                field = tx.fields.get(subject, name)
+                found[subject, name] = (field.wrapped_key, field.ciphertext)
+                self._record(tx, Record.CONSULTATION, "reveal", gallery, subject, asker, 1)
+        return found
+
+    def _record(
+        self, tx: Transaction, kind: Record, act: str, gallery: Gallery, subject: SubjectId, asker: Asker, fields: int
+    ) -> None:
+        """Append to the ledger."""
+        self._desk.ledger.append(
+            tx,
+            kind,
+            act,
+            actor=asker.actor,
+            purpose=gallery.purpose,
+            gallery=gallery.id,
+            subject=subject,
+            reason=asker.reason,
+            fields=fields,
+        )
+
+    def _handle(self, gallery: Gallery, subject: SubjectId) -> bytes:
+        """Name the personal key at B."""
+        return targets.person_handle(self._desk.tenant, gallery.id, subject)
+
+    def _bound(self, gallery: Gallery, subject: SubjectId, name: str) -> bytes:
+        """Bind a ciphertext to its table, row and column."""
+        return pack("moiety/field/1", self._desk.tenant, gallery.id, "subject_field", subject, name)

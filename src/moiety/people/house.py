@@ -1,0 +1,63 @@
+"""All that the gate can do, in one place for the API, the console and the commands."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+from moiety.matching.asking import Asking
+from moiety.matching.galleries import Galleries
+from moiety.matching.identify import Identifier
+from moiety.matching.verify import Verifier
+from moiety.people.directory import Directory
+from moiety.people.enrol import Enroller
+from moiety.people.erase import Eraser
+from moiety.people.fields import Fields
+from moiety.people.retention import Retention
+from moiety.people.settle import Settler
+
+if TYPE_CHECKING:
+    from moiety.matching.desk import Desk
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """The gate's services over one desk."""
+
+    desk: Desk
+    galleries: Galleries
+    identifier: Identifier
+    verifier: Verifier
+    enroller: Enroller
+    eraser: Eraser
+    fields: Fields
+    directory: Directory
+    retention: Retention
+    settler: Settler
+
+    @classmethod
+    def over(cls, desk: Desk) -> Self:
+        """Build all services over `desk`."""
+        asking, settler, fields = Asking(desk), Settler(desk), Fields(desk)
+        eraser = Eraser(desk, settler)
+        return cls(
+            desk=desk,
+            galleries=Galleries(desk),
+            identifier=Identifier(desk, asking, settler.if_needed),
+            verifier=Verifier(desk, asking, settler.if_needed),
+            enroller=Enroller(desk, asking, fields, settler),
+            eraser=eraser,
+            fields=fields,
+            directory=Directory(desk),
+            retention=Retention(desk, eraser),
+            settler=settler,
+        )
+
+    async def settle(self) -> int:
+        """At the start: finish or undo what the last run left; returns how much.
+
+        Raises:
+            PartDown: a part is away; try again when it is back.
+
+        """
+        return await self.galleries.settle() + await self.settler.everything()

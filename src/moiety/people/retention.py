@@ -1,0 +1,45 @@
+"""Retention: whoever's time is over is erased without anybody asking."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING
+
+from moiety.foundation.errors import Refusal
+from moiety.matching.desk import Asker
+
+if TYPE_CHECKING:
+    from moiety.matching.desk import Desk
+    from moiety.people.erase import Eraser
+    from moiety.storage import Gallery, Subject
+
+_log = logging.getLogger(__name__)
+
+CLOCK = Asker("retention", "the gallery's retention period is over")
+
+
+class Retention:
+    """The clock that erases."""
+
+    def __init__(self, desk: Desk, eraser: Eraser) -> None:
+        """Look at `desk`, erase with `eraser`."""
+        self._desk = desk
+        self._eraser = eraser
+
+    async def sweep(self) -> int:
+        """Erase up to 100 subjects whose time is over; returns how many."""
+        due = await asyncio.to_thread(self._due)
+        erased = 0
+        for gallery, subject in due:
+            try:
+                await self._eraser.subject(gallery, subject.id, CLOCK)
+                erased += 1
+            except Refusal as refusal:
+                _log.warning("gate: an expired subject waits to be erased: %s", refusal.slug)
+        return erased
+
+    def _due(self) -> list[tuple[Gallery, Subject]]:
+        """Read who is due."""
+        with self._desk.store.read() as tx:
+            return [(tx.galleries.get(s.gallery_id), s) for s in tx.subjects.expired(self._desk.clock.now())]

@@ -1,0 +1,202 @@
+"""Finishing or undoing what was interrupted; a start and a failure take the same path.
+
+An intent in state 'preparing' is undone at the vaults and then at the gate; 'committing' and 'erasing' are finished.
+Every step may be repeated.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from moiety.foundation.errors import Refusal, UnknownSubject
+from moiety.storage import GalleryState, IntentKind, IntentState, SubjectState, TemplateState
+from moiety.warrants import targets
+from moiety.warrants.warrant import Act
+from moiety.wire.kinds import Kind
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from moiety.foundation.ids import GalleryId, RowId
+    from moiety.matching.desk import Desk
+    from moiety.storage import Gallery, Intent
+
+_log = logging.getLogger(__name__)
+
+
+class Settler:
+    """Knows which intents are in hand in this process, and settles all others."""
+
+    def __init__(self, desk: Desk) -> None:
+        """Work at `desk`."""
+        self._desk = desk
+        self._in_hand: set[RowId] = set()
+        self._begun = False
+        self._beginning = asyncio.Lock()
+
+    @contextmanager
+    def in_hand(self, row: RowId) -> Iterator[None]:
+        """Keep others from settling the intent for a row that somebody works on."""
+        self._in_hand.add(row)
+        try:
+            yield
+        finally:
+            self._in_hand.discard(row)
+
+    def _left(self, gallery: GalleryId | None) -> list[Intent]:
+        """Read the intents of subjects that nobody has in hand, oldest first."""
+        with self._desk.store.read() as tx:
+            pending = tx.intents.pending()
+        return [
+            intent
+            for intent in pending
+            if intent.kind is not IntentKind.GALLERY
+            and not self._in_hand.intersection(intent.row_ids)
+            and gallery in {None, intent.gallery_id}
+        ]
+
+    async def gallery(self, gallery: GalleryId) -> None:
+        """Settle what is left of one gallery; the caller holds its turn alone.
+
+        Raises:
+            PartDown: a vault is away; it stays to be settled.
+
+        """
+        for intent in await asyncio.to_thread(self._left, gallery):
+            await self._settle(intent)
+
+    async def if_needed(self, gallery: Gallery) -> None:
+        """Settle before a question: all galleries once in this process, later only what this one has left."""
+        if not self._begun:
+            await self.everything()
+        if await asyncio.to_thread(self._left, gallery.id):
+            async with self._desk.turns.alone(gallery.id):
+                await self.gallery(gallery.id)
+
+    async def everything(self) -> int:
+        """Settle all that is left; the first time, also let the vaults drop rows that nobody will commit.
+
+        Raises:
+            PartDown: a vault is away.
+
+        """
+        async with self._beginning:
+            left = await asyncio.to_thread(self._left, None)
+            for gallery in sorted({intent.gallery_id for intent in left}):
+                async with self._desk.turns.alone(gallery):
+                    await self.gallery(gallery)
+            if not self._begun:
+                # No enrolment is in hand before this has run: each of them passes `if_needed` first.
+                for gallery in await asyncio.to_thread(self._open_galleries):
+                    await self._desk.links.both(Kind.ABORT, {"gallery": gallery, "all": True}, [b""], [b""])
+                self._begun = True
+            return len(left)
+
+    def _open_galleries(self) -> list[GalleryId]:
+        """List the galleries that the vaults know."""
+        with self._desk.store.read() as tx:
+            return [gallery.id for gallery in tx.galleries.list() if gallery.state is GalleryState.OPEN]
+
+    async def after_failure(self, intent: Intent) -> None:
+        """Settle an intent whose work failed; if a part is away, it stays for later."""
+        try:
+            now = await asyncio.to_thread(self._state, intent)
+            if now is IntentState.PREPARING:
+                await self._undo_enrolment(intent)
+        except Refusal as refusal:
+            _log.warning("gate: intent %d is left to be settled: %s", intent.id, refusal.slug)
+
+    def _state(self, intent: Intent) -> IntentState | None:
+        """Read an intent's present state; None when it is closed."""
+        with self._desk.store.read() as tx:
+            return next((one.state for one in tx.intents.pending() if one.id == intent.id), None)
+
+    async def _settle(self, intent: Intent) -> None:
+        """Undo or finish one intent."""
+        if intent.kind is IntentKind.ERASE:
+            await self.finish_erasure(intent)
+        elif intent.state is IntentState.PREPARING:
+            await self._undo_enrolment(intent)
+        else:
+            await self.finish_enrolment(intent)
+
+    # ---- enrolment ----
+
+    async def finish_enrolment(self, intent: Intent) -> None:
+        """Second phase: both vaults make the rows live at the places that the gate has decided."""
+        places = await asyncio.to_thread(self._places, intent)
+        people = [] if intent.subject_id is None else [self._handle(intent).hex()]
+        meta = {"gallery": intent.gallery_id, "places": places, "people": people}
+        await self._desk.links.both(Kind.COMMIT, meta, [], [])
+
+        def close() -> None:
+            with self._desk.store.begin() as tx:
+                # A crash before the commit leaves the intent; telling the vaults again changes nothing.
+                tx.intents.close(intent.id)
+
+        await asyncio.to_thread(close)
+
+    def _places(self, intent: Intent) -> list[tuple[str, int]]:
+        """Read where the rows of an intent stand."""
+        with self._desk.store.read() as tx:
+            templates = tx.templates.by_rows(intent.gallery_id, intent.row_ids)
+        return sorted(((t.row_id.hex(), t.seq) for t in templates if t.seq is not None), key=lambda place: place[1])
+
+    async def _undo_enrolment(self, intent: Intent) -> None:
+        """Let the vaults drop what was prepared, then the gate."""
+        rows = b"".join(intent.row_ids)
+        await self._desk.links.both(Kind.ABORT, {"gallery": intent.gallery_id}, [rows], [rows])
+        if intent.subject_id is not None:
+            await self._desk.links.b.call(Kind.FORGET, {"gallery": intent.gallery_id}, [self._handle(intent)])
+        await asyncio.to_thread(self._forget, intent)
+
+    def _forget(self, intent: Intent) -> None:
+        """Remove pending rows and a pending subject together with the intent."""
+        with self._desk.store.begin() as tx:
+            # A crash before the commit leaves all of it, and the next start comes here again.
+            templates = tx.templates.by_rows(intent.gallery_id, intent.row_ids)
+            tx.templates.delete([t.photo_id for t in templates if t.state is TemplateState.PENDING])
+            if intent.subject_id is not None:
+                try:
+                    subject = tx.subjects.get(intent.gallery_id, intent.subject_id)
+                except UnknownSubject:
+                    subject = None
+                if subject and subject.state is SubjectState.PENDING:
+                    tx.subjects.delete(intent.gallery_id, subject.id)
+            tx.intents.close(intent.id)
+
+    # ---- erasure ----
+
+    async def finish_erasure(self, intent: Intent) -> None:
+        """Both vaults destroy the halves, B the personal key; then the gate forgets."""
+        gallery = await asyncio.to_thread(self._gallery, intent.gallery_id)
+        person = b"" if intent.subject_id is None else self._handle(intent)
+        target = targets.of_erasure(intent.row_ids, person)
+        rows = b"".join(intent.row_ids)
+        warrant = self._desk.plain_warrant(Act.ERASE, gallery, "", target)
+        await self._desk.links.both(
+            Kind.ERASE, {"gallery": gallery.id}, [warrant, rows, person], [warrant, rows, person]
+        )
+        await asyncio.to_thread(self._erase, intent)
+
+    def _gallery(self, gallery: GalleryId) -> Gallery:
+        with self._desk.store.read() as tx:
+            return tx.galleries.get(gallery)
+
+    def _erase(self, intent: Intent) -> None:
+        """Remove the templates, or the whole subject with its fields, together with the intent."""
+        with self._desk.store.begin() as tx:
+            # A crash before the commit leaves them 'erasing', in no search; the next start comes here again.
+            templates = tx.templates.by_rows(intent.gallery_id, intent.row_ids)
+            tx.templates.delete([template.photo_id for template in templates])
+            if intent.subject_id is not None:
+                tx.subjects.delete(intent.gallery_id, intent.subject_id)
+            tx.intents.close(intent.id)
+
+    def _handle(self, intent: Intent) -> bytes:
+        """Name the personal key at B of the intent's subject."""
+        assert intent.subject_id is not None  # noqa: S101 - callers ask only for intents with a subject
+        return targets.person_handle(self._desk.tenant, intent.gallery_id, intent.subject_id)
