@@ -13,7 +13,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
 from moiety.foundation.clock import HandClock
-from moiety.foundation.errors import BadInput, NotFound, Unverified
+from moiety.foundation.errors import BadInput, NotFound, Unavailable, Unverified
 from moiety.foundation.ids import GalleryId, SubjectId, new_gallery_id, new_subject_id
 from moiety.ledger import Head, Kind, Ledger, LedgerBroken, leaf_bytes, leaf_hash
 from moiety.storage import LedgerEntry, Store
@@ -257,3 +257,25 @@ def test_a_cut_at_the_end_shows_only_against_a_kept_head(tmp_path: Path, gate: S
     thief.commit()
     thief.close()
     assert ledger.verify() != kept
+
+
+def test_two_stores_on_one_file_wait_for_each_other(tmp_path: Path, gate: Store) -> None:
+    failed: list[Exception] = []
+    start = threading.Barrier(2)
+
+    def work(mine: Store) -> None:
+        start.wait()
+        try:
+            for _ in range(40):
+                write(mine, Ledger(mine, KEY))
+        except Unavailable as error:
+            failed.append(error)
+
+    with Store(tmp_path / FILE, HandClock()) as other:
+        threads = [threading.Thread(target=work, args=(mine,)) for mine in (gate, other)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert failed == []
+    assert Ledger(gate, KEY).verify().size == 80
