@@ -151,8 +151,9 @@ class TemplateTable:
         """Return those of the gallery's templates, in any state, that have one of these row ids; in no order."""
         found: list[Template] = []
         for chunk in _chunks(row_ids):
-            query = select(TemplateRow).where(TemplateRow.gallery_id == gallery_id, TemplateRow.row_id.in_(chunk))
-            found.extend(_record(row) for row in self._session.scalars(query))
+            # Asked by row id alone: with the gallery in the question a planner may read the whole gallery.
+            query = select(TemplateRow).where(TemplateRow.row_id.in_(chunk))
+            found.extend(_record(row) for row in self._session.scalars(query) if row.gallery_id == gallery_id)
         return tuple(found)
 
     def by_mark(self, gallery_id: GalleryId, photo_mark: bytes) -> Template | None:
