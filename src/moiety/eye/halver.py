@@ -62,12 +62,12 @@ class Halver:
     """Makes halves under the eye's signing key."""
 
     def __init__(
-        self, rotations: Rotations, signing: Ed25519PrivateKey, seal_a: bytes, seal_b: bytes, clock: Clock
+        self, rotations: Rotations, signing: Ed25519PrivateKey, vaults: tuple[bytes, bytes], clock: Clock
     ) -> None:
-        """Seal to the vaults' raw X25519 public keys `seal_a` and `seal_b`."""
+        """Seal to the raw X25519 public keys of vaults A and B."""
         self._rotations = rotations
         self._signing = signing
-        self._to = {"a": seal_a, "b": seal_b}
+        self._to = dict(zip("ab", vaults, strict=True))
         self._clock = clock
 
     def _measure(self, setting: Setting, embedding: NDArray[np.float32]) -> NDArray[np.int8]:

@@ -39,6 +39,11 @@ class Cabinet:
         row_ids = [row_id for (row_id,) in self._journal.read(query, (policy.gallery,))]
         return Shelf(row_ids, self._halves.lanes(policy, row_ids))
 
+    @property
+    def policies(self) -> list[GalleryPolicy]:
+        """All policies in force."""
+        return [policy for policy, _ in self._policies.values()]
+
     # ---- policies ----
 
     def policy(self, gallery: str) -> GalleryPolicy:

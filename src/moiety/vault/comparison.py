@@ -98,7 +98,10 @@ class Half:
         """Draw one letter of this round's triple."""
         if tag == "gamma" and self._gammas is not None:
             return self._gammas[self._round]
-        return triple_words(self._key, self._sid, self._round, tag, self._span.words, self._span.first)
+        words: NDArray[np.uint64] = triple_words(
+            self._key, self._sid, self._round, tag, self._span.words, self._span.first
+        )
+        return words
 
     def send(self, number: int) -> NDArray[np.uint64]:
         """Give this round's message; it does not depend on what the other sends in the same round.

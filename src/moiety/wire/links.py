@@ -16,6 +16,7 @@ from moiety.wire.frames import Buffer, Frame, Sort, encode, read_frame
 from moiety.wire.kinds import Kind, Role, may
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Awaitable, Callable, Sequence
 
     from moiety.wire.identity import Identity, Peers
@@ -59,12 +60,11 @@ class Server:
         """Say that this part is here."""
         return Answer({"role": self._identity.role, "echo": frame.id})
 
-    async def start(self, host: str, port: int) -> int:
-        """Listen; returns the port (useful when 0 was asked for)."""
+    async def start(self, listener: socket.socket) -> int:
+        """Accept connections on a socket that listens already; returns its port."""
         self._server = await asyncio.start_server(
             self._accept,
-            host,
-            port,
+            sock=listener,
             ssl=self._identity.context(self._peers, server=True),
             limit=READ_AHEAD_BYTES,
             ssl_handshake_timeout=CONNECT_SECONDS,
@@ -85,8 +85,8 @@ class Server:
         task = asyncio.current_task()
         if task:
             self._open.add(task)
-        socket: ssl.SSLObject = writer.get_extra_info("ssl_object")
-        sender = self._peers.role_of(socket.getpeercert(binary_form=True))
+        tls: ssl.SSLObject = writer.get_extra_info("ssl_object")
+        sender = self._peers.role_of(tls.getpeercert(binary_form=True))
         lock = asyncio.Lock()
         running: set[asyncio.Task[None]] = set()
         try:
@@ -97,8 +97,8 @@ class Server:
                 work.add_done_callback(running.discard)
         except WireBroken:
             _log.warning("%s: closed a link from %s: broken frame", self._identity.role, sender)
-        except (asyncio.IncompleteReadError, ConnectionError, ssl.SSLError):
-            pass  # the peer went away; its unfinished questions end with it
+        except (asyncio.IncompleteReadError, ConnectionError, ssl.SSLError, asyncio.CancelledError):
+            pass  # the peer went away, or this part is closing; unfinished questions end with the link
         finally:
             for work in running:
                 work.cancel()
@@ -211,8 +211,8 @@ class Client:
                 )
             except (OSError, TimeoutError):
                 raise PartDown(f"{self._role} is down or cannot be reached.") from None
-            socket: ssl.SSLObject = writer.get_extra_info("ssl_object")
-            if self._peers.role_of(socket.getpeercert(binary_form=True)) is not self._role:
+            tls: ssl.SSLObject = writer.get_extra_info("ssl_object")
+            if self._peers.role_of(tls.getpeercert(binary_form=True)) is not self._role:
                 writer.close()
                 raise PartDown(f"Something else answers at the address of {self._role}.")
             self._writer = writer

@@ -1,0 +1,1 @@
+"""Commands for operators; the only place that wires the parts together."""

@@ -1,0 +1,96 @@
+"""The gate's process: the API and the console over HTTP, and its lines to eye and vaults."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import os
+import secrets
+from typing import TYPE_CHECKING
+
+import uvicorn
+
+from moiety.access import ApiKeys, RateLimiter
+from moiety.api import create_app
+from moiety.console import attach
+from moiety.foundation.envelopes import write_durably
+from moiety.foundation.errors import Refusal
+from moiety.ledger import Ledger
+from moiety.matching.desk import Desk, Secrets
+from moiety.matching.links import Links
+from moiety.people.house import House
+from moiety.storage import Store
+from moiety.wire.kinds import Role
+
+if TYPE_CHECKING:
+    import socket
+    from pathlib import Path
+
+    from moiety.cli.parts import Place
+
+_log = logging.getLogger(__name__)
+
+TIDY_SECONDS = 30.0
+FIRST_TIDY_SECONDS = 0.5
+
+
+def house(at: Place) -> House:
+    """Wire the gate's services."""
+    keys = at.identity.keys
+    store = Store(at.installation.folder(Role.GATE) / "gate.sqlite", at.clock)
+    links = Links(*(at.client(role) for role in (Role.EYE, Role.VAULT_A, Role.VAULT_B, Role.MINT)))
+    desk = Desk(
+        tenant=at.installation.tenant,
+        store=store,
+        ledger=Ledger(store, keys.secret("reasons.key")),
+        links=links,
+        secrets=Secrets(at.identity.signing, keys.secret("binding.key"), keys.secret("blind.key")),
+        clock=at.clock,
+    )
+    return House.over(desk)
+
+
+async def _tidy(over: House) -> None:
+    """Settle what a crash left and erase whose time is over, again and again."""
+    pause = FIRST_TIDY_SECONDS
+    while True:
+        await asyncio.sleep(pause)
+        try:
+            settled = await over.settle()
+            erased = await over.retention.sweep()
+            pause = TIDY_SECONDS
+            if settled or erased:
+                _log.info("gate: settled %d unfinished acts, erased %d expired subjects", settled, erased)
+        except Refusal as refusal:
+            _log.warning("gate: cannot settle now: %s", refusal.slug)
+            pause = min(2 * pause, TIDY_SECONDS)
+
+
+def announce(path: Path, port: int, token: str) -> None:
+    """Tell the owner's commands how to reach this gate; the token dies with the process."""
+    # A crash leaves the file of a gate that is gone; the next start replaces it.
+    write_durably(path, json.dumps({"port": port, "pid": os.getpid(), "token": token}).encode())
+
+
+async def serve(at: Place, listener: socket.socket, hosts: list[str]) -> None:
+    """Serve HTTP on `listener` until told to stop."""
+    over = house(at)
+    token = secrets.token_urlsafe(32)
+    store = over.desk.store
+    app = create_app(over, ApiKeys(store, at.clock), RateLimiter(at.clock), run_token=token, hosts=hosts)
+    attach(app, over)
+    server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", server_header=False))
+    told = at.installation.run / "gate.json"
+    announce(told, listener.getsockname()[1], token)
+    tidy = asyncio.create_task(_tidy(over))
+    print("ready", flush=True)  # noqa: T201 - the supervisor waits for this line
+    try:
+        await server.serve(sockets=[listener])
+    finally:
+        tidy.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await tidy
+        told.unlink(missing_ok=True)
+        store.close()

@@ -1,0 +1,181 @@
+"""Builds each role's part from its folders: the wiring of the house."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from moiety.eye.halver import Halver
+from moiety.eye.rotations import Rotations
+from moiety.eye.service import Eye, Model
+from moiety.foundation import settings
+from moiety.foundation.clock import SystemClock
+from moiety.foundation.errors import Refusal
+from moiety.kernel import warm_up
+from moiety.matching.thresholds import FMR_DEFAULT, bands, cosine_at
+from moiety.mint.dealer import Dealer, shared_key
+from moiety.vault.cabinet import Cabinet
+from moiety.vault.exchange import Answering, Asking, Parties
+from moiety.vault.guard import Guard, Trust
+from moiety.vault.halves import RowStore, SeedStore
+from moiety.vault.journal import Journal
+from moiety.vault.personal import PersonalKeys
+from moiety.vault.policy import Rules
+from moiety.vault.questions import Questions
+from moiety.vault.service import Parts, Vault
+from moiety.vault.service_b import VaultB
+from moiety.vault.store_key import StoreKey
+from moiety.wire.kinds import Kind, Role
+from moiety.wire.links import Client, Server
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Awaitable, Callable, Mapping
+
+    from moiety.cli.installation import Installation
+    from moiety.foundation.clock import Clock
+    from moiety.vault.halves import Halves
+    from moiety.wire.frames import Frame
+    from moiety.wire.identity import Identity, Peers
+    from moiety.wire.links import Answer
+
+    Handlers = dict[Kind, Callable[[Frame], Awaitable[Answer]]]
+
+ROTATION_CHECK_SECONDS = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One role of an installation, with the addresses of the parts that it talks to."""
+
+    installation: Installation
+    role: Role
+    identity: Identity
+    peers: Peers
+    addresses: Mapping[Role, tuple[str, int]]
+    clock: Clock
+
+    def client(self, role: Role) -> Client:
+        """Make a line to another part."""
+        return Client(self.identity, self.peers, role, *self.addresses[role])
+
+    def public(self, role: Role) -> bytes:
+        """Give another part's raw signing key."""
+        return bytes.fromhex(self.peers[role].signing)
+
+    def sealing(self, role: Role) -> bytes:
+        """Give another part's raw sealing key."""
+        return bytes.fromhex(self.peers[role].sealing)
+
+
+def place(installation: Installation, role: Role, addresses: Mapping[Role, tuple[str, int]]) -> Place:
+    """Load a role's keys and peers."""
+    clock = SystemClock()
+    return Place(installation, role, installation.identity(role, clock), installation.peers(role), addresses, clock)
+
+
+def mint(at: Place) -> Handlers:
+    """Wire the mint."""
+    warm_up()
+    keys = (
+        shared_key(at.identity.sealing, at.sealing(role), at.installation.tenant, half)
+        for role, half in ((Role.VAULT_A, "a"), (Role.VAULT_B, "b"))
+    )
+    return Dealer(*keys).handlers()
+
+
+def eye(at: Place) -> Handlers:
+    """Wire the eye."""
+    from moiety.vision.eyesight import Eyesight, VisionOptions  # noqa: PLC0415 - only the eye loads the engines
+
+    sight = Eyesight(
+        VisionOptions(
+            model=settings.setting("MOIETY_MODEL"),
+            runtime=settings.setting("MOIETY_RUNTIME"),  # type: ignore[arg-type]  # the settings table allows no other
+            threads=settings.number("MOIETY_THREADS"),
+            detector=settings.setting("MOIETY_DETECTOR"),  # type: ignore[arg-type]  # as above
+            liveness=settings.setting("MOIETY_LIVENESS") == "on",
+            models_dir=settings.folder("MOIETY_MODELS"),
+        )
+    )
+    card = sight.model
+    steps = len(bands(card.thresholds, FMR_DEFAULT))
+    cosines = tuple(cosine_at(card.thresholds, FMR_DEFAULT / 10**step) for step in range(steps))
+    model = Model(card.name, bytes.fromhex(card.sha256), card.dim, card.thresholds, cosines)
+    rotations = Rotations(at.identity.keys)
+    vaults = (at.sealing(Role.VAULT_A), at.sealing(Role.VAULT_B))
+    halver = Halver(rotations, at.identity.signing, vaults, at.clock)
+    return Eye(sight, model, rotations, halver).handlers()
+
+
+def _parties(at: Place) -> Parties:
+    return Parties(at.installation.tenant, at.public(Role.VAULT_A), at.public(Role.VAULT_B))
+
+
+def _parts(at: Place, half: str, journal: Journal, halves: Halves) -> Parts:
+    """Put together what both halves have."""
+    cabinet = Cabinet(journal, halves, at.clock)
+    trust = Trust(at.installation.tenant, (at.public(Role.GATE),), at.public(Role.EYE))
+    guard = Guard(journal, trust, at.clock)
+    rules = Rules.load(at.installation.folder(at.role) / "rules.json")
+    questions = Questions("A" if half == "a" else "B", half, cabinet, guard, at.identity.sealing)
+    return Parts(half, cabinet, halves, guard, rules, questions, at.identity.sealing)
+
+
+def vault_a(at: Place) -> Handlers:
+    """Wire vault A."""
+    warm_up()
+    folder = at.installation.folder(Role.VAULT_A)
+    journal = Journal(folder / "journal.sqlite")
+    rows = RowStore(journal, folder / "rows")
+    parts = _parts(at, "a", journal, rows)
+    for policy in parts.cabinet.policies:
+        rows.sweep(policy)
+    mint_key = shared_key(at.identity.sealing, at.sealing(Role.MINT), at.installation.tenant, "a")
+    return Vault(parts, Asking(_parties(at), mint_key, at.client(Role.VAULT_B))).handlers()
+
+
+def vault_b(at: Place) -> Handlers:
+    """Wire vault B."""
+    warm_up()
+    folder = at.installation.folder(Role.VAULT_B)
+    journal = Journal(folder / "journal.sqlite")
+    store_key = StoreKey(journal, at.identity.keys, at.clock)
+    if store_key.due():
+        store_key.rotate()
+    parts = _parts(at, "b", journal, SeedStore(journal, store_key))
+    mint_key = shared_key(at.identity.sealing, at.sealing(Role.MINT), at.installation.tenant, "b")
+    answering = Answering(_parties(at), mint_key, at.client(Role.MINT))
+    blind = at.identity.keys.secret("blind.key")
+    personal = PersonalKeys(journal, store_key, blind, parts.guard, parts.rules)
+    _BACKGROUND.add(asyncio.create_task(_rotate_daily(store_key)))
+    return VaultB(parts, answering, personal).handlers()
+
+
+_BACKGROUND: set[asyncio.Task[None]] = set()
+
+
+async def _rotate_daily(store_key: StoreKey) -> None:
+    """Rotate B's store key when it is a day old."""
+    while True:
+        await asyncio.sleep(ROTATION_CHECK_SECONDS)
+        if store_key.due():
+            with contextlib.suppress(Refusal):  # a full disk: tried again in ten minutes
+                await asyncio.to_thread(store_key.rotate)
+
+
+SERVERS: dict[Role, Callable[[Place], Handlers]] = {
+    Role.MINT: mint,
+    Role.EYE: eye,
+    Role.VAULT_A: vault_a,
+    Role.VAULT_B: vault_b,
+}
+
+
+async def serve(at: Place, listener: socket.socket) -> Server:
+    """Start the part of a role on a listening socket."""
+    server = Server(at.identity, at.peers, SERVERS[at.role](at))
+    await server.start(listener)
+    return server

@@ -1,0 +1,70 @@
+"""Every setting there is, in one table; docs/settings.md says the same, and a test holds them together."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from moiety.foundation.errors import BadInput
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One environment variable."""
+
+    name: str
+    default: str
+    meaning: str
+    allowed: tuple[str, ...] = ()
+
+
+SETTINGS = (
+    Setting("MOIETY_DATA", "./moiety-data", "Folder of the installation that commands talk to (`--data`)."),
+    Setting("MOIETY_KEYS", "", "Folder of the parts' keys; empty: `keys` in the data folder. Best on another disk."),
+    Setting("MOIETY_MODELS", "", "Folder of the installed models; empty: `moiety/models` in the user's cache folder."),
+    Setting("MOIETY_MODEL", "faceplugin", "Name of the embedder, as `moiety models list` shows it."),
+    Setting("MOIETY_RUNTIME", "openvino", "Inference engine.", ("openvino", "onnxruntime")),
+    Setting("MOIETY_THREADS", "2", "Threads of the inference engine."),
+    Setting("MOIETY_DETECTOR", "auto", "Face detector.", ("auto", "fast", "accurate")),
+    Setting("MOIETY_LIVENESS", "off", "Liveness as advice.", ("off", "on")),
+    Setting("MOIETY_HOST", "127.0.0.1", "Address on which the gate listens."),
+    Setting("MOIETY_PORT", "8080", "Port on which the gate listens (`--port`); 0: any free one."),
+    Setting("MOIETY_HOSTS", "", "Further host names under which the gate may be called, separated by commas."),
+    Setting("MOIETY_LOG", "info", "How much the parts log.", ("debug", "info", "warning", "error")),
+)
+_BY_NAME = {setting.name: setting for setting in SETTINGS}
+
+
+def setting(name: str) -> str:
+    """Read one setting from the environment, or its default.
+
+    Raises:
+        BadInput: the value is not one of those allowed.
+        KeyError: there is no such setting in the table.
+
+    """
+    known = _BY_NAME[name]
+    value = os.environ.get(name, "") or known.default
+    if known.allowed and value not in known.allowed:
+        raise BadInput(f"{name} must be one of: {', '.join(known.allowed)}.")
+    return value
+
+
+def number(name: str) -> int:
+    """Read one setting as a whole number.
+
+    Raises:
+        BadInput: it is none.
+
+    """
+    try:
+        return int(setting(name))
+    except ValueError:
+        raise BadInput(f"{name} must be a whole number.") from None
+
+
+def folder(name: str) -> Path | None:
+    """Read one setting as a path; None when it is empty."""
+    value = setting(name)
+    return Path(value).expanduser() if value else None
