@@ -52,7 +52,7 @@ class FastDetector:
     HEIGHT: Final = 240
     SURE: Final = 0.65
 
-    def __init__(self, network: Network, *, score_min: float = 0.3) -> None:
+    def __init__(self, network: Network, *, score_min: float = 0.5) -> None:
         self._network = network
         self._score_min = score_min
 
@@ -77,9 +77,8 @@ class AccurateDetector:
     """
 
     STRIDE: Final = 4
-    SURE: Final = 0.5
 
-    def __init__(self, network: Network, *, score_min: float = 0.3, side_max: int = 960, side_min: int = 320) -> None:
+    def __init__(self, network: Network, *, score_min: float = 0.5, side_max: int = 960, side_min: int = 320) -> None:
         self._network = network
         self._score_min = score_min
         self._side_max = side_max
@@ -132,21 +131,21 @@ def suppress(boxes: Floats, scores: Floats, *, overlap_max: float = 0.3) -> Foun
     return Found(boxes[kept].astype(np.float32), scores[kept].astype(np.float32))
 
 
-# The fast detector is believed alone when it sees one face, is this sure of it, sees no rival that is half as likely,
-# and the face has this share of the picture's height (24 of its 240 lines). Measured: docs/decisions/0003.
-ALONE_SCORE: Final = 0.9
-RIVAL_SCORE: Final = 0.5
-ALONE_HEIGHT: Final = 0.1
+# The fast detector is believed alone when it is this sure of every face it sees, sees none that is only half as
+# likely, and each has this share of the picture's height (24 of its 240 lines). Measured: docs/decisions/0003.
+CLEAR_SCORE: Final = 0.9
+CLEAR_HEIGHT: Final = 0.1
 
 
 def choose(rgb: Pixels, fast: Detector, accurate: Detector) -> Found:
-    """Look fast; where that is not one clear face, look accurately.
+    """Look fast; where that does not give clear faces only, look accurately.
 
-    Of two or more pictures in a row most show one person near the camera; groups, far and no faces take longer.
+    People near the camera, the usual case, take one fast look; crowds, far faces and empty pictures take both.
     """
-    seen = fast.find(rgb).at_least(RIVAL_SCORE)
-    if len(seen) == 1 and seen.scores[0] >= ALONE_SCORE:
-        high = float(seen.boxes[0, 3] - seen.boxes[0, 1])
-        if high >= ALONE_HEIGHT * max(rgb.shape[0], rgb.shape[1] * 3 / 4):
+    seen = fast.find(rgb)
+    if len(seen) and bool((seen.scores >= CLEAR_SCORE).all()):
+        high = seen.boxes[:, 3] - seen.boxes[:, 1]
+        frame = max(rgb.shape[0], rgb.shape[1] * FastDetector.HEIGHT / FastDetector.WIDTH)
+        if bool((high >= CLEAR_HEIGHT * frame).all()):
             return seen
-    return accurate.find(rgb).at_least(AccurateDetector.SURE)
+    return accurate.find(rgb)

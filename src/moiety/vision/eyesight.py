@@ -15,7 +15,7 @@ from moiety.vision.embed import DlibEmbedder, Embedder, OnnxEmbedder
 from moiety.vision.inference import RuntimeName, runtime_of
 from moiety.vision.landmarks import Landmarks, five_points
 from moiety.vision.liveness import Liveness
-from moiety.vision.quality import Quality, inside_of, judge, pose_of, sharpness_of
+from moiety.vision.quality import Quality, inside_of, judge, light_of, pose_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -90,15 +90,23 @@ class Eyesight:
 
         Raises the refusals of `moiety.vision.decode.decode`, and `BadInput` for an unknown `detector`.
         """
-        picture = decode.decode(image, bytes_max=self.options.bytes_max, pixels_max=self.options.pixels_max)
+        picture = self._decode(image)
+        faces = self._measure(picture, self.find(picture.rgb, detector))
+        return sorted(faces, key=lambda face: -face.box[2] * face.box[3])
+
+    def central(self, image: bytes, detector: DetectorName | None = None) -> Face | None:
+        """Measure only the face nearest the middle of the picture; None where there is none. Raises as `faces`.
+
+        This is the face that a photo of one named person is about, as in LFW: measured in docs/decisions/0003.
+        """
+        picture = self._decode(image)
         found = self.find(picture.rgb, detector)
         if not len(found):
-            return []
-        grey = np.asarray(cv2.cvtColor(picture.rgb, cv2.COLOR_RGB2GRAY), np.uint8)
-        faces = [
-            self._face(picture, grey, box, float(score)) for box, score in zip(found.boxes, found.scores, strict=True)
-        ]
-        return sorted(faces, key=lambda face: -face.box[2] * face.box[3])
+            return None
+        middle = np.array([picture.rgb.shape[1], picture.rgb.shape[0]], np.float32) / 2
+        away = np.linalg.norm((found.boxes[:, :2] + found.boxes[:, 2:]) / 2 - middle, axis=1)
+        nearest = int(away.argmin())
+        return self._measure(picture, Found(found.boxes[[nearest]], found.scores[[nearest]]))[0]
 
     def find(self, rgb: npt.NDArray[np.uint8], detector: DetectorName | None = None) -> Found:
         """Only detect, in RGB u8[H, W, 3]; boxes in its pixels."""
@@ -108,8 +116,19 @@ class Eyesight:
         if which == "fast":
             return self._fast.find(rgb).at_least(FastDetector.SURE)
         if which == "accurate":
-            return self._accurate.find(rgb).at_least(AccurateDetector.SURE)
+            return self._accurate.find(rgb)
         return choose(rgb, self._fast, self._accurate)
+
+    def _decode(self, image: bytes) -> decode.Picture:
+        return decode.decode(image, bytes_max=self.options.bytes_max, pixels_max=self.options.pixels_max)
+
+    def _measure(self, picture: decode.Picture, found: Found) -> list[Face]:
+        if not len(found):
+            return []
+        grey = np.asarray(cv2.cvtColor(picture.rgb, cv2.COLOR_RGB2GRAY), np.uint8)
+        return [
+            self._face(picture, grey, box, float(score)) for box, score in zip(found.boxes, found.scores, strict=True)
+        ]
 
     def _face(self, picture: decode.Picture, grey: npt.NDArray[np.uint8], box: Floats, score: float) -> Face:
         shape = self._landmarks.find(grey, box)
@@ -119,7 +138,7 @@ class Eyesight:
         quality = judge(
             embedding_length=length,
             length_min=self._length_min,
-            sharpness=sharpness_of(crop),
+            light=light_of(crop),
             size_px=float((box[2:] - box[:2]).min() * picture.scale),
             pose=pose_of(shape),
             inside=inside_of(box, width, height),

@@ -6,7 +6,7 @@
 | `task` | `detect-fast`, `detect-accurate`, `landmarks`, `liveness` or `embed`; a manifest of your own is `embed` |
 | `licence` | what the package or file declares, as text |
 | `source` | `{"client": "npm" or "pypi", "package", "version", "archive_sha256"}`, or `{"client": "file"}` |
-| `files` | a list of `{"file", "member", "sha256", "bytes"}`; the first is the model, its hash is the model's identity |
+| `files` | a list of `{"file", "member", "sha256", "bytes"}`; the first is the model, its hash the model's identity |
 | | `file` is the name in the cache; `member` is the path in the archive, or for `"file"` the path beside the manifest |
 | `accuracy` | a list of `{"what", "value", "source"}`; may be empty |
 | `embed` | only for `embed`, see below |

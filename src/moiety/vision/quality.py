@@ -18,10 +18,12 @@ if TYPE_CHECKING:
     Floats = npt.NDArray[np.float32]
 
 SIZE_MIN_PX: Final = 40
-SHARPNESS_MIN: Final = 8.0
-YAW_MAX_DEG: Final = 55.0
-PITCH_MAX_DEG: Final = 50.0
-ROLL_MAX_DEG: Final = 60.0
+SHARPNESS_MIN: Final = 1.0
+BRIGHTNESS_MIN: Final = 20.0
+BRIGHTNESS_MAX: Final = 240.0
+YAW_MAX_DEG: Final = 50.0
+PITCH_MAX_DEG: Final = 45.0
+ROLL_MAX_DEG: Final = 45.0
 INSIDE_MIN: Final = 0.75
 
 # Outer and inner eye corners, nasion, nose tip, nose base, mouth corners, chin (iBUG numbers). Millimetres from the
@@ -50,14 +52,16 @@ _HEAD_INVERSE: Final = np.linalg.pinv(_HEAD - _HEAD.mean(axis=0))
 class Quality:
     """Numbers about one face, and whether it may be enrolled.
 
-    `embedding_length`: length of the vector before normalising, a learned quality; `sharpness`: variance of the
-    Laplacian of the aligned grey crop; `size_px`: the shorter side of the box in pixels of the file; angles in
-    degrees: yaw above 0 is turned to the right of the picture, pitch above 0 looks up, roll above 0 leans clockwise.
+    `embedding_length`: length of the vector before normalising, a learned quality; `sharpness`: edges of the
+    aligned crop relative to its contrast; `brightness`: its mean, 0 to 255; `size_px`: the shorter side of the box in
+    pixels of the file; angles in degrees: yaw above 0 is turned to the right of the picture, pitch above 0 looks up,
+    roll above 0 leans clockwise.
     `reasons` are sentences for the user, empty when `enrollable`.
     """
 
     embedding_length: float
     sharpness: float
+    brightness: float
     size_px: float
     yaw_deg: float
     pitch_deg: float
@@ -70,6 +74,7 @@ class Quality:
         return {
             "embedding_length": round(self.embedding_length, 2),
             "sharpness": round(self.sharpness, 1),
+            "brightness": round(self.brightness),
             "size_px": round(self.size_px),
             "yaw_deg": round(self.yaw_deg),
             "pitch_deg": round(self.pitch_deg),
@@ -102,11 +107,24 @@ def pose_of(shape: Floats) -> Pose:
     )
 
 
-def sharpness_of(aligned: npt.NDArray[np.uint8]) -> float:
-    """Variance of the Laplacian (Pech-Pacheco et al., ICPR 2000) of the inner part of an aligned RGB crop."""
+@dataclass(frozen=True)
+class Light:
+    """`sharpness` and `brightness` of an aligned crop, as in `Quality`."""
+
+    sharpness: float
+    brightness: float
+
+
+def light_of(aligned: npt.NDArray[np.uint8]) -> Light:
+    """Measure the inner part of an aligned crop, RGB u8[s, s, 3].
+
+    Sharpness is the variance of the Laplacian (Pech-Pacheco et al., ICPR 2000) divided by the variance of the grey
+    values, times 100: without the division a dark photo would count as blurred.
+    """
     edge = aligned.shape[0] // 8
     grey = cv2.cvtColor(aligned[edge:-edge, edge:-edge], cv2.COLOR_RGB2GRAY)
-    return float(cv2.Laplacian(grey, cv2.CV_32F).var())
+    edges = float(cv2.Laplacian(grey, cv2.CV_32F).var())
+    return Light(sharpness=100 * edges / max(float(grey.var()), 1.0), brightness=float(grey.mean()))
 
 
 def inside_of(box: Floats, width: int, height: int) -> float:
@@ -119,7 +137,7 @@ def judge(
     *,
     embedding_length: float,
     length_min: float | None,
-    sharpness: float,
+    light: Light,
     size_px: float,
     pose: Pose,
     inside: float,
@@ -127,7 +145,9 @@ def judge(
     """Compare with the limits and say in words what is wrong."""
     wrong = (
         (size_px < SIZE_MIN_PX, f"the face is too small: {size_px:.0f} px, {SIZE_MIN_PX} needed"),
-        (sharpness < SHARPNESS_MIN, "the face is blurred"),
+        (light.sharpness < SHARPNESS_MIN, "the face is blurred"),
+        (light.brightness < BRIGHTNESS_MIN, "the face is too dark"),
+        (light.brightness > BRIGHTNESS_MAX, "the face is too bright"),
         (abs(pose.yaw_deg) > YAW_MAX_DEG, "the face is turned too far to the side"),
         (pose.pitch_deg > PITCH_MAX_DEG, "the face looks too far up"),
         (pose.pitch_deg < -PITCH_MAX_DEG, "the face looks too far down"),
@@ -141,7 +161,8 @@ def judge(
     reasons = tuple(words for bad, words in wrong if bad)
     return Quality(
         embedding_length=embedding_length,
-        sharpness=sharpness,
+        sharpness=light.sharpness,
+        brightness=light.brightness,
         size_px=size_px,
         yaw_deg=pose.yaw_deg,
         pitch_deg=pose.pitch_deg,
