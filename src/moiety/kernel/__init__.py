@@ -135,4 +135,4 @@ def warm_up() -> None:
 
     Raises `KernelError` when this machine's compiled code disagrees with `reference`: then nothing may start.
     """
-    importlib.import_module("moiety.kernel.selftest").run()
+    importlib.import_module("moiety.kernel.rehearsal").self_test()

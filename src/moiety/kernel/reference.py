@@ -63,8 +63,8 @@ def stream(seed: bytes, name: bytes, words: int, first_word: int = 0, out: U64 |
 
     `first_word` (a multiple of 8) enters the stream later. Raises `ShapeRule` for a seed that is not 32 bytes.
     """
-    out = target("out", out, np.uint64, (words,))
     first = first_block(first_word, words)
+    out = target("out", out, np.uint64, (words,))
     nonce = np.frombuffer(nonce_of(name), np.uint8)
     blocks = _chacha_blocks(seed_bytes(seed)[None], nonce[None], first, -(-words // BLOCK_WORDS))
     out[:] = blocks.reshape(-1).view("<u8")[:words]

@@ -2,7 +2,8 @@
 
 Signatures take read-only arrays, so bytes from the wire and fresh arrays meet the same compiled code. Numba keeps its
 cache in `__pycache__` beside the source, or where that cannot be written in the user's cache folder
-(`NUMBA_CACHE_DIR` moves it). The cache is keyed by CPU model and features.
+(`NUMBA_CACHE_DIR` moves it). The cache is keyed by CPU model and features. It is stamped with its own source file only:
+after editing `simd.py` or `tiles.py` delete `__pycache__`, or the old code stays in use.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ def _lanes() -> int:
 
 
 LANES = _lanes()
+ROOMY = "+avx512vl" in _FEATURES or "+neon" in _FEATURES  # 32 vector registers, not 16
 
 
 def taken(element: Any, dimensions: int) -> Any:

@@ -24,7 +24,7 @@ _DIAGONALS = ((0, 5, 10, 15), (1, 6, 11, 12), (2, 7, 8, 13), (3, 4, 9, 14))
 _VALUES = 64
 
 
-def _vector_code(describe: Callable[..., Any]) -> Any:
+def vector_code(describe: Callable[..., Any]) -> Any:
     """Make a Numba intrinsic; Any, because callers do not pass the typing context that its signature shows."""
     return intrinsic(describe)
 
@@ -60,7 +60,7 @@ def _transpose(builder: Any, rows: list[Any]) -> list[Any]:
     return rows
 
 
-@_vector_code
+@vector_code
 def chacha_blocks(typing: Any, start: Any, out: Any, at: Any) -> Any:  # noqa: ARG001 - Numba passes its typing context
     """Write LANES ChaCha20 blocks to `out` from element `at` on; `start` u32[16, LANES] holds one state a lane."""
 
@@ -86,7 +86,7 @@ def chacha_blocks(typing: Any, start: Any, out: Any, at: Any) -> Any:  # noqa: A
     return types.void(start, out, at), codegen
 
 
-@_vector_code
+@vector_code
 def bits_of_64(typing: Any, values: Any, at: Any, words: Any) -> Any:  # noqa: ARG001 - as above
     """Write to `words` u64[16] the 16 bit-planes of the 64 values u16 from element `at` on."""
 

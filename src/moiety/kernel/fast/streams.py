@@ -40,6 +40,17 @@ def _load(start: U32, lane: int, key: U32, nonce: U32) -> None:
 
 
 @inlined
+def _load_all(start: U32, key: U32, nonce: U32) -> None:
+    """Put one key and nonce into all lanes."""
+    for i in range(4):
+        start[i, :] = _SIGMA[i]
+    for i in range(8):
+        start[4 + i, :] = key[i]
+    for i in range(3):
+        start[13 + i, :] = nonce[i]
+
+
+@inlined
 def _fill(start: U32, first: int, scratch: U64, out: U64) -> None:
     """Write the keystream of the states' key and nonce from block `first` on."""
     at = 0
@@ -59,18 +70,15 @@ def _fill(start: U32, first: int, scratch: U64, out: U64) -> None:
 def _expand_blocks(keys: U32, nonces: U32, start: U32, scratch: U16, flat: U16, blocks: int) -> None:
     """Fill `flat`, `blocks` whole blocks a record: lane after lane takes the next block, whatever record it is of."""
     total = len(keys) * blocks
-    record, block, loaded = 0, 0, -1
+    record, block = 0, 0
     for done in range(0, total, LANES):
         for lane in range(LANES):
             if record < len(keys):
-                if blocks % LANES or record != loaded:
-                    _load(start, lane, keys[record], nonces[record])
+                _load(start, lane, keys[record], nonces[record])
                 start[12, lane] = np.uint32(block)
                 block += 1
                 if block == blocks:
                     record, block = record + 1, 0
-        if blocks % LANES == 0:
-            loaded = record if block else -1
         if done + LANES <= total:
             chacha_blocks(start, flat, done * _BLOCK_U16)
         else:
@@ -80,23 +88,24 @@ def _expand_blocks(keys: U32, nonces: U32, start: U32, scratch: U16, flat: U16, 
 
 @inlined
 def _expand_rows(keys: U32, nonces: U32, start: U32, scratch: U16, out: U16) -> None:
-    """Fill rows that do not end on a block: each record by itself."""
+    """Fill rows a whole register of blocks at a time, each record by itself."""
     for record in range(len(keys)):
-        for lane in range(LANES):
-            _load(start, lane, keys[record], nonces[record])
+        _load_all(start, keys[record], nonces[record])
         for at in range(0, out.shape[1], _PADS):
             for lane in range(LANES):
                 start[12, lane] = np.uint32(at // _BLOCK_U16 + lane)
-            chacha_blocks(start, scratch, 0)
-            count = min(_PADS, out.shape[1] - at)
-            out[record, at : at + count] = scratch[:count]
+            if at + _PADS <= out.shape[1]:
+                chacha_blocks(start, out, record * out.shape[1] + at)
+            else:
+                chacha_blocks(start, scratch, 0)
+                out[record, at:] = scratch[: out.shape[1] - at]
 
 
 @inlined
 def _expand_into(keys: U32, nonces: U32, out: U16) -> None:
     start = np.empty((16, LANES), np.uint32)
     scratch = np.empty(_PADS, np.uint16)
-    if out.shape[1] % _BLOCK_U16 == 0:
+    if out.shape[1] % _BLOCK_U16 == 0 and out.shape[1] % _PADS != 0:
         _expand_blocks(keys, nonces, start, scratch, out.reshape(-1), out.shape[1] // _BLOCK_U16)
     else:
         _expand_rows(keys, nonces, start, scratch, out)
@@ -108,8 +117,7 @@ def _expand_into(keys: U32, nonces: U32, out: U16) -> None:
 @compiled(_KEYS, _NONCES, types.int64, filled(_u64, 1))
 def _stream(keys: U32, nonces: U32, first: int, out: U64) -> None:
     start = np.empty((16, LANES), np.uint32)
-    for lane in range(LANES):
-        _load(start, lane, keys[0], nonces[0])
+    _load_all(start, keys[0], nonces[0])
     _fill(start, first, np.empty(_WORDS, np.uint64), out)
 
 
@@ -143,8 +151,7 @@ def _mint(keys: U32, nonces: U32, first: int, out: U64) -> None:
     streams = len(keys)
     start = np.empty((streams, 16, LANES), np.uint32)
     for i in range(streams):
-        for lane in range(LANES):
-            _load(start[i], lane, keys[i], nonces[i])
+        _load_all(start[i], keys[i], nonces[i])
     scratch = np.empty(_WORDS, np.uint64)
     parts = np.empty((streams, _MINT_WORDS), np.uint64)
     for low in range(0, len(out), _MINT_WORDS):
