@@ -7,16 +7,15 @@ import contextlib
 import json
 import logging
 import os
-import secrets
 from typing import TYPE_CHECKING
 
 import uvicorn
 
-from moiety.access import ApiKeys, RateLimiter
-from moiety.api import create_app
+from moiety.access import ApiKeys
+from moiety.api import LOCAL_HOSTS, Access, create_app, run_bearer
 from moiety.console import attach
 from moiety.foundation.envelopes import write_durably
-from moiety.foundation.errors import Refusal
+from moiety.foundation.errors import Fault, Refusal
 from moiety.ledger import Ledger
 from moiety.matching.desk import Desk, Secrets
 from moiety.matching.links import Links
@@ -74,16 +73,23 @@ def announce(path: Path, port: int, token: str) -> None:
     write_durably(path, json.dumps({"port": port, "pid": os.getpid(), "token": token}).encode())
 
 
+def _stop(server: uvicorn.Server, fault: Fault) -> None:
+    """End the process: going on would be wrong."""
+    _log.critical("gate: %s", fault)
+    server.should_exit = True
+
+
 async def serve(at: Place, listener: socket.socket, hosts: list[str]) -> None:
     """Serve HTTP on `listener` until told to stop."""
     over = house(at)
-    token = secrets.token_urlsafe(32)
+    token = os.urandom(32)
     store = over.desk.store
-    app = create_app(over, ApiKeys(store, at.clock), RateLimiter(at.clock), run_token=token, hosts=hosts)
+    access = Access(ApiKeys(store, at.clock), token, LOCAL_HOSTS | set(hosts))
+    app = create_app(over, access, on_fault=lambda fault: _stop(server, fault))
     attach(app, over)
     server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", server_header=False))
     told = at.installation.run / "gate.json"
-    announce(told, listener.getsockname()[1], token)
+    announce(told, listener.getsockname()[1], run_bearer(token))
     tidy = asyncio.create_task(_tidy(over))
     print("ready", flush=True)  # noqa: T201 - the supervisor waits for this line
     try:

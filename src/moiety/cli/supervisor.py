@@ -133,6 +133,10 @@ class Supervisor:
                     time.sleep(RESTART_PAUSE_SECONDS)
                     self._spawn(role)
 
+    def ask_to_stop(self) -> None:
+        """Let `watch` return; fit for a signal handler."""
+        self._stopping.set()
+
     def restart(self, role: Role) -> None:
         """Start a part again that has ended, and wait until it serves."""
         self._processes[role].wait(STOP_SECONDS)

@@ -1,0 +1,65 @@
+"""`moiety gallery …`: galleries, each for one purpose."""
+
+from __future__ import annotations
+
+import json as jsons
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from moiety.cli.commands.options import Data, Json
+from moiety.cli.gateway import gate
+from moiety.cli.output import result
+from moiety.foundation.errors import BadInput
+
+app = typer.Typer(no_args_is_help=True, help="Galleries: each for one purpose, one model, one rotation.")
+
+
+@app.command()
+def create(
+    name: Annotated[str, typer.Argument(help="A name; it is not secret.")],
+    purpose: Annotated[str, typer.Option(metavar="P", help="What it is for; every search in it has this purpose.")],
+    fmr: Annotated[float, typer.Option(help="Target false-match rate of the band `possible`.")] = 1e-4,
+    retention_days: Annotated[int | None, typer.Option(help="Erase subjects after so many days.")] = None,
+    probes_per_hour: Annotated[int | None, typer.Option(help="Budget of probes at both vaults.")] = None,
+    calibration: Annotated[Path | None, typer.Option(help="A table made by `moiety calibrate`.")] = None,
+    data: Data = None,
+    *,
+    json: Json = False,
+) -> None:
+    """Open a gallery at the gate and at both vaults."""
+    body: dict[str, Any] = {"name": name, "purpose": purpose, "fmr": fmr}
+    if retention_days is not None:
+        body["retention_days"] = retention_days
+    if probes_per_hour is not None:
+        body["probes_per_hour"] = probes_per_hour
+    if calibration is not None:
+        body["table"] = _table(calibration)
+    with gate(data, make=True) as line:
+        made = line.ask("POST", "galleries", json=body)
+    bands = ", ".join(made["bands"])
+    result(made, as_json=json, lines=[f"opened {made['name']} ({made['id']}) for: {made['purpose']}; bands: {bands}"])
+
+
+def _table(path: Path) -> dict[str, float]:
+    """Read what `moiety calibrate --out` wrote.
+
+    Raises:
+        BadInput: it is no such file.
+
+    """
+    try:
+        table = jsons.loads(path.read_bytes())["table"]
+        return {str(rate): float(cosine) for rate, cosine in table.items() if cosine is not None}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        raise BadInput(f"{path.name!r} is no calibration table.") from None
+
+
+@app.command("list")
+def list_all(data: Data = None, *, json: Json = False) -> None:
+    """List the galleries."""
+    with gate(data) as line:
+        found = line.ask("GET", "galleries")
+    lines = [f"{one['name']} ({one['id']}): {one['purpose']}" for one in found["galleries"]]
+    result(found, as_json=json, lines=lines or ["no galleries yet"])

@@ -1,0 +1,117 @@
+"""`moiety calibrate`, `moiety eval …`, `moiety bench …`: numbers that were measured."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from moiety.cli.commands.options import Json
+from moiety.cli.output import progress, result, say
+from moiety.foundation import settings
+from moiety.foundation.envelopes import write_durably
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from moiety.vision.eyesight import Eyesight
+
+app = typer.Typer()
+eval_app = typer.Typer(no_args_is_help=True, help="Accuracy on labelled photos.")
+bench_app = typer.Typer(no_args_is_help=True, help="Speed, beside named peers in the same run.")
+
+
+def _eyes(detector: str) -> Eyesight:
+    """Load vision with as many streams as the settings give threads."""
+    from moiety.vision.eyesight import Eyesight, VisionOptions  # noqa: PLC0415 - the engines are slow to load
+
+    options = VisionOptions(
+        model=settings.setting("MOIETY_MODEL"),
+        runtime=settings.setting("MOIETY_RUNTIME"),  # type: ignore[arg-type]  # the settings table allows no other
+        threads=1,
+        streams=settings.number("MOIETY_THREADS"),
+        detector=detector,  # type: ignore[arg-type]  # checked by the option below
+        models_dir=settings.folder("MOIETY_MODELS"),
+    )
+    return Eyesight(options)
+
+
+def _advancing(advance: Callable[[int], None]) -> Callable[[int, int], None]:
+    """Turn (done, all) into single steps."""
+    return lambda _done, _all: advance(1)
+
+
+@app.command()
+def calibrate(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Photos of many people: a folder per person.")],
+    out: Annotated[Path | None, typer.Option(help="Write the table to this file for `gallery create`.")] = None,
+    *,
+    json: Json = False,
+) -> None:
+    """Measure which cosine belongs to which false-match rate, from all pairs of different people."""
+    from moiety.vision.calibrate import calibrate as measure  # noqa: PLC0415 - the engines are slow to load
+    from moiety.vision.folders import photos_by_person  # noqa: PLC0415 - as above
+
+    total = sum(len(paths) for paths in photos_by_person(folder).values())
+    with progress("measuring", total) as advance:
+        made = measure(_eyes("auto"), folder, _advancing(advance))
+    found: dict[str, Any] = {
+        "model": made.model,
+        "model_sha256": made.model_sha256,
+        "people": made.people,
+        "photos": made.photos,
+        "faces_missed": made.faces_missed,
+        "impostor_pairs": made.impostor_pairs,
+        "genuine_pairs": made.genuine_pairs,
+        "table": made.thresholds(),
+        "genuine_pass": {f"{row.fmr:g}": row.genuine_pass for row in made.rows},
+        "notes": {f"{row.fmr:g}": row.note for row in made.rows if row.note},
+    }
+    if out:
+        import json as jsons  # noqa: PLC0415 - the option above has the plain name
+
+        write_durably(out, jsons.dumps(found, indent=1).encode(), mode=0o644)
+    lines = [f"{rate}: cosine {cosine}" for rate, cosine in made.thresholds().items()]
+    lines += [f"{rate}: {note}" for rate, note in found["notes"].items()]
+    result(found, as_json=json, lines=[f"{made.impostor_pairs} impostor pairs of {made.people} people", *lines])
+
+
+@eval_app.callback()
+def _eval() -> None:
+    """Accuracy on labelled photos."""
+
+
+@eval_app.command()
+def lfw(
+    images: Annotated[Path, typer.Option(help="Folder with a folder per person.")],
+    pairs: Annotated[Path, typer.Option(help="pairs.txt in LFW's format, any number of folds.")],
+    detector: Annotated[str, typer.Option(help="auto, fast or accurate.")] = "auto",
+    *,
+    json: Json = False,
+) -> None:
+    """Measure verification on labelled pairs, in the open and through split, ring product and sign test."""
+    from moiety.cli.protected import Rehearsal  # noqa: PLC0415 - the kernel is slow to load
+    from moiety.vision.evaluate import measure, read_pairs, report  # noqa: PLC0415 - as above
+
+    if detector not in {"auto", "fast", "accurate"}:
+        raise typer.BadParameter("The detector is auto, fast or accurate.")
+    listed = read_pairs(pairs, images)
+    photos = {photo for pair in listed for photo in (pair.first, pair.second)}
+    with progress("measuring", len(photos)) as advance:
+        measured = measure(_eyes(detector), listed, _advancing(advance))
+    say("running every pair through split, ring product and sign test")
+    in_the_open = report(measured)
+    protected = report(measured, Rehearsal(measured.first.shape[1]).decide)
+    found = {
+        "pairs": in_the_open.pairs,
+        "folds": in_the_open.folds,
+        "accuracy_plain": round(in_the_open.accuracy, 6),
+        "accuracy_protected": round(protected.accuracy, 6),
+        "tar_at_far_1e-3_plain": round(in_the_open.tar, 6),
+        "tar_at_far_1e-3_protected": round(protected.tar, 6),
+        "far_plain": round(in_the_open.far, 6),
+        "far_protected": round(protected.far, 6),
+        "faces_missed": in_the_open.faces_missed,
+    }
+    result(found, as_json=json)

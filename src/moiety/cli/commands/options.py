@@ -1,0 +1,16 @@
+"""Options that many commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Data = Annotated[
+    Path | None,
+    typer.Option("--data", metavar="DIR", help="Folder of the installation (or MOIETY_DATA).", show_default=False),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line.")]
+GalleryName = Annotated[str, typer.Option("--gallery", "-g", metavar="G", help="Name or id of the gallery.")]
+Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; it is written into the ledger, sealed.")]

@@ -1,0 +1,88 @@
+"""`moiety up`, `moiety open`, `moiety status`: the installation as a whole."""
+
+from __future__ import annotations
+
+import signal
+import webbrowser
+from typing import Annotated
+
+import typer
+
+from moiety.cli import installation
+from moiety.cli.commands.options import Data, Json
+from moiety.cli.gateway import gate, running
+from moiety.cli.output import result, say
+from moiety.cli.supervisor import Supervisor
+from moiety.foundation import settings
+from moiety.foundation.errors import PartDown
+
+app = typer.Typer()
+
+ONE_MACHINE = (
+    "All parts run on this machine: the halves protect against stolen disks, backups and passwords, "
+    "not against someone who owns the running machine."
+)
+
+
+@app.command()
+def up(
+    data: Data = None,
+    port: Annotated[int | None, typer.Option(help="Port of the gate (or MOIETY_PORT); 0: any free one.")] = None,
+    host: Annotated[str | None, typer.Option(help="Address of the gate (or MOIETY_HOST).")] = None,
+    *,
+    json: Json = False,
+) -> None:
+    """Run all parts of an installation on this machine until interrupted; make a new one in an empty folder."""
+    made = installation.create(installation.where(data))
+    http_port = settings.number("MOIETY_PORT") if port is None else port
+    supervisor = Supervisor(made, host or settings.setting("MOIETY_HOST"), http_port, say)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: supervisor.ask_to_stop())
+    with supervisor:
+        url = f"http://127.0.0.1:{supervisor.port}/"
+        result({"ready": True, "url": url, "port": supervisor.port}, as_json=json, lines=[f"ready at {url}"])
+        say(ONE_MACHINE)
+        say("Open the console with: moiety open")
+        supervisor.watch()
+
+
+@app.command("open")
+def open_console(
+    data: Data = None,
+    *,
+    browser: Annotated[bool, typer.Option(help="Start the browser.")] = True,
+    json: Json = False,
+) -> None:
+    """Open the console of the running installation, signed in as its owner by a link that works once."""
+    link = ticket(data)
+    result({"url": link}, as_json=json, lines=[link])
+    if browser and not json:
+        webbrowser.open(link)
+
+
+def ticket(data: Data) -> str:
+    """Make a link that signs the owner in once, within two minutes.
+
+    Raises:
+        PartDown: the installation does not run.
+
+    """
+    line = running(installation.where(data))
+    if line is None:
+        raise PartDown("The installation is not running; start it with `moiety up`.")
+    with line.http:
+        base = str(line.http.base_url).rstrip("/")
+        return f"{base}/enter?ticket={line.ask('POST', 'tickets')['ticket']}"
+
+
+@app.command()
+def status(data: Data = None, *, json: Json = False) -> None:
+    """Say which parts answer."""
+    with gate(data) as line:
+        reply = line.http.get("/v1/ready")
+        found = reply.json()
+    parts = found.get("parts", {})
+    lines = [f"{part}: {'answers' if up else 'down'}" for part, up in parts.items()]
+    result({"ready": reply.is_success, "parts": parts}, as_json=json, lines=[*lines, ONE_MACHINE])
+    if not reply.is_success:
+        raise PartDown("A part of the installation is down.")

@@ -1,0 +1,49 @@
+"""The `moiety` command."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+import typer
+
+from moiety.cli.commands import asking, galleries, keys, measuring, models, people, running
+from moiety.cli.exits import Exit
+from moiety.cli.output import fail, interrupted, say
+from moiety.foundation.errors import Fault, Refusal
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Tells who someone is by their face, for those who have a right to ask, from halves that a thief cannot use.",
+)
+for part in (running, asking, people, measuring):
+    app.registered_commands += part.app.registered_commands
+app.add_typer(galleries.app, name="gallery")
+app.add_typer(models.app, name="models")
+app.add_typer(keys.app, name="key")
+app.add_typer(measuring.eval_app, name="eval")
+app.add_typer(measuring.bench_app, name="bench")
+
+
+def run() -> None:
+    """Run the command line; every way of failing ends in one line and an exit code."""
+    as_json = "--json" in sys.argv[1:]
+    try:
+        code = app(standalone_mode=False)
+        sys.exit(code if isinstance(code, int) else int(Exit.OK))
+    except click.ClickException as error:
+        error.show()
+        sys.exit(int(Exit.USAGE))
+    except (click.Abort, KeyboardInterrupt):
+        interrupted()
+    except (Refusal, Fault) as error:
+        fail(error, as_json=as_json)
+    except BrokenPipeError:
+        say("moiety: the reader of the output went away")
+        sys.exit(int(Exit.INTERRUPTED))
+
+
+if __name__ == "__main__":
+    run()
