@@ -1,0 +1,237 @@
+"""Who is calling: an API key, the owner by the run token, or the owner in a browser session."""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import ipaddress
+import os
+from collections import OrderedDict
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final, TypeVar
+from urllib.parse import urlsplit
+
+from moiety.access import OWNER, ApiKeys, Caller
+from moiety.api.limits import FOR_FAILURE
+from moiety.foundation.errors import Forbidden, KeyExpired, RateLimited, Unauthenticated
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from starlette.requests import Request
+
+    from moiety.access import RateLimiter
+    from moiety.api.sessions import Sessions
+    from moiety.foundation.clock import Clock
+
+RUN_TOKEN_CHARS: Final = 43
+LOCAL_HOSTS: Final = frozenset({"localhost", "127.0.0.1", "::1"})
+SAFE_METHODS: Final = frozenset({"GET", "HEAD"})
+WELCOME_SECONDS: Final = 600.0
+REMEMBERED_MAX: Final = 10_000
+_K = TypeVar("_K", str, bytes)
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Access:
+    """How one may come in: API keys, the owner's run token, and under which host names.
+
+    The run token is 32 random bytes in base64url (`secrets.token_urlsafe(32)`), new at each start; the owner sends it
+    as `Authorization: Bearer run_<token>`. `hosts` are names without a port beside those of `LOCAL_HOSTS`; a request
+    with any other name in its Host header is refused (DNS rebinding).
+    """
+
+    keys: ApiKeys
+    run_token: str
+    hosts: Iterable[str] = ()
+
+    def __post_init__(self) -> None:
+        if len(self.run_token) < RUN_TOKEN_CHARS:
+            raise ValueError(f"A run token has at least {RUN_TOKEN_CHARS} characters.")
+
+    def names(self) -> frozenset[str]:
+        """Give every host name that is answered to, in lower case."""
+        return LOCAL_HOSTS | {host.strip().lower() for host in self.hosts if host.strip()}
+
+
+class Via(StrEnum):
+    """By what a caller was recognised."""
+
+    KEY = "key"
+    RUN = "run"
+    SESSION = "session"
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """A recognised caller."""
+
+    caller: Caller
+    via: Via
+
+
+def address_of(request: Request) -> str:
+    """Give the client's address, an IPv6 one by its /64: whoever has one of those has all of them."""
+    host = request.client.host if request.client else ""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return host or "-"
+    if address.version == 4:  # noqa: PLR2004 - IPv4
+        return str(address)
+    return str(ipaddress.ip_network((address, 64), strict=False))
+
+
+def cookie_name(request: Request) -> str:
+    """Name the session's cookie; browsers do not keep the ports of one host apart, so the name does."""
+    server = request.scope.get("server")
+    return f"moiety_{server[1] if server else 0}"
+
+
+class Strikes:
+    """Wrong keys per address: behind the limit an address waits before another key of it is hashed.
+
+    A key that was right within the last ten minutes still passes: others behind the same address (a proxy, a site's
+    router) must not lock it out.
+    """
+
+    def __init__(self, limiter: RateLimiter, clock: Clock) -> None:
+        """Count with `limiter`'s bucket for failures."""
+        self._limiter = limiter
+        self._clock = clock
+        self._key = os.urandom(32)
+        self._until: OrderedDict[str, float] = OrderedDict()
+        self._welcome: OrderedDict[bytes, float] = OrderedDict()
+
+    def _mark(self, token: str) -> bytes:
+        return hmac.digest(self._key, token.encode(), "sha256")
+
+    def check(self, address: str, token: str) -> None:
+        """Do nothing if the address may try.
+
+        Raises:
+            RateLimited: it has to wait.
+
+        """
+        now = self._clock.monotonic()
+        wait = self._until.get(address, now) - now
+        if wait > 0 and self._welcome.get(self._mark(token), now) <= now:
+            whole = int(wait) + 1
+            raise RateLimited(f"Too many wrong keys from this address; try again in {whole} s.", wait_s=whole)
+
+    def wrong(self, address: str) -> None:
+        """Count a wrong key.
+
+        Raises:
+            RateLimited: that was one too many.
+
+        """
+        try:
+            self._limiter.spend(address, FOR_FAILURE)
+        except RateLimited as error:
+            _remember(self._until, address, self._clock.monotonic() + error.wait_s)
+            raise
+
+    def right(self, token: str) -> None:
+        """Remember a right key for ten minutes."""
+        _remember(self._welcome, self._mark(token), self._clock.monotonic() + WELCOME_SECONDS)
+
+
+def _remember(table: OrderedDict[_K, float], key: _K, until: float) -> None:
+    """Keep an entry, and the newest ten thousand only."""
+    table[key] = until
+    table.move_to_end(key)
+    while len(table) > REMEMBERED_MAX:
+        table.popitem(last=False)
+
+
+class Entrance:
+    """Recognises callers."""
+
+    def __init__(self, access: Access, sessions: Sessions, strikes: Strikes) -> None:
+        """Ask `access` and `sessions`."""
+        self._keys = access.keys
+        self._run = f"run_{access.run_token}".encode()
+        self._sessions = sessions
+        self._strikes = strikes
+
+    async def admit(self, request: Request) -> Visitor:
+        """Say who is calling: by `Authorization`, else `x-api-key`, else the session's cookie.
+
+        Raises:
+            Unauthenticated, KeyExpired: by nothing that is valid.
+            RateLimited: too many wrong keys came from this address.
+            Forbidden: a session's request that changes something does not come from the console itself.
+
+        """
+        token = _token(request)
+        if token is None:
+            return self.session(request)
+        if hmac.compare_digest(token.encode(), self._run):
+            return Visitor(OWNER, Via.RUN)
+        address = address_of(request)
+        self._strikes.check(address, token)
+        try:
+            caller = await asyncio.to_thread(self._keys.authenticate, token)
+        except KeyExpired:
+            raise
+        except Unauthenticated:
+            self._strikes.wrong(address)
+            raise
+        self._strikes.right(token)
+        return Visitor(caller, Via.KEY)
+
+    def session(self, request: Request) -> Visitor:
+        """Recognise a browser session.
+
+        Raises:
+            Unauthenticated: there is none.
+            Forbidden: as for `admit`.
+
+        """
+        secret = request.cookies.get(cookie_name(request))
+        if not secret:
+            raise Unauthenticated
+        self._sessions.check(secret)
+        if request.method not in SAFE_METHODS:
+            _from_the_console(request)
+        return Visitor(OWNER, Via.SESSION)
+
+    def leave(self, request: Request) -> None:
+        """End the browser session that the request names."""
+        self._sessions.leave(request.cookies.get(cookie_name(request), ""))
+
+
+def _token(request: Request) -> str | None:
+    """Read the key that was sent, if one was.
+
+    Raises:
+        Unauthenticated: the Authorization header is of another kind.
+
+    """
+    header = request.headers.get("authorization")
+    if header is None:
+        return request.headers.get("x-api-key")
+    scheme, _, token = header.partition(" ")
+    if scheme.lower() != "bearer":
+        raise Unauthenticated("Send the key as `Authorization: Bearer moi_…`.")
+    return token.strip()
+
+
+def _from_the_console(request: Request) -> None:
+    """Check that a request which changes something was made by our own page (cross-site request forgery).
+
+    The header cannot be set by a foreign page without a CORS preflight, which nothing here grants; the browser's own
+    word (Fetch Metadata, or Origin where it is missing) must agree.
+
+    Raises:
+        Forbidden: it was not.
+
+    """
+    site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin")
+    # The host alone is compared: behind a proxy that ends TLS the schemes differ.
+    ours = origin is not None and urlsplit(origin).netloc == request.headers.get("host")
+    same = ours if site is None else site == "same-origin" and (ours or origin is None)
+    if request.headers.get("x-moiety") != "1" or not same:
+        raise Forbidden("A session's request must come from the console's own pages.")

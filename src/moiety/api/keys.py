@@ -1,0 +1,79 @@
+"""API keys: make, list, revoke."""
+
+import asyncio
+from datetime import timedelta
+from typing import Final
+
+from moiety.access import Caller, KeyInfo, Permission, Scope
+from moiety.api.routes import Routes
+from moiety.api.schemas import KeyList, KeyMade, KeyNew, KeySeen, moment, moment_or_none
+from moiety.api.visits import Here, TheCaller
+from moiety.foundation.errors import BadInput, Forbidden
+from moiety.foundation.ids import KeyId
+
+routes = Routes("keys")
+
+DAY_SECONDS: Final = timedelta(days=1).total_seconds()
+
+
+def _seen(key: KeyInfo) -> KeySeen:
+    return KeySeen(
+        id=key.id,
+        name=key.name,
+        scopes=[str(scope) for scope in key.scopes],
+        created_at=moment(key.created_at),
+        expires_at=moment(key.expires_at),
+        revoked_at=moment_or_none(key.revoked_at),
+        last_used_at=moment_or_none(key.last_used_at),
+    )
+
+
+def _expiry(new: KeyNew, now: float) -> float:
+    """Say when the key expires.
+
+    Raises:
+        BadInput: neither or both ways to say it were used.
+
+    """
+    if (new.days is None) == (new.expires_at is None):
+        raise BadInput("Say when the key expires: either `days` or `expires_at`.")
+    return now + new.days * DAY_SECONDS if new.days is not None else _seconds(new)
+
+
+def _seconds(new: KeyNew) -> float:
+    return 0.0 if new.expires_at is None else new.expires_at.timestamp()
+
+
+def _within(caller: Caller, scopes: list[Scope]) -> None:
+    """Check that nobody hands out more than they hold.
+
+    Raises:
+        Forbidden: a scope is wider than the caller's own.
+
+    """
+    for scope in scopes:
+        if not any(own.covers(scope.permission, scope.gallery_id) for own in caller.scopes):
+            raise Forbidden(f"The key does not carry the scope {scope.permission}, so it cannot give it to another.")
+
+
+@routes.add("POST", "/v1/keys", permission=Permission.KEY_MANAGE, body=KeyNew, status_code=201, summary="Make")
+async def make_key(new: KeyNew, visit: Here, caller: TheCaller) -> KeyMade:
+    """Make a key; its token is shown this once. A key can give away only scopes that it has itself."""
+    _within(caller, [Scope.parse(text) for text in new.scopes])
+    keys = visit.gate.access.keys
+    expires_at = _expiry(new, visit.gate.house.desk.clock.now())
+    key_id, token = await asyncio.to_thread(keys.issue, new.name, new.scopes, expires_at)
+    made = next(key for key in await asyncio.to_thread(keys.list) if key.id == key_id)
+    return KeyMade(**_seen(made).model_dump(), token=token)
+
+
+@routes.add("GET", "/v1/keys", permission=Permission.KEY_MANAGE, summary="List")
+async def list_keys(visit: Here) -> KeyList:
+    """List all keys, expired and revoked ones too."""
+    return KeyList(keys=[_seen(key) for key in await asyncio.to_thread(visit.gate.access.keys.list)])
+
+
+@routes.add("DELETE", "/v1/keys/{key}", permission=Permission.KEY_MANAGE, summary="Revoke")
+async def revoke_key(key: str, visit: Here) -> KeySeen:
+    """Stop a key for good, from the next request on."""
+    return _seen(await asyncio.to_thread(visit.gate.access.keys.revoke, KeyId(key)))

@@ -1,0 +1,33 @@
+"""Which parts answer, asked at most once a second: the question is open to all."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from moiety.foundation.clock import Clock
+
+FRESH_SECONDS: Final = 1.0
+
+
+class Parts:
+    """Remembers the last answer for a second."""
+
+    def __init__(self, ask: Callable[[], Awaitable[dict[str, bool]]], clock: Clock) -> None:
+        """Ask with `ask`."""
+        self._ask = ask
+        self._clock = clock
+        self._lock = asyncio.Lock()
+        self._known: dict[str, bool] = {}
+        self._at = float("-inf")
+
+    async def state(self) -> dict[str, bool]:
+        """Say for each part whether it answers."""
+        async with self._lock:
+            if self._clock.monotonic() - self._at >= FRESH_SECONDS:
+                self._known = await self._ask()
+                self._at = self._clock.monotonic()
+            return dict(self._known)

@@ -1,0 +1,366 @@
+"""What goes in and comes out, as pydantic models. No score, no distance and no embedding has a place in any of them."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Final
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, Json, StringConstraints
+
+from moiety.access import Permission
+
+REASON_CHARS_MAX: Final = 500
+PAGE_MAX: Final = 1000
+_SCOPE: Final = f"^({'|'.join(Permission)})(@gal_[a-z2-7]{{16}})?$"
+
+Reason = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=REASON_CHARS_MAX),
+    Field(description="Why, in a person's words; it goes sealed into the ledger.", examples=["lost key at the desk"]),
+]
+Case = Annotated[str, StringConstraints(max_length=100), Field(description="A case or a door.", examples=["door-3"])]
+Reference = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=4000),
+    Field(description="What you call the person: a staff number or a name. Kept sealed.", examples=["staff-0042"]),
+]
+Picture = Annotated[bytes, Field(repr=False, description="One still picture: JPEG, PNG or WebP.")]
+PerHour = Annotated[int, Field(ge=1, le=10_000_000)]
+
+
+class Taken(BaseModel):
+    """What comes in: no unknown field, no NaN."""
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+
+class Given(BaseModel):
+    """What goes out."""
+
+    model_config = ConfigDict(frozen=True)
+
+
+def moment(seconds: float) -> datetime:
+    """Turn seconds since 1970 into UTC, to the second."""
+    return datetime.fromtimestamp(int(seconds), UTC)
+
+
+def moment_or_none(seconds: float | None) -> datetime | None:
+    """As `moment`, or nothing."""
+    return None if seconds is None else moment(seconds)
+
+
+# ---- galleries ----
+
+
+class GalleryNew(Taken):
+    """A gallery to be opened. `table` replaces the model's own table from false-match rate to cosine."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"name": "staff", "purpose": "Doors of the east building", "fmr": 1e-4}]}
+    )
+
+    name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._-]{0,62}$")]
+    purpose: Annotated[str, StringConstraints(min_length=3, max_length=200)]
+    fmr: Annotated[float, Field(gt=0, lt=1, description="False-match rate aimed at, for each comparison.")] = 1e-4
+    retention_days: Annotated[int, Field(ge=1, le=36_500)] | None = None
+    probes_per_hour: PerHour = 20_000
+    templates_per_hour: PerHour = 100_000
+    erasures_per_hour: PerHour = 100_000
+    table: (
+        Annotated[dict[Annotated[float, Field(gt=0, lt=1)], Annotated[float, Field(ge=0, le=1)]], Field(max_length=32)]
+        | None
+    ) = None
+    reason: Reason = "opens a gallery"
+
+
+class GalleryInfo(Given):
+    """A gallery, without its thresholds: those are in the vaults' policy."""
+
+    id: str
+    name: str
+    purpose: str
+    model: str
+    model_sha256: str
+    dim: int
+    fmr: float
+    bands: list[str]
+    retention_days: int | None
+    policy_version: int
+    state: str
+    created_at: datetime
+
+
+class GalleryList(Given):
+    """The galleries that the caller may see."""
+
+    galleries: list[GalleryInfo]
+
+
+# ---- faces ----
+
+
+class Quality(Given):
+    """How good a face is for recognition. `embedding_length` is a learned measure of quality; angles in degrees."""
+
+    embedding_length: float
+    sharpness: float
+    brightness: float
+    size_px: float
+    yaw_deg: float
+    pitch_deg: float
+    roll_deg: float
+    enrollable: bool
+    reasons: list[str]
+
+
+class Face(Given):
+    """A face: box (x, y, width, height) in pixels of the upright picture; liveness 0 to 1 as advice, or null."""
+
+    box: tuple[int, int, int, int]
+    quality: Quality
+    liveness: float | None
+
+
+class CandidateInfo(Given):
+    """A subject at or above the gallery's threshold; `subject` is the reference, if its reveal was asked for."""
+
+    subject_id: str
+    band: str
+    subject: str | None = None
+
+
+class FaceFound(Face):
+    """A face and who it may be. No candidate means none above the threshold, unless there were `too_many`."""
+
+    too_many: bool
+    candidates: list[CandidateInfo]
+
+
+class Identified(Given):
+    """Every face of the picture, biggest first."""
+
+    faces: list[FaceFound]
+
+
+class Verified(Given):
+    """Whether it is the claimed subject; `band` is null below the threshold."""
+
+    same: bool
+    band: str | None
+    face: Face
+
+
+class Compared(Given):
+    """Whether two pictures show the same person; the biggest face of each."""
+
+    same: bool
+    band: str | None
+    faces: list[Face]
+
+
+class IdentifyForm(Taken):
+    """A picture to be searched for in a gallery; `reveal` asks for the references of the candidates too."""
+
+    image: Picture
+    reason: Reason
+    case: Case = ""
+    reveal: bool = False
+
+
+class VerifyForm(Taken):
+    """A picture to be held against one subject."""
+
+    image: Picture
+    reason: Reason
+    case: Case = ""
+
+
+class CompareForm(Taken):
+    """Two pictures to be held against each other."""
+
+    first: Picture
+    second: Picture
+    reason: Reason
+    case: Case = ""
+
+
+# ---- subjects ----
+
+
+class EnrolForm(Taken):
+    """A photo of one person. A `reference` that the gallery knows adds the photo to that subject."""
+
+    image: Picture
+    reason: Reason
+    reference: Reference | None = None
+    fields: Annotated[Json[dict[str, str]], Field(description="A JSON object of names and values, kept sealed.")] = {}
+
+
+class PhotoForm(Taken):
+    """A further photo of a subject."""
+
+    image: Picture
+    reason: Reason
+
+
+class EnrolledInfo(Given):
+    """What was enrolled."""
+
+    subject_id: str
+    photo_id: str
+    new_subject: bool
+    face: Face
+
+
+class SubjectSeen(Given):
+    """A subject: ids, dates and counts; nothing personal."""
+
+    id: str
+    created_at: datetime
+    expires_at: datetime | None
+    photos: int
+
+
+class SubjectPage(Given):
+    """Subjects in the order of their (random) ids; `next` is the `after` of the next page, or null."""
+
+    subjects: list[SubjectSeen]
+    next: str | None
+
+
+class PhotoSeen(Given):
+    """An enrolled photo, of which only the halves of a template are kept."""
+
+    id: str
+    created_at: datetime
+
+
+class PhotoList(Given):
+    """The photos of a subject."""
+
+    photos: list[PhotoSeen]
+
+
+class Erased(Given):
+    """What is gone."""
+
+    erased: str
+
+
+class FindBody(Taken):
+    """A reference to look up."""
+
+    reference: Reference
+    reason: Reason
+
+
+class Found(Given):
+    """The subject with that reference, or null."""
+
+    subject_id: str | None
+
+
+class RevealBody(Taken):
+    """Fields to be shown."""
+
+    fields: Annotated[
+        list[Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,39}$")]],
+        Field(min_length=1, max_length=40, examples=[["reference"]]),
+    ]
+    reason: Reason
+
+
+class Revealed(Given):
+    """The fields' values."""
+
+    fields: dict[str, str]
+
+
+# ---- keys, ledger, state ----
+
+
+class KeyNew(Taken):
+    """An API key to be made; say either `days` or `expires_at`."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"name": "front-door", "scopes": ["gallery:probe:identify"], "days": 90}]}
+    )
+
+    name: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
+    scopes: Annotated[list[Annotated[str, StringConstraints(pattern=_SCOPE)]], Field(min_length=1, max_length=64)]
+    days: Annotated[int, Field(ge=1, le=3650)] | None = None
+    expires_at: AwareDatetime | None = None
+
+
+class KeySeen(Given):
+    """What may be shown of a key."""
+
+    id: str
+    name: str
+    scopes: list[str]
+    created_at: datetime
+    expires_at: datetime
+    revoked_at: datetime | None
+    last_used_at: datetime | None
+
+
+class KeyMade(KeySeen):
+    """A new key with its token, which is shown this once."""
+
+    token: Annotated[str, Field(repr=False)]
+
+
+class KeyList(Given):
+    """All keys, oldest first."""
+
+    keys: list[KeySeen]
+
+
+class EntrySeen(Given):
+    """One entry of the ledger; that there is a reason is shown, the reason is not."""
+
+    seq: int
+    at: datetime
+    kind: str
+    act: str
+    actor: str
+    purpose: str
+    gallery_id: str | None
+    subject_id: str | None
+    has_reason: bool
+    detail: dict[str, int | str | bool]
+    hash: str
+
+
+class HeadSeen(Given):
+    """How far the ledger goes."""
+
+    size: int
+    hash: str
+
+
+class EntryPage(Given):
+    """Entries after the number that was asked for, oldest first."""
+
+    entries: list[EntrySeen]
+    head: HeadSeen
+
+
+class Health(Given):
+    """The gate lives."""
+
+    status: str
+
+
+class Ready(Given):
+    """All parts answer."""
+
+    status: str
+    parts: dict[str, bool]
+
+
+class Ticket(Given):
+    """A way into the console: open `path` in a browser within `seconds`; it works once."""
+
+    ticket: Annotated[str, Field(repr=False)]
+    path: str
+    seconds: int

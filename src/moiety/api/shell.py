@@ -1,0 +1,105 @@
+"""What is around every answer: host check, security headers, the access log, and the last resort."""
+
+from __future__ import annotations
+
+import logging
+import time
+import traceback
+from typing import TYPE_CHECKING, Any, Final
+
+from moiety.api.problems import of_status
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+log = logging.getLogger("moiety.api")
+access_log = logging.getLogger("moiety.api.access")
+
+_METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+CSP: Final = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; media-src 'self' blob:; "
+    "connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'; "
+    "require-trusted-types-for 'script'; trusted-types 'none'"
+)
+HEADERS: Final = {
+    "content-security-policy": CSP,
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    "referrer-policy": "no-referrer",
+    "permissions-policy": "camera=(self), microphone=(), geolocation=(), display-capture=(), usb=(), payment=()",
+    "cache-control": "no-store",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "cross-origin-embedder-policy": "require-corp",
+}
+_RAW: Final = [(name.encode(), value.encode()) for name, value in HEADERS.items()]
+
+
+class Shell:
+    """The outermost layer of the application."""
+
+    def __init__(self, app: ASGIApp, hosts: frozenset[str]) -> None:
+        """Put it around `app`, which answers to `hosts` only (lower case, no port)."""
+        self._app = app
+        self._hosts = hosts
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        began, status = time.perf_counter(), 0
+
+        async def sending(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                ours = [pair for pair in message.get("headers", ()) if pair[0].lower().decode() not in HEADERS]
+                message["headers"] = [*ours, *_RAW]
+            await send(message)
+
+        try:
+            if _host(scope) in self._hosts:
+                await self._app(scope, receive, sending)
+            else:
+                await of_status(421).response()(scope, receive, sending)
+        except Exception as error:  # noqa: BLE001 - the last resort: it must not reach the server's log with its text
+            _note(error)
+            if not status:
+                await of_status(500).response()(scope, receive, sending)
+        finally:
+            _log(scope, status, time.perf_counter() - began)
+
+
+def _host(scope: Scope) -> str:
+    """Read the host name that was asked for, without its port and brackets; empty unless there is exactly one."""
+    found = [value for name, value in scope["headers"] if name == b"host"]
+    if len(found) != 1:
+        return ""
+    host = str(found[0], "latin-1").lower()
+    if host.startswith("["):
+        return host[1:].partition("]")[0]
+    return host.partition(":")[0]
+
+
+def _note(error: Exception) -> None:
+    """Log where an unforeseen error arose; its text may hold what was sent, so it is left out."""
+    frames = traceback.extract_tb(error.__traceback__)
+    places = " < ".join(f"{frame.name}:{frame.lineno}" for frame in reversed(frames[-6:]))
+    log.error("unforeseen %s at %s", type(error).__name__, places)
+
+
+def _log(scope: Scope, status: int, seconds: float) -> None:
+    """Write method, route template, status, milliseconds and key id; nothing that the caller chose."""
+    route: Any = scope.get("route")
+    visit: Any = scope.get("state", {}).get("visit")
+    visitor = visit.visitor if visit is not None else None
+    access_log.info(
+        "%s %s %d %.1f ms %s",
+        scope["method"] if scope["method"] in _METHODS else "OTHER",
+        route.path if route is not None else "-",
+        status,
+        seconds * 1000,
+        visitor.caller.key_id if visitor is not None else "-",
+    )

@@ -1,0 +1,47 @@
+"""Whether the gate and the other parts answer, and the API's own description."""
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from moiety.api.openapi import describe
+from moiety.api.problems import Problem, of_refusal
+from moiety.api.routes import Routes
+from moiety.api.schemas import CompareForm, EnrolForm, Health, IdentifyForm, PhotoForm, Ready, VerifyForm
+from moiety.api.visits import Here
+from moiety.foundation.errors import PartDown
+
+routes = Routes("state")
+
+FORMS = (CompareForm, EnrolForm, IdentifyForm, PhotoForm, VerifyForm)
+
+
+@routes.add("GET", "/v1/health", public="tells that the gate lives, nothing else", summary="Health")
+async def health() -> Health:
+    """Say that the gate lives."""
+    return Health(status="ok")
+
+
+@routes.add(
+    "GET",
+    "/v1/ready",
+    public="tells which parts answer, for balancers and the signed-out page",
+    response_model=Ready,
+    summary="Readiness",
+)
+async def ready(visit: Here) -> Ready | Response:
+    """Say whether all parts answer; if not, the problem names those that are down."""
+    parts = await visit.gate.parts.state()
+    down = [name for name, up in parts.items() if not up]
+    if not down:
+        return Ready(status="ready", parts=parts)
+    said = of_refusal(PartDown(f"Not answering: {', '.join(down)}."))
+    return Problem(said.slug, said.status, said.title, said.detail, said.headers, {"parts": parts}).response()
+
+
+@routes.add("GET", "/v1/openapi.json", public="the description of the API", include_in_schema=False)
+async def description(request: Request) -> JSONResponse:
+    """Give the description of the API as OpenAPI 3.1."""
+    app = request.app
+    if app.openapi_schema is None:
+        app.openapi_schema = describe(app, FORMS)
+    return JSONResponse(app.openapi_schema)
