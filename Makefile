@@ -1,0 +1,54 @@
+# Everything a user or a developer runs. Python 3.11+, git, make and python3-venv are all that must be there before.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+SIMULATIONS ?= 20
+
+.PHONY: install demo test test-fast check bench lock clean
+
+install: $(VENV)/.installed
+	$(BIN)/moiety models install
+
+$(VENV)/.installed: requirements/run.txt pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/run.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	touch $@
+
+$(VENV)/.tested: $(VENV)/.installed requirements/test.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/test.txt
+	touch $@
+
+demo: install
+	$(BIN)/moiety demo $(if $(PHOTOS),--photos "$(PHOTOS)") $(if $(DATA),--data "$(DATA)") $(if $(PORT),--port $(PORT)) $(DEMO_FLAGS)
+
+test: install $(VENV)/.tested
+	$(BIN)/pytest $(PYTEST_FLAGS)
+
+# Without processes, browsers and large galleries.
+test-fast: install $(VENV)/.tested
+	$(BIN)/pytest -m "not slow" tests/unit tests/contract tests/property tests/simulation $(PYTEST_FLAGS)
+
+check: $(VENV)/.installed $(VENV)/.tested
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+# Peers live in an environment of their own.
+.peer/.installed: requirements/peer.txt
+	$(PYTHON) -m venv .peer
+	.peer/bin/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/peer.txt
+	touch $@
+
+bench: install $(VENV)/.tested .peer/.installed
+	$(BIN)/python benchmarks/run.py $(BENCH_FLAGS)
+
+# Pins every dependency by name, version and hash, without download addresses.
+lock: $(VENV)/.tested
+	for set in run test "peer --no-deps" "models --no-deps"; do \
+	  $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+	    requirements/$${set%% *}.in -o requirements/$${set%% *}.txt $$(echo "$$set" | cut -s -d' ' -f2) || exit 1; done
+
+clean:
+	rm -rf $(VENV) .peer .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
