@@ -46,6 +46,16 @@ def similarity(source: Points, target: Points) -> npt.NDArray[np.float64]:
     return np.hstack([turn, (to_mean - turn @ from_mean)[:, None]])
 
 
+def inside(points: Points, width: int, height: int) -> float:
+    """Share, 0 to 1, of the aligned square of a face with `points` [5, 2] that lies in a picture of that size."""
+    warp = similarity(points, ARCFACE_112)
+    ticks = np.linspace(3.5, 108.5, 16)
+    grid = np.stack(np.meshgrid(ticks, ticks), axis=-1).reshape(-1, 2)
+    seen = (grid - warp[:, 2]) @ np.linalg.pinv(warp[:, :2]).T
+    kept = (seen >= 0).all(axis=1) & (seen <= [width, height]).all(axis=1)
+    return float(kept.mean())
+
+
 def crop(
     rgb: npt.NDArray[np.uint8],
     points: Points,

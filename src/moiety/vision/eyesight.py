@@ -9,13 +9,13 @@ import cv2
 import numpy as np
 
 from moiety.foundation.errors import BadInput
-from moiety.vision import decode, weights
+from moiety.vision import align, decode, weights
 from moiety.vision.detect import AccurateDetector, DetectorName, FastDetector, Found, choose
 from moiety.vision.embed import DlibEmbedder, Embedder, OnnxEmbedder
 from moiety.vision.inference import RuntimeName, runtime_of
 from moiety.vision.landmarks import Landmarks, five_points
 from moiety.vision.liveness import Liveness
-from moiety.vision.quality import Quality, inside_of, judge, light_of, pose_of
+from moiety.vision.quality import Quality, judge, light_of, pose_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -132,6 +132,7 @@ class Eyesight:
 
     def _face(self, picture: decode.Picture, grey: npt.NDArray[np.uint8], box: Floats, score: float) -> Face:
         shape = self._landmarks.find(grey, box)
+        points = five_points(shape)
         raw, crop = self._embedder.embed(picture.rgb, shape)
         length = float(np.linalg.norm(raw))
         height, width = picture.rgb.shape[:2]
@@ -141,12 +142,12 @@ class Eyesight:
             light=light_of(crop),
             size_px=float((box[2:] - box[:2]).min() * picture.scale),
             pose=pose_of(shape),
-            inside=inside_of(box, width, height),
+            inside=align.inside(points, width, height),
         )
         return Face(
             box=_whole(box * np.float32(picture.scale), picture.width, picture.height),
             score=score,
-            points=five_points(shape) * np.float32(picture.scale),
+            points=points * np.float32(picture.scale),
             quality=quality,
             liveness=self._liveness.score(picture.rgb, box) if self._liveness else None,
             embedding=raw / np.float32(max(length, 1e-12)),

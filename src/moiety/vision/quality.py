@@ -24,7 +24,7 @@ BRIGHTNESS_MAX: Final = 240.0
 YAW_MAX_DEG: Final = 50.0
 PITCH_MAX_DEG: Final = 45.0
 ROLL_MAX_DEG: Final = 45.0
-INSIDE_MIN: Final = 0.75
+INSIDE_MIN: Final = 0.8
 
 # Outer and inner eye corners, nasion, nose tip, nose base, mouth corners, chin (iBUG numbers). Millimetres from the
 # middle of the eyes: x to the right of the picture, y down, z towards the camera. x and y are the mean of the LFW
@@ -125,12 +125,6 @@ def light_of(aligned: npt.NDArray[np.uint8]) -> Light:
     grey = cv2.cvtColor(aligned[edge:-edge, edge:-edge], cv2.COLOR_RGB2GRAY)
     edges = float(cv2.Laplacian(grey, cv2.CV_32F).var())
     return Light(sharpness=100 * edges / max(float(grey.var()), 1.0), brightness=float(grey.mean()))
-
-
-def inside_of(box: Floats, width: int, height: int) -> float:
-    """Share of the box (left, top, right, bottom) that lies in the picture, 0 to 1."""
-    kept = np.minimum(box[2:], [width, height]) - np.maximum(box[:2], 0)
-    return float(np.prod(np.clip(kept, 0, None)) / max(float(np.prod(box[2:] - box[:2])), 1e-9))
 
 
 def judge(
