@@ -7,12 +7,13 @@ import contextlib
 import json
 import logging
 import os
+import secrets
 from typing import TYPE_CHECKING
 
 import uvicorn
 
 from moiety.access import ApiKeys
-from moiety.api import LOCAL_HOSTS, Access, create_app, run_bearer
+from moiety.api import Access, create_app
 from moiety.console import attach
 from moiety.foundation.envelopes import write_durably
 from moiety.foundation.errors import Fault, Refusal
@@ -82,14 +83,14 @@ def _stop(server: uvicorn.Server, fault: Fault) -> None:
 async def serve(at: Place, listener: socket.socket, hosts: list[str]) -> None:
     """Serve HTTP on `listener` until told to stop."""
     over = house(at)
-    token = os.urandom(32)
+    token = secrets.token_urlsafe(32)
     store = over.desk.store
-    access = Access(ApiKeys(store, at.clock), token, LOCAL_HOSTS | set(hosts))
+    access = Access(ApiKeys(store, at.clock), token, hosts)
     app = create_app(over, access, on_fault=lambda fault: _stop(server, fault))
-    attach(app, over)
+    attach(app)
     server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", server_header=False))
     told = at.installation.run / "gate.json"
-    announce(told, listener.getsockname()[1], run_bearer(token))
+    announce(told, listener.getsockname()[1], token)
     tidy = asyncio.create_task(_tidy(over))
     print("ready", flush=True)  # noqa: T201 - the supervisor waits for this line
     try:

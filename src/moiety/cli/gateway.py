@@ -6,7 +6,7 @@ import json
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import httpx
 
@@ -30,6 +30,14 @@ class Gate:
     """A line to the gate as the owner of the data folder."""
 
     http: httpx.Client
+
+    def __enter__(self) -> Self:
+        """Use the line for a while."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close it."""
+        self.http.close()
 
     def ask(self, method: str, path: str, **arguments: Any) -> dict[str, Any]:
         """Call `/v1/…` and return the JSON answer.
@@ -96,7 +104,7 @@ def gate(data: Path | None, *, make: bool = False) -> Iterator[Gate]:
     folder = installation.where(data)
     found = running(folder)
     if found:
-        with found.http:
+        with found:
             yield found
         return
     made = installation.create(folder) if make else installation.load(folder)
@@ -110,7 +118,7 @@ def gate(data: Path | None, *, make: bool = False) -> Iterator[Gate]:
         return
     try:
         found = _wait_for(folder)
-        with found.http:
+        with found:
             yield found
     finally:
         supervisor.stop()

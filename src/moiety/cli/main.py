@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import sys
 
-import click
 import typer
 
-from moiety.cli.commands import asking, galleries, keys, measuring, models, people, running
+from moiety.cli.commands import asking, demo, galleries, keys, measuring, models, people, running
 from moiety.cli.exits import Exit
 from moiety.cli.output import fail, interrupted, say
 from moiety.foundation.errors import Fault, Refusal
@@ -18,7 +17,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Tells who someone is by their face, for those who have a right to ask, from halves that a thief cannot use.",
 )
-for part in (running, asking, people, measuring):
+for part in (running, demo, asking, people, measuring):
     app.registered_commands += part.app.registered_commands
 app.add_typer(galleries.app, name="gallery")
 app.add_typer(models.app, name="models")
@@ -31,12 +30,8 @@ def run() -> None:
     """Run the command line; every way of failing ends in one line and an exit code."""
     as_json = "--json" in sys.argv[1:]
     try:
-        code = app(standalone_mode=False)
-        sys.exit(code if isinstance(code, int) else int(Exit.OK))
-    except click.ClickException as error:
-        error.show()
-        sys.exit(int(Exit.USAGE))
-    except (click.Abort, KeyboardInterrupt):
+        app()
+    except KeyboardInterrupt:
         interrupted()
     except (Refusal, Fault) as error:
         fail(error, as_json=as_json)

@@ -70,7 +70,7 @@ def ticket(data: Data) -> str:
     line = running(installation.where(data))
     if line is None:
         raise PartDown("The installation is not running; start it with `moiety up`.")
-    with line.http:
+    with line:
         base = str(line.http.base_url).rstrip("/")
         return f"{base}/enter?ticket={line.ask('POST', 'tickets')['ticket']}"
 
