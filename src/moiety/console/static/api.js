@@ -1,0 +1,48 @@
+// Calls to the API as the session of this page. A refusal becomes an Error with the API's own sentence.
+
+export class Refused extends Error {
+  constructor(status, detail) {
+    super(detail);
+    this.status = status;
+  }
+}
+
+async function call(method, path, body) {
+  let reply;
+  try {
+    reply = await fetch(path, { method, body, headers: { "X-Moiety": "1", Accept: "application/json" } });
+  } catch {
+    throw new Refused(0, "The gate does not answer. Is moiety still running?");
+  }
+  const text = await reply.text();
+  let said = {};
+  try {
+    said = text ? JSON.parse(text) : {};
+  } catch {
+    throw new Refused(reply.status, "Something other than the gate answered.");
+  }
+  if (!reply.ok && reply.status === 401) {
+    throw new Refused(401, "Your session has ended. Run `moiety open` in a terminal for a new one.");
+  }
+  return { reply, said };
+}
+
+export async function identify(gallery, image, reason) {
+  const form = new FormData();
+  form.append("image", image, "picture");
+  form.append("reason", reason);
+  form.append("reveal", "true");
+  const { reply, said } = await call("POST", `/v1/galleries/${encodeURIComponent(gallery)}/identify`, form);
+  if (!reply.ok) throw new Refused(reply.status, said.detail ?? "The gate refused.");
+  return said.faces;
+}
+
+// Which parts answer: the same object whether all of them do (200) or not (503).
+export async function parts() {
+  const { said } = await call("GET", "/v1/ready");
+  return said.parts ?? null;
+}
+
+export async function leave() {
+  await call("DELETE", "/v1/session");
+}
