@@ -54,6 +54,10 @@ class Supervisor:
         port: int = self._sockets[Role.GATE].getsockname()[1]
         return port
 
+    def addresses(self) -> dict[Role, tuple[str, int]]:
+        """Say where each part listens."""
+        return {role: listener.getsockname()[:2] for role, listener in self._sockets.items()}
+
     def process(self, role: Role) -> subprocess.Popen[str]:
         """Give a part's process, for those who look at it or kill it in a test."""
         return self._processes[role]

@@ -62,6 +62,7 @@ class Galleries:
     def __init__(self, desk: Desk) -> None:
         """Work at `desk`."""
         self._desk = desk
+        self._in_hand: set[GalleryId] = set()
 
     async def list(self) -> tuple[Gallery, ...]:
         """Give all galleries, by name."""
@@ -84,7 +85,17 @@ class Galleries:
         """
         new.check()
         drawn = await self._desk.links.eye.call(Kind.ROTATION_NEW, {})
-        gallery, intent = await asyncio.to_thread(self._begin, new, drawn)
+        gallery_id = new_gallery_id()
+        # `settle` leaves alone what is being opened in this process.
+        self._in_hand.add(gallery_id)
+        try:
+            return await self._carry_out(gallery_id, new, drawn, asker)
+        finally:
+            self._in_hand.discard(gallery_id)
+
+    async def _carry_out(self, gallery_id: GalleryId, new: NewGallery, drawn: Answer, asker: Asker) -> Gallery:
+        """Write it down, tell both vaults, open it; a refusal is undone."""
+        gallery, intent = await asyncio.to_thread(self._begin, gallery_id, new, drawn)
         try:
             await self._tell_vaults(gallery, new)
         except Refusal:
@@ -92,14 +103,14 @@ class Galleries:
             raise
         return await asyncio.to_thread(self._open, gallery, intent, asker)
 
-    def _begin(self, new: NewGallery, drawn: Answer) -> tuple[Gallery, Intent]:
+    def _begin(self, gallery_id: GalleryId, new: NewGallery, drawn: Answer) -> tuple[Gallery, Intent]:
         """Write down the pending gallery and that it is about to be opened."""
         table = new.table or {float(rate): float(cosine) for rate, cosine in drawn.meta["table"].items()}
         steps = bands(table, new.fmr)
         with self._desk.store.begin() as tx:
             # A crash after this is settled at the next start: the vaults drop the empty gallery, and so does the gate.
             gallery = tx.galleries.create(
-                gallery_id=new_gallery_id(),
+                gallery_id=gallery_id,
                 name=new.name,
                 purpose=new.purpose,
                 model_name=str(drawn.meta["name"]),
@@ -174,7 +185,8 @@ class Galleries:
 
         def pending() -> list[Intent]:
             with self._desk.store.read() as tx:
-                return [i for i in tx.intents.pending() if i.kind is IntentKind.GALLERY]
+                left = [i for i in tx.intents.pending() if i.kind is IntentKind.GALLERY]
+            return [i for i in left if i.gallery_id not in self._in_hand]
 
         unfinished = await asyncio.to_thread(pending)
         for intent in unfinished:

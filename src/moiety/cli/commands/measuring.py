@@ -115,3 +115,45 @@ def lfw(
         "faces_missed": in_the_open.faces_missed,
     }
     result(found, as_json=json)
+
+
+@bench_app.command()
+def match(
+    rows: Annotated[int, typer.Option(min=64, help="Rows in the gallery.")] = 100_000,
+    dim: Annotated[int, typer.Option(min=32, help="Numbers in a template.")] = 512,
+    batch: Annotated[int, typer.Option(min=1, help="Probes at once.")] = 64,
+    threads: Annotated[int, typer.Option(min=1, help="Threads.")] = 1,
+    *,
+    json: Json = False,
+) -> None:
+    """Time the ring product and a protected search beside FAISS and sgemm, in the same run."""
+    from moiety.cli.bench import match as bench  # noqa: PLC0415 - the kernel is slow to load
+
+    lines = bench.run(rows, dim, batch, threads)
+    _print([*lines, bench.summary(lines, rows, dim, batch, threads)], as_json=json)
+
+
+@bench_app.command()
+def identify(
+    images: Annotated[Path, typer.Option(help="Folder with photos to ask about.")],
+    rows: Annotated[int, typer.Option(min=1, help="Rows in the gallery.")] = 10_000,
+    requests: Annotated[int, typer.Option(min=10, help="How many to time.")] = 200,
+    *,
+    json: Json = False,
+) -> None:
+    """Time identification over HTTP, picture in and answer out, on a scratch installation."""
+    from moiety.cli.bench import identify as bench  # noqa: PLC0415 - the kernel is slow to load
+    from moiety.vision.folders import photos_by_person  # noqa: PLC0415 - as above
+
+    photos = [paths[0] for paths in photos_by_person(images).values()][:requests]
+    lines = bench.run(rows, photos, requests)
+    _print(lines, as_json=json)
+
+
+def _print(lines: list[dict[str, Any]], *, as_json: bool) -> None:
+    """Print one line per measurement: JSON, or names and numbers."""
+    for line in lines:
+        words = "  ".join(
+            f"{name} {value:g}" if isinstance(value, float) else f"{name} {value}" for name, value in line.items()
+        )
+        result(line, as_json=as_json, lines=[words])

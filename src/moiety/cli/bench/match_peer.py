@@ -66,7 +66,8 @@ def main() -> None:
         version, taken = sgemm(vectors, probes)
     else:
         version, taken = faiss_flat(vectors, probes, threads, by_blas=which == "faiss_blas")
-    print(json.dumps({"version": version, "best_s": min(taken), "median_s": statistics.median(taken)}))
+    taken_s = {"best_s": min(taken), "median_s": statistics.median(taken)}
+    print(json.dumps({"version": version, **taken_s}))  # noqa: T201 - the line that `match` reads
 
 
 if __name__ == "__main__":

@@ -1,17 +1,15 @@
-"""Measure the kernel beside its rivals; prints JSON lines, each with its sizes, its thread count and both times.
-
-    python benchmarks/match_kernel.py [--rows 100000] [--dim 512] [--batch 64] [--threads 1]
+"""The match kernel beside its rivals; each line has its sizes, its thread count and both times.
 
 `median_s` and `best_s` are of 7 runs after a warm one, on this machine, one measure after the other. FAISS runs with
-`.peer/bin/python`, which `make bench` makes from requirements/peer.txt; a line says so when it is absent. What is
-compared is not the same work: sgemm gives float scores, FAISS float scores and the 10 best, the ring product the exact
-partial scores of one vault, of which a search needs two and the sign test. Compare with the faster of the FAISS lines:
-by its defaults FAISS does not use BLAS for 64 probes.
+the peer environment's Python, which `make bench` makes from requirements/peer.txt; a line says so when it is absent.
+What is compared is not the same work: sgemm gives float scores, FAISS float scores and the 10 best, the ring product
+the exact partial scores of one vault, `protected` all of a search but wire and disk: two ring products, bit slicing,
+both sides of the sign test and the mint, one after the other. Compare with the faster of the FAISS lines: by its
+defaults FAISS does not use BLAS for 64 probes.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import platform
@@ -20,6 +18,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 HERE = Path(__file__).parent
-PEER = HERE.parent / ".peer" / "bin" / "python"
+PEER = Path(".peer") / "bin" / "python"
 REPEATS = 7
 PEER_LIMIT_S = 900
 BITS = 16
@@ -73,11 +72,13 @@ def peer(which: str, rows: int, dim: int, batch: int, threads: int) -> Line:
     sizes = {"measure": which, "rows": rows, "dim": dim, "batch": batch, "threads": threads}
     if which != "sgemm" and not PEER.exists():
         return sizes | {"absent": "no peer environment: `make bench` makes .peer from requirements/peer.txt"}
-    python = str(PEER) if PEER.exists() else sys.executable
+    python = str(PEER.absolute()) if PEER.exists() else sys.executable
     names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
     command = [python, str(HERE / "match_peer.py"), which, *(str(n) for n in (rows, dim, batch, threads))]
     environment = os.environ | dict.fromkeys(names, str(threads))
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=PEER_LIMIT_S, check=False)
+    done = subprocess.run(  # noqa: S603 - the peer environment and our own script
+        command, env=environment, capture_output=True, text=True, timeout=PEER_LIMIT_S, check=False
+    )
     if done.returncode:
         return sizes | {"failed": done.stderr.strip().splitlines()[-1:]}
     line = json.loads(done.stdout.splitlines()[-1])
@@ -149,6 +150,29 @@ def sign_test(comparisons: int) -> list[Line]:
     return [rated({"measure": name} | sizes | timed(work), unit, comparisons / 1e6, 1) for name, work in cases]
 
 
+def protected(rows: int, dim: int, batch: int, threads: int) -> Line:
+    """Measure a search without wire and disk; both ring products share out their rows among threads."""
+    import numpy as np  # noqa: PLC0415 - the command line that imports this module stays light
+
+    from moiety.cli.protected import Rehearsal  # noqa: PLC0415 - as above
+    from moiety.kernel import ring_dot  # noqa: PLC0415 - as above
+
+    rng = np.random.default_rng(5)
+    lanes = [rng.integers(0, 1 << 16, (rows, dim), np.uint16) for _ in "ab"]
+    probes = rng.integers(0, 1 << 16, (batch, dim), np.uint16)
+    rehearsal = Rehearsal(dim)
+    edges = np.linspace(0, rows, threads + 1).astype(int)
+
+    def product(pool: ThreadPoolExecutor, half: Any) -> Any:
+        parts = [half[start:end] for start, end in pairwise(edges)]
+        return np.concatenate(list(pool.map(lambda part: ring_dot(part, probes), parts)), axis=1)
+
+    with ThreadPoolExecutor(threads) as pool:
+        line = timed(lambda: rehearsal.sign_test(product(pool, lanes[0]), product(pool, lanes[1]), 6645))
+    sizes = {"measure": "protected", "rows": rows, "dim": dim, "batch": batch, "threads": threads}
+    return rated(sizes | line, "million_comparisons_per_s_per_core", rows * batch / 1e6, threads)
+
+
 def run(rows: int, dim: int, batch: int, threads: int) -> list[Line]:
     """Return all lines: the ring product and its rivals for one probe and for `batch`, then the other parts."""
     from moiety import kernel  # noqa: PLC0415 - the command line that imports this module stays light
@@ -160,18 +184,32 @@ def run(rows: int, dim: int, batch: int, threads: int) -> list[Line]:
     for size in sorted({1, batch}):
         lines.append(ring(rows, dim, size, threads))
         lines += [peer(which, rows, dim, size, threads) for which in ("sgemm", "faiss", "faiss_blas")]
+        lines.append(protected(rows, dim, size, threads))
     return [*lines, *streams(rows, dim), *sign_test(rows * min(batch, 16))]
 
 
-def main() -> None:
-    """Read the sizes and print the lines."""
-    parser = argparse.ArgumentParser(description="The match kernel beside its rivals")
-    for name, default in (("rows", 100_000), ("dim", 512), ("batch", 64), ("threads", 1)):
-        parser.add_argument(f"--{name}", type=int, default=default)
-    sizes = parser.parse_args()
-    for line in run(sizes.rows, sizes.dim, sizes.batch, sizes.threads):
-        print(json.dumps(line))
+def summary(lines: list[Line], rows: int, dim: int, batch: int, threads: int) -> Line:
+    """Put the comparisons a second of the given batch into one object; None where a peer is absent."""
 
+    def per_s(measure: str, size: int) -> float | None:
+        found = [one for one in lines if one["measure"] == measure and one.get("batch") == size and "median_s" in one]
+        return round(rows * size / found[0]["median_s"]) if found else None
 
-if __name__ == "__main__":
-    main()
+    def single_ms(measure: str) -> float | None:
+        rate = per_s(measure, 1)
+        return round(rows / rate * 1e3, 3) if rate else None
+
+    flat = [rate for rate in (per_s("faiss", batch), per_s("faiss_blas", batch)) if rate]
+    ring_rate = per_s("ring_dot", batch)
+    return {
+        "rows": rows,
+        "dim": dim,
+        "batch": batch,
+        "threads": threads,
+        "ring_per_core_s": ring_rate and round(ring_rate / threads),
+        "protected_per_s": per_s("protected", batch),
+        "faiss_flat_per_s": max(flat, default=None),
+        "sgemm_per_s": per_s("sgemm", batch),
+        "single_ms_protected": single_ms("protected"),
+        "single_ms_faiss_flat": min((ms for ms in (single_ms("faiss"), single_ms("faiss_blas")) if ms), default=None),
+    }
