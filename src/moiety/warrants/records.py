@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, fields
-from typing import ClassVar, Self, get_type_hints
+from typing import ClassVar, Self, get_args, get_type_hints
 
 from moiety.foundation.envelopes import pack, unpack
 from moiety.foundation.errors import Unverified
@@ -39,9 +39,10 @@ class Record:
         hints = get_type_hints(cls)
         try:
             record = cls(**{name: _value(hints[name], part) for name, part in zip(names, parts[1:], strict=True)})
-        except ValueError:
+            canonical = record.encode()
+        except (ValueError, OverflowError):
             raise Unverified(f"These bytes are not a {cls.__name__.lower()}.") from None
-        if record.encode() != raw:
+        if canonical != raw:
             raise Unverified(f"A {cls.__name__.lower()} is not in canonical form.")
         return record
 
@@ -58,4 +59,7 @@ def _value(hint: object, part: bytes) -> str | int | bytes | tuple[int, ...]:
         return int.from_bytes(part, "big")
     if isinstance(hint, type) and issubclass(hint, str):
         return hint(part.decode())
-    return tuple(int.from_bytes(piece, "big") for piece in unpack(part))
+    numbers = tuple(int.from_bytes(piece, "big") for piece in unpack(part))
+    if ... not in get_args(hint) and len(numbers) != len(get_args(hint)):
+        raise ValueError
+    return numbers

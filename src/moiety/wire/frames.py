@@ -86,7 +86,7 @@ async def read_frame(reader: asyncio.StreamReader) -> Frame:
     try:
         meta = json.loads(await reader.readexactly(meta_length))
         known = Kind(kind), Sort(sort)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise WireBroken from None
     if not isinstance(meta, dict):
         raise WireBroken

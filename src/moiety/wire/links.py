@@ -115,7 +115,11 @@ class Server:
             _log.info("%s: refused %s: %s", self._identity.role, frame.kind.name, refusal.slug)
             reply = Frame(frame.kind, Sort.REFUSAL, frame.id, {"slug": refusal.slug, "detail": str(refusal)})
         try:
-            await _write(writer, lock, reply)
+            try:
+                await _write(writer, lock, reply)
+            except WireBroken as large:
+                told = {"slug": large.slug, "detail": str(large)}
+                await _write(writer, lock, Frame(frame.kind, Sort.REFUSAL, frame.id, told))
         except (ConnectionError, ssl.SSLError):
             _log.info("%s: the asker of %s went away", self._identity.role, frame.kind.name)
 

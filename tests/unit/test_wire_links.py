@@ -1,0 +1,459 @@
+"""Links over real TLS on loopback: who gets in, who may ask what, and what happens when a peer misbehaves or goes."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import logging
+import socket
+import ssl
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from moiety.foundation.clock import HandClock, SystemClock
+from moiety.foundation.envelopes import KeyRing
+from moiety.foundation.errors import (
+    DiskFull,
+    Fault,
+    Forbidden,
+    PartDown,
+    Refusal,
+    Unavailable,
+    UnknownGallery,
+    WarrantRefused,
+    WireBroken,
+    refusal_of,
+    slugs,
+)
+from moiety.wire import frames
+from moiety.wire.frames import HEADER, MAGIC, Frame, Sort, encode, read_frame
+from moiety.wire.identity import Identity, Peers
+from moiety.wire.kinds import ALLOWED, Kind, Role, may
+from moiety.wire.links import Answer, Client, Server
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable
+    from pathlib import Path
+
+    Handler = Callable[[Frame], Awaitable[Answer]]
+
+SECRET = "Ann Example, embedding [0.25, -0.5]"  # noqa: S105 - what must not be logged, not a password
+DAY = 86_400
+
+
+class Town:
+    """Identities that know each other, and one vault A that serves what the test gives it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.identities = {role: self.identity(role) for role in Role}
+        self.peers = Peers(identity.card() for identity in self.identities.values())
+        self.port = 0
+        self.server: Server | None = None
+        self.clients: list[Client] = []
+
+    def identity(self, role: Role, name: str = "", days_ago: float = 0) -> Identity:
+        return Identity(role, KeyRing(self.folder / (name or role)), HandClock(time.time() - days_ago * DAY))
+
+    async def serve(self, handlers: dict[Kind, Handler], role: Role = Role.VAULT_A) -> Server:
+        self.server = Server(self.identities[role], self.peers, handlers)
+        self.port = await self.server.start(socket.create_server(("127.0.0.1", self.port)))
+        return self.server
+
+    def client(self, role: Role = Role.GATE, to: Role = Role.VAULT_A, peers: Peers | None = None) -> Client:
+        return self.client_of(self.identities[role], to, peers)
+
+    def client_of(self, identity: Identity, to: Role = Role.VAULT_A, peers: Peers | None = None) -> Client:
+        made = Client(identity, peers or self.peers, to, "127.0.0.1", self.port)
+        self.clients.append(made)
+        return made
+
+    async def raw(self, role: Role = Role.GATE) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """Open a link on which the test writes bytes of its own."""
+        context = self.identities[role].context(self.peers, server=False)
+        return await asyncio.open_connection("127.0.0.1", self.port, ssl=context)
+
+
+@pytest.fixture
+async def town(tmp_path: Path) -> AsyncIterator[Town]:
+    made = Town(tmp_path)
+    yield made
+    for client in made.clients:
+        await client.close()
+    if made.server:
+        await made.server.close()
+
+
+async def echo(frame: Frame) -> Answer:
+    return Answer(frame.meta, [bytes(buffer) for buffer in frame.buffers])
+
+
+def raising(error: BaseException) -> Handler:
+    async def handler(_: Frame) -> Answer:
+        raise error
+
+    return handler
+
+
+# ---- who gets in ----
+
+
+async def test_two_parts_that_know_each_other_talk(town: Town) -> None:
+    await town.serve({Kind.SEARCH: echo})
+    client = town.client()
+    answer = await client.call(Kind.SEARCH, {"n": 1}, [b"abc", memoryview(b"de")])
+    assert (answer.meta, [bytes(b) for b in answer.buffers]) == ({"n": 1}, [b"abc", b"de"])
+    assert (await client.call(Kind.PING, {})).meta["role"] == Role.VAULT_A
+
+
+async def test_many_questions_at_a_time_each_get_their_own_answer(town: Town) -> None:
+    async def slowly(frame: Frame) -> Answer:
+        await asyncio.sleep(0.02 - 0.0004 * frame.meta["n"])  # later questions are answered earlier
+        return await echo(frame)
+
+    await town.serve({Kind.SEARCH: slowly})
+    client = town.client()
+    answers = await asyncio.gather(*(client.call(Kind.SEARCH, {"n": n}, [bytes([n]) * 9000]) for n in range(50)))
+    assert [(a.meta["n"], bytes(a.buffers[0])[:1]) for a in answers] == [(n, bytes([n])) for n in range(50)]
+
+
+async def _refused(town: Town, context: ssl.SSLContext) -> bool:
+    """Say whether the server cuts a link with this context before it answers a ping."""
+    try:
+        reader, writer = await asyncio.open_connection("127.0.0.1", town.port, ssl=context)
+    except (ssl.SSLError, ConnectionError):
+        return True
+    try:
+        writer.writelines(encode(Frame(Kind.PING, id=7)))
+        await asyncio.wait_for(read_frame(reader), 5)
+    except (asyncio.IncompleteReadError, ssl.SSLError, ConnectionError):
+        return True
+    finally:
+        writer.close()
+    return False
+
+
+async def test_a_known_certificate_over_tls_1_3_is_let_in(town: Town) -> None:
+    await town.serve({})
+    assert not await _refused(town, town.identities[Role.GATE].context(town.peers, server=False))
+
+
+async def test_tls_1_2_is_refused(town: Town) -> None:
+    await town.serve({})
+    context = town.identities[Role.GATE].context(town.peers, server=False)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    assert await _refused(town, context)
+
+
+async def test_nobody_gets_in_without_a_certificate(town: Town) -> None:
+    await town.serve({})
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    assert await _refused(town, context)
+
+
+async def test_a_certificate_on_no_card_is_refused_on_both_sides(town: Town) -> None:
+    await town.serve({Kind.SEARCH: echo})
+    stranger = town.identity(Role.GATE, "stranger")
+    assert await _refused(town, stranger.context(town.peers, server=False))
+    with pytest.raises(PartDown):
+        await town.client_of(stranger).call(Kind.SEARCH, {})
+    cards = [stranger.card() if role is Role.VAULT_A else town.peers[role] for role in Role]
+    with pytest.raises(PartDown):
+        await town.client(peers=Peers(cards)).call(Kind.SEARCH, {})
+
+
+async def test_a_new_certificate_of_a_known_key_waits_for_its_card(town: Town) -> None:
+    await town.serve({})
+    renewed = town.identity(Role.GATE)
+    renewed.keys.path("link.crt").unlink()
+    anew = Identity(Role.GATE, renewed.keys, SystemClock())
+    assert anew.card().certificate != town.peers[Role.GATE].certificate
+    assert await _refused(town, anew.context(town.peers, server=False))
+
+
+async def test_an_expired_certificate_is_refused(town: Town) -> None:
+    old = town.identity(Role.GATE, "old", days_ago=500)
+    town.peers = Peers([*(town.peers[role] for role in Role if role is not Role.GATE), old.card()])
+    await town.serve({})
+    assert await _refused(town, old.context(town.peers, server=False))
+
+
+async def test_a_server_whose_certificate_has_expired_is_not_believed(town: Town) -> None:
+    old = town.identity(Role.VAULT_A, "old", days_ago=500)
+    town.identities[Role.VAULT_A] = old
+    town.peers = Peers(identity.card() for identity in town.identities.values())
+    await town.serve({})
+    with pytest.raises(PartDown):
+        await town.client().call(Kind.PING, {})
+
+
+def test_a_certificate_is_renewed_before_it_ends_under_the_same_keys(tmp_path: Path) -> None:
+    ring = KeyRing(tmp_path / "keys")
+    clock = HandClock()
+    first = Identity(Role.EYE, ring, clock).card()
+    clock.move(360 * DAY)
+    assert Identity(Role.EYE, ring, clock).card() == first
+    clock.move(10 * DAY)
+    second = Identity(Role.EYE, ring, clock).card()
+    assert second.certificate != first.certificate
+    assert (second.signing, second.sealing) == (first.signing, first.sealing)
+    assert second.fingerprint != first.fingerprint
+
+
+async def test_another_part_at_the_address_is_not_asked(town: Town) -> None:
+    asked = []
+
+    async def note(frame: Frame) -> Answer:
+        asked.append(frame)
+        return Answer({})
+
+    await town.serve({Kind.SEARCH: note}, role=Role.VAULT_B)
+    with pytest.raises(PartDown, match="Something else"):
+        await town.client(to=Role.VAULT_A).call(Kind.SEARCH, {})
+    assert not asked
+
+
+def test_cards_are_kept_in_a_file_and_a_damaged_file_stops_the_process(tmp_path: Path) -> None:
+    cards = [Identity(role, KeyRing(tmp_path / role), SystemClock()).card() for role in (Role.EYE, Role.MINT)]
+    Peers(cards).save(tmp_path / "peers.json")
+    known = Peers.load(tmp_path / "peers.json")
+    assert list(known) == cards
+    with pytest.raises(Fault, match="introduced"):
+        known[Role.GATE]
+    for damaged in (b"", b"[1]", b'[{"role": "king"}]', b'{"a": 1}'):
+        (tmp_path / "peers.json").write_bytes(damaged)
+        with pytest.raises(Fault):
+            Peers.load(tmp_path / "peers.json")
+    with pytest.raises(Fault):
+        Peers.load(tmp_path / "nothing.json")
+
+
+# ---- who may ask what ----
+
+
+@pytest.mark.parametrize("role", [Role.EYE, Role.VAULT_B, Role.MINT, Role.VAULT_A])
+async def test_only_the_gate_may_search(town: Town, role: Role) -> None:
+    await town.serve({Kind.SEARCH: echo})
+    with pytest.raises(Forbidden):
+        await town.client(role).call(Kind.SEARCH, {})
+
+
+async def test_a_question_for_which_there_is_no_handler_is_forbidden(town: Town) -> None:
+    await town.serve({})
+    with pytest.raises(Forbidden):
+        await town.client().call(Kind.SEARCH, {})
+
+
+def test_the_table_of_who_may_ask_is_that_of_the_design() -> None:
+    assert set(ALLOWED) == set(Kind)
+    talks = {
+        (sender, receiver)
+        for kind in Kind
+        if kind is not Kind.PING
+        for sender in Role
+        for receiver in Role
+        if may(sender, kind, receiver)
+    }
+    assert talks == {
+        (Role.GATE, Role.EYE),
+        (Role.GATE, Role.VAULT_A),
+        (Role.GATE, Role.VAULT_B),
+        (Role.VAULT_A, Role.VAULT_B),
+        (Role.VAULT_B, Role.MINT),
+    }
+    for kind in (Kind.HELLO, Kind.BEGIN, Kind.ROUND, Kind.FINISH):
+        assert not may(Role.GATE, kind, Role.VAULT_B), "the gate must see nothing of the exchange"
+    for kind in (Kind.WRAP, Kind.REVEAL, Kind.BLIND):
+        assert not may(Role.GATE, kind, Role.VAULT_A), "A has no personal keys"
+
+
+@pytest.mark.parametrize("sort", [Sort.ANSWER, Sort.REFUSAL])
+async def test_an_answer_that_nobody_asked_for_is_not_handled(town: Town, sort: Sort) -> None:
+    await town.serve({Kind.SEARCH: echo})
+    reader, writer = await town.raw()
+    writer.writelines(encode(Frame(Kind.SEARCH, sort, 1)))
+    reply = await asyncio.wait_for(read_frame(reader), 5)
+    assert (reply.sort, reply.meta["slug"]) == (Sort.REFUSAL, "forbidden")
+    writer.close()
+
+
+# ---- broken frames ----
+
+
+def _head(**given: Any) -> bytes:
+    at = {"magic": MAGIC, "kind": Kind.PING, "sort": 0, "id": 1, "meta": 2, "buffers": 0} | given
+    return HEADER.pack(*at.values())
+
+
+BROKEN = {
+    "bad magic": b"GET / HTTP/1.1\r\nHost: vault\r\n\r\n",
+    "4 GiB of meta": _head(meta=2**32 - 1),
+    "a 4 GiB buffer": _head(buffers=1) + b"\xff\xff\xff\xff",
+    "too many buffers": _head(buffers=2**32 - 1),
+    "meta that is a list": _head() + b"[]",
+    "meta as deep as the stack": _head(meta=200_000) + b"[" * 200_000,
+    "an unknown kind": _head(kind=999) + b"{}",
+}
+
+
+@pytest.mark.parametrize("content", BROKEN.values(), ids=BROKEN.keys())
+async def test_a_broken_frame_closes_its_own_link_and_no_other(
+    town: Town, content: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    await town.serve({Kind.SEARCH: echo})
+    good = town.client()
+    await good.call(Kind.SEARCH, {})
+    reader, writer = await town.raw()
+    writer.write(content)
+    assert await asyncio.wait_for(reader.read(), 5) == b""
+    writer.close()
+    assert (await good.call(Kind.SEARCH, {"still": "here"})).meta == {"still": "here"}
+    assert "closed a link from gate" in caplog.text
+    assert not [record for record in caplog.records if record.name == "asyncio"]
+
+
+async def test_half_a_frame_holds_up_nobody(town: Town) -> None:
+    await town.serve({Kind.SEARCH: echo})
+    _, writer = await town.raw()
+    writer.write(_head(meta=100) + b"{")
+    await writer.drain()
+    assert (await town.client().call(Kind.SEARCH, {"n": 1}, seconds=5)).meta == {"n": 1}
+    writer.close()
+    assert (await town.client().call(Kind.SEARCH, {"n": 2}, seconds=5)).meta == {"n": 2}
+
+
+async def test_an_answer_that_is_too_large_is_refused_not_lost(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def large(_: Frame) -> Answer:
+        return Answer({}, [bytes(2000)])
+
+    await town.serve({Kind.ROWS: large})
+    client = town.client()
+    await client.call(Kind.ROWS, {})
+    monkeypatch.setattr(frames, "FRAME_BYTES_MAX", 1000)
+    with pytest.raises(WireBroken):
+        await client.call(Kind.ROWS, {}, seconds=5)
+    assert (await client.call(Kind.PING, {})).meta["role"] == Role.VAULT_A
+
+
+# ---- peers that go away ----
+
+
+async def test_a_part_that_is_not_there_is_said_to_be_down_at_once(town: Town) -> None:
+    await town.serve({})
+    assert town.server
+    await town.server.close()
+    began = time.monotonic()
+    with pytest.raises(PartDown):
+        await town.client().call(Kind.PING, {})
+    assert time.monotonic() - began < 1
+
+
+async def test_a_part_that_dies_while_asked_fails_all_its_questions_at_once_and_is_found_again(town: Town) -> None:
+    reached = asyncio.Event()
+
+    async def never(_: Frame) -> Answer:
+        reached.set()
+        await asyncio.sleep(60)
+        raise AssertionError
+
+    server = await town.serve({Kind.SEARCH: never})
+    client = town.client()
+    calls = [asyncio.create_task(client.call(Kind.SEARCH, {})) for _ in range(5)]
+    await reached.wait()
+    began = time.monotonic()
+    await server.close()
+    ended = await asyncio.gather(*calls, return_exceptions=True)
+    assert [type(one) for one in ended] == [PartDown] * 5
+    assert time.monotonic() - began < 2
+    await town.serve({Kind.SEARCH: echo})
+    assert (await client.call(Kind.SEARCH, {"back": True})).meta == {"back": True}
+
+
+async def test_a_part_that_is_silent_is_given_up_after_the_time_allowed(town: Town) -> None:
+    async def silent(_: Frame) -> Answer:
+        await asyncio.sleep(60)
+        raise AssertionError
+
+    await town.serve({Kind.SEARCH: silent, Kind.ROWS: echo})
+    client = town.client()
+    with pytest.raises(PartDown, match="did not answer"):
+        await client.call(Kind.SEARCH, {}, seconds=0.1)
+    assert (await client.call(Kind.ROWS, {"n": 1})).meta == {"n": 1}
+
+
+async def test_what_an_asker_who_left_had_asked_for_is_ended(town: Town) -> None:
+    ended = asyncio.Event()
+    reached = asyncio.Event()
+
+    async def long(_: Frame) -> Answer:
+        reached.set()
+        try:
+            await asyncio.sleep(60)
+        finally:
+            ended.set()
+        raise AssertionError
+
+    await town.serve({Kind.SEARCH: long})
+    _, writer = await town.raw()
+    writer.writelines(encode(Frame(Kind.SEARCH, id=1)))
+    await reached.wait()
+    writer.close()
+    await asyncio.wait_for(ended.wait(), 5)
+
+
+# ---- refusals and failures ----
+
+
+async def test_every_refusal_arrives_as_what_it_was(town: Town) -> None:
+    async def refuse(frame: Frame) -> Answer:
+        raise refusal_of(frame.meta["slug"], "one sentence.")
+
+    await town.serve({Kind.SEARCH: refuse})
+    client = town.client()
+    for slug, kind in slugs().items():
+        with pytest.raises(Refusal) as caught:
+            await client.call(Kind.SEARCH, {"slug": slug})
+        assert type(caught.value) is kind
+        assert str(caught.value) == "one sentence."
+
+
+@pytest.mark.parametrize(
+    ("error", "arrives"),
+    [
+        (ValueError(SECRET), Unavailable),
+        (KeyError(SECRET), Unavailable),
+        (OSError(errno.EIO, SECRET), Unavailable),
+        (OSError(errno.ENOSPC, SECRET), DiskFull),
+        (AssertionError(SECRET), Unavailable),
+    ],
+    ids=lambda e: getattr(e, "__name__", type(e).__name__),
+)
+async def test_an_unexpected_error_is_told_and_logged_without_its_text(
+    town: Town, error: Exception, arrives: type[Refusal], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    await town.serve({Kind.SEARCH: raising(error)})
+    with pytest.raises(Refusal) as caught:
+        await town.client().call(Kind.SEARCH, {"name": SECRET}, [SECRET.encode()])
+    assert type(caught.value) is arrives
+    told = str(caught.value) + caplog.text + "".join(str(record.exc_info) for record in caplog.records)
+    assert "Ann" not in told
+    assert "0.25" not in told
+    if arrives is not DiskFull:
+        assert "SEARCH failed" in caplog.text
+        assert "test_wire_links.py" in caplog.text
+
+
+async def test_a_refusal_is_logged_by_its_slug_alone(town: Town, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    await town.serve({Kind.SEARCH: raising(UnknownGallery(SECRET)), Kind.ROWS: raising(WarrantRefused())})
+    for kind in (Kind.SEARCH, Kind.ROWS):
+        with pytest.raises(Refusal):
+            await town.client().call(kind, {})
+    assert "unknown-gallery" in caplog.text
+    assert "Ann" not in caplog.text
