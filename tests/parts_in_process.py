@@ -1,0 +1,347 @@
+"""All parts of an installation in one process, over real TLS on loopback; only the eye's sight is painted by the test.
+
+async with InProcess(tmp_path) as site:
+    gallery = await site.gallery()
+    face = site.sight.person()
+    await site.enrol(gallery, face)
+    answers = await site.house.identifier.identify(gallery, site.sight.picture(face), ASKER)
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import json
+import socket
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+
+from moiety.cli import installation, parts
+from moiety.cli.parts import Place
+from moiety.eye.halver import Halver
+from moiety.eye.rotations import Rotations
+from moiety.eye.service import Eye, Model
+from moiety.foundation.clock import HandClock, SystemClock
+from moiety.foundation.envelopes import KeyRing, write_durably
+from moiety.foundation.errors import NotAnImage
+from moiety.kernel import warm_up
+from moiety.ledger import Ledger
+from moiety.matching.desk import Asker, Desk, Secrets
+from moiety.matching.galleries import NewGallery
+from moiety.matching.links import Links
+from moiety.people.enrol import Enrolled, Who
+from moiety.people.house import House
+from moiety.storage import Store
+from moiety.vault.service import Vault
+from moiety.vault.service_b import VaultB
+from moiety.wire.identity import Identity, Peers
+from moiety.wire.kinds import Kind, Role
+from moiety.wire.links import Client, Server
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+    from concurrent.futures import Future
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from moiety.storage import Gallery
+    from moiety.wire.frames import Frame
+    from moiety.wire.links import Answer
+
+    Handler = Callable[[Frame], Awaitable[Answer]]
+
+ASKER = Asker("owner", "a test")
+DIM = 128
+# Two random unit vectors of 128 dimensions reach cosine 0.45 with probability 1e-7; photos of one person have 0.9.
+TABLE = {1e-2: 0.35, 1e-4: 0.45, 1e-5: 0.60, 1e-6: 0.85}
+MODEL = bytes(range(32))
+# Every process proves its kernel once at its start; here all parts are one process.
+setattr(parts, "warm_up", functools.cache(warm_up))  # noqa: B010 - the name is imported there, not exported
+SERVED = (Role.MINT, Role.EYE, Role.VAULT_B, Role.VAULT_A)
+
+
+@dataclass(frozen=True, slots=True)
+class PaintedQuality:
+    """What the test says of a face's quality."""
+
+    enrollable: bool = True
+    reasons: tuple[str, ...] = ()
+
+    def as_dict(self) -> dict[str, Any]:
+        return {"enrollable": self.enrollable}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PaintedFace:
+    """A face that was never in a picture."""
+
+    embedding: NDArray[np.float32]
+    box: tuple[int, int, int, int] = (10, 20, 100, 100)
+    quality: PaintedQuality = field(default_factory=PaintedQuality)
+    liveness: float | None = None
+
+
+class PaintedSight:
+    """A table from a picture's bytes to the faces that the test painted into it."""
+
+    def __init__(self, dim: int = DIM, seed: int = 1) -> None:
+        self._dim = dim
+        self._random = np.random.default_rng(seed)
+        self._pictures: dict[bytes, Sequence[PaintedFace]] = {}
+
+    def faces(self, image: bytes) -> Sequence[PaintedFace]:
+        if image not in self._pictures:
+            raise NotAnImage
+        return self._pictures[image]
+
+    def person(self) -> NDArray[np.float32]:
+        """Draw a face nobody has: f32[dim] of unit length."""
+        return _unit(self._random.standard_normal(self._dim))
+
+    def like(self, person: NDArray[np.float32], cosine: float = 0.95) -> NDArray[np.float32]:
+        """Draw a face at exactly this cosine from `person`."""
+        other = self._random.standard_normal(self._dim)
+        across = _unit(other - (other @ person) * person)
+        return _unit(cosine * person + np.sqrt(1 - cosine**2) * across)
+
+    def paint(self, *faces: PaintedFace) -> bytes:
+        """Make a new picture of these faces."""
+        image = b"picture %d" % len(self._pictures)
+        self._pictures[image] = faces
+        return image
+
+    def picture(self, *people: NDArray[np.float32], cosine: float = 0.95) -> bytes:
+        """Make a new picture of these people, biggest first."""
+        return self.paint(
+            *(PaintedFace(self.like(one, cosine), (0, 0, 200 - i, 200 - i)) for i, one in enumerate(people))
+        )
+
+
+def _unit(vector: NDArray[Any]) -> NDArray[np.float32]:
+    made: NDArray[np.float32] = (vector / np.linalg.norm(vector)).astype(np.float32)
+    return made
+
+
+class _Threads(ThreadPoolExecutor):
+    """Remembers what still runs: a thread goes on when the link that asked for its work is cut."""
+
+    def __init__(self) -> None:
+        super().__init__(8)
+        self.running: set[Future[Any]] = set()
+
+    def submit(self, *given: Any, **named: Any) -> Future[Any]:
+        future: Future[Any] = super().submit(*given, **named)
+        self.running.add(future)
+        future.add_done_callback(self.running.discard)
+        return future
+
+
+class InProcess:
+    """One installation whose parts can be stopped and started one by one."""
+
+    def __init__(self, folder: Path, *, dim: int = DIM, rules: dict[str, int] | None = None, seed: int = 1) -> None:
+        """Put it into `folder`; `rules` replace those of both vaults' machines."""
+        self.clock = HandClock(time.time())
+        self.sight = PaintedSight(dim, seed)
+        self._dim = dim
+        self._threads = _Threads()
+        self.installation = installation.create(folder / "site")
+        self.installation.introduce()
+        for half in (Role.VAULT_A, Role.VAULT_B):
+            if rules:
+                write_durably(self.installation.folder(half) / "rules.json", json.dumps(rules).encode())
+        self.servers: dict[Role, Server] = {}
+        self._eye: Eye | None = None
+        self._parts: dict[Role, Vault] = {}
+        self._background: dict[Role, set[asyncio.Task[None]]] = {}
+        listeners = {role: socket.create_server(("127.0.0.1", 0)) for role in SERVED}
+        self.addresses: dict[Role, tuple[str, int]] = {r: s.getsockname()[:2] for r, s in listeners.items()}
+        self._listeners = listeners
+        self._lines: list[Client] = []
+
+    async def __aenter__(self) -> Self:
+        asyncio.get_running_loop().set_default_executor(self._threads)
+        for role in SERVED:
+            await self.start(role)
+        self.open_gate()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        for line in self._lines:
+            await line.close()
+        for role in list(self.servers):
+            await self.stop(role)
+        self.store.close()
+        # The last tasks end here, so that no test inherits them.
+        rest = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in rest:
+            task.cancel()
+        await asyncio.gather(*rest, return_exceptions=True)
+
+    # ---- the gate ----
+
+    def open_gate(self) -> None:
+        """Give the gate a new process: nothing but its database is the same."""
+        at = self.place(Role.GATE)
+        self.store = Store(self.installation.folder(Role.GATE) / "gate.sqlite", self.clock)
+        self.links = Links(*(self.line(Role.GATE, r) for r in (Role.EYE, Role.VAULT_A, Role.VAULT_B, Role.MINT)))
+        keys = at.identity.keys
+        secrets = Secrets(at.identity.signing, keys.secret("binding.key"), keys.secret("blind.key"))
+        ledger = Ledger(self.store, keys.secret("reasons.key"))
+        self.desk = Desk(self.installation.tenant, self.store, ledger, self.links, secrets, self.clock)
+        self.house = House.over(self.desk)
+
+    async def restart_gate(self) -> None:
+        """End the gate's process and begin another."""
+        for line in (self.links.eye, self.links.a, self.links.b, self.links.mint):
+            await line.close()
+        await self.quiet()
+        self.store.close()
+        self.open_gate()
+
+    async def gallery(self, name: str = "doors", **more: Any) -> Gallery:
+        """Open a gallery."""
+        return await self.house.galleries.create(NewGallery(name, "a door of the site", **more), ASKER)
+
+    async def enrol(
+        self, gallery: Gallery, person: NDArray[np.float32], who: Who | None = None, cosine: float = 0.999
+    ) -> Enrolled:
+        """Enrol a new photo of a person."""
+        image = self.sight.picture(person, cosine=cosine)
+        return await self.house.enroller.enrol(gallery, image, who or Who(), ASKER)
+
+    async def found(self, gallery: Gallery, person: NDArray[np.float32]) -> set[str]:
+        """Say whom the gallery takes this person for."""
+        answers = await self.house.identifier.identify(gallery, self.sight.picture(person), ASKER)
+        return {candidate.subject for candidate in answers[0].candidates}
+
+    # ---- the other parts ----
+
+    def place(self, role: Role) -> Place:
+        """Give a role's keys, peers and addresses; certificates need the real time, all else has the test's clock."""
+        made = self.installation
+        identity = made.identity(role, SystemClock())
+        return Place(made, role, identity, made.peers(role), self.addresses, self.clock)
+
+    def line(self, sender: Role, receiver: Role) -> Client:
+        """Open a line from one role to another."""
+        client = self.place(sender).client(receiver)
+        self._lines.append(client)
+        return client
+
+    def vault(self, role: Role) -> Vault:
+        """Look inside a running vault."""
+        return self._parts[role]
+
+    @property
+    def vault_b(self) -> VaultB:
+        """Look inside vault B."""
+        found = self._parts[Role.VAULT_B]
+        assert isinstance(found, VaultB)
+        return found
+
+    @property
+    def eye(self) -> Eye:
+        """Look inside the eye."""
+        assert self._eye is not None
+        return self._eye
+
+    async def start(self, role: Role) -> None:
+        """Start a part at its old address with what it has on disk."""
+        at = self.place(role)
+        before = set(parts._BACKGROUND)
+        handlers = self._seeing(at) if role is Role.EYE else parts.SERVERS[role](at)
+        self._background[role] = parts._BACKGROUND - before
+        if role in {Role.VAULT_A, Role.VAULT_B}:
+            vault = getattr(handlers[Kind.SEARCH], "__self__", None)
+            assert isinstance(vault, Vault)
+            self._parts[role] = vault
+        server = Server(at.identity, at.peers, handlers)
+        fresh = role not in self._listeners
+        await server.start(socket.create_server(self.addresses[role]) if fresh else self._listeners.pop(role))
+        self.servers[role] = server
+
+    def _seeing(self, at: Place) -> Any:
+        """Wire an eye that sees what was painted."""
+        rotations = Rotations(at.identity.keys)
+        vaults = (at.sealing(Role.VAULT_A), at.sealing(Role.VAULT_B))
+        halver = Halver(rotations, at.identity.signing, vaults, self.clock)
+        model = Model("painted", MODEL, self._dim, TABLE, (0.45, 0.60, 0.85))
+        self._eye = Eye(self.sight, model, rotations, halver)
+        return self._eye.handlers()
+
+    async def stop(self, role: Role) -> None:
+        """End a part: its links are cut at once, and nothing of it is left but its files."""
+        await self.servers.pop(role).close()
+        for task in self._background.pop(role, set()):
+            task.cancel()
+            parts._BACKGROUND.discard(task)
+        await self.quiet()
+        vault = self._parts.pop(role, None)
+        if vault:
+            exchange: Any = vault._exchange
+            line: Client = exchange._peer if role is Role.VAULT_A else exchange._mint
+            await line.close()
+            vault._cabinet._journal.close()
+
+    async def restart(self, role: Role) -> None:
+        """Stop and start a part."""
+        await self.stop(role)
+        await self.start(role)
+
+    async def quiet(self) -> None:
+        """Wait until no thread works for anybody any more."""
+        calm = 0
+        while calm < 5:
+            running = list(self._threads.running)
+            if running:
+                await asyncio.wait([asyncio.wrap_future(one) for one in running])
+            calm = 0 if running else calm + 1
+            await asyncio.sleep(0)
+
+
+class Town:
+    """All identities, which know each other, and one part that serves what the test gives it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.identities = {role: self.identity(role) for role in Role}
+        self.peers = Peers(identity.card() for identity in self.identities.values())
+        self.port = 0
+        self.server: Server | None = None
+        self.clients: list[Client] = []
+
+    def identity(self, role: Role, name: str = "", days_ago: float = 0) -> Identity:
+        return Identity(role, KeyRing(self.folder / (name or role)), HandClock(time.time() - days_ago * 86_400))
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        for client in self.clients:
+            await client.close()
+        if self.server:
+            await self.server.close()
+
+    async def serve(self, handlers: dict[Kind, Handler], role: Role = Role.VAULT_A) -> Server:
+        self.server = Server(self.identities[role], self.peers, handlers)
+        self.port = await self.server.start(socket.create_server(("127.0.0.1", self.port)))
+        return self.server
+
+    def client(self, role: Role = Role.GATE, to: Role = Role.VAULT_A, peers: Peers | None = None) -> Client:
+        return self.client_of(self.identities[role], to, peers)
+
+    def client_of(self, identity: Identity, to: Role = Role.VAULT_A, peers: Peers | None = None) -> Client:
+        made = Client(identity, peers or self.peers, to, "127.0.0.1", self.port)
+        self.clients.append(made)
+        return made
+
+    async def raw(self, role: Role = Role.GATE) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """Open a link on which the test writes bytes of its own."""
+        context = self.identities[role].context(self.peers, server=False)
+        return await asyncio.open_connection("127.0.0.1", self.port, ssl=context)
