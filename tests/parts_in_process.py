@@ -84,6 +84,7 @@ class PaintedFace:
     box: tuple[int, int, int, int] = (10, 20, 100, 100)
     quality: PaintedQuality = field(default_factory=PaintedQuality)
     liveness: float | None = None
+    off_middle: float = 0.0
 
 
 class PaintedSight:

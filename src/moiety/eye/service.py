@@ -25,6 +25,9 @@ NONCE_BYTES = 32
 LIVE_AT_LEAST = 0.5
 # A second face smaller than this part of the first one's area stands in the background.
 BACKGROUND_AREA = 0.25
+# A photo is of its biggest face if that is this near the middle and all others are that far from it. In LFW, whose
+# photos are of one named person, the first is at most 0.21 and the others at least 0.55; no group photo is like it.
+NEAR_MIDDLE, FAR_FROM_MIDDLE = 0.25, 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,14 +147,20 @@ def _biggest(faces: list[SeenFace]) -> SeenFace:
 
 
 def _the_one(faces: list[SeenFace]) -> SeenFace:
-    """Give the one person of an enrolment photo; small faces in the background do not count."""
+    """Give the one person of an enrolment photo; faces behind, or beside a person in the middle, do not count."""
     first = _biggest(faces)
-    for other in faces[1:]:
-        if other.box[2] * other.box[3] > BACKGROUND_AREA * first.box[2] * first.box[3]:
-            raise ManyFaces(f"The picture shows {len(faces)} faces; an enrolment photo must show one person.")
+    rivals = [other for other in faces[1:] if _area(other) > BACKGROUND_AREA * _area(first)]
+    in_the_middle = first.off_middle <= NEAR_MIDDLE and all(one.off_middle >= FAR_FROM_MIDDLE for one in rivals)
+    if rivals and not in_the_middle:
+        raise ManyFaces(f"The picture shows {len(faces)} faces; an enrolment photo must show one person.")
     if not first.quality.enrollable:
         raise PoorQuality("The face is not good enough to enrol: " + "; ".join(first.quality.reasons) + ".")
     return first
+
+
+def _area(face: SeenFace) -> int:
+    """Give the area of a face's box in pixels."""
+    return face.box[2] * face.box[3]
 
 
 def _inside(box: tuple[int, int, int, int]) -> tuple[int, int, int, int]:

@@ -38,6 +38,11 @@ class SeenFace(Protocol):
         ...
 
     @property
+    def off_middle(self) -> float:
+        """How far its middle is from the picture's; 1 is half the shorter side."""
+        ...
+
+    @property
     def quality(self) -> Quality:
         """How good it is."""
         ...

@@ -52,13 +52,15 @@ class Face:
     """One face. It lives only as long as the request: nothing here is ever logged or stored as it is.
 
     `box`: x, y, width, height in pixels of the upright picture, inside it; `score`: 0 to 1, how sure the detector
-    is; `points` f32[5, 2]: eyes, nose tip, mouth corners; `liveness`: 0 (attack) to 1 (live) or None when off;
-    `embedding` f32[d], length 1.
+    is; `points` f32[5, 2]: eyes, nose tip, mouth corners; `off_middle`: how far the box's middle is from the picture's,
+    where 1 is half the picture's shorter side; `liveness`: 0 (attack) to 1 (live) or None when off; `embedding` f32[d],
+    length 1.
     """
 
     box: tuple[int, int, int, int]
     score: float
     points: Floats
+    off_middle: float
     quality: Quality
     liveness: float | None
     embedding: Floats
@@ -79,10 +81,10 @@ class Eyesight:
         runtime = runtime_of(self.options.runtime, threads=self.options.threads, streams=self.options.streams)
         self._fast = FastDetector(runtime.load(self._weights("fr-detect")))
         self._accurate = AccurateDetector(runtime.load(self._weights("centerface"), any_shape=True))
-        self._landmarks = Landmarks(runtime.load(self._weights("fr-landmark")))
+        self.landmarks = Landmarks(runtime.load(self._weights("fr-landmark")))
         self._liveness = Liveness(runtime.load(self._weights("fr-liveness"))) if self.options.liveness else None
         self._length_min = one.embed.length_min if one.embed else None
-        self._embedder = self._embedder_of(one, runtime)
+        self.embedder = self._embedder_of(one, runtime)
         self._warm_up()
 
     def faces(self, image: bytes, detector: DetectorName | None = None) -> list[Face]:
@@ -91,7 +93,7 @@ class Eyesight:
         Raises the refusals of `moiety.vision.decode.decode`, and `BadInput` for an unknown `detector`.
         """
         picture = self._decode(image)
-        faces = self._measure(picture, self.find(picture.rgb, detector))
+        faces = self.measure(picture, self.find(picture.rgb, detector))
         return sorted(faces, key=lambda face: -face.box[2] * face.box[3])
 
     def central(self, image: bytes, detector: DetectorName | None = None) -> Face | None:
@@ -106,7 +108,7 @@ class Eyesight:
         middle = np.array([picture.rgb.shape[1], picture.rgb.shape[0]], np.float32) / 2
         away = np.linalg.norm((found.boxes[:, :2] + found.boxes[:, 2:]) / 2 - middle, axis=1)
         nearest = int(away.argmin())
-        return self._measure(picture, Found(found.boxes[[nearest]], found.scores[[nearest]]))[0]
+        return self.measure(picture, Found(found.boxes[[nearest]], found.scores[[nearest]]))[0]
 
     def find(self, rgb: npt.NDArray[np.uint8], detector: DetectorName | None = None) -> Found:
         """Only detect, in RGB u8[H, W, 3]; boxes in its pixels."""
@@ -122,7 +124,8 @@ class Eyesight:
     def _decode(self, image: bytes) -> decode.Picture:
         return decode.decode(image, bytes_max=self.options.bytes_max, pixels_max=self.options.pixels_max)
 
-    def _measure(self, picture: decode.Picture, found: Found) -> list[Face]:
+    def measure(self, picture: decode.Picture, found: Found) -> list[Face]:
+        """Landmarks, quality, liveness and embedding of faces already found, in their order."""
         if not len(found):
             return []
         grey = np.asarray(cv2.cvtColor(picture.rgb, cv2.COLOR_RGB2GRAY), np.uint8)
@@ -131,9 +134,9 @@ class Eyesight:
         ]
 
     def _face(self, picture: decode.Picture, grey: npt.NDArray[np.uint8], box: Floats, score: float) -> Face:
-        shape = self._landmarks.find(grey, box)
+        shape = self.landmarks.find(grey, box)
         points = five_points(shape)
-        raw, crop = self._embedder.embed(picture.rgb, shape)
+        raw, crop = self.embedder.embed(picture.rgb, shape)
         length = float(np.linalg.norm(raw))
         height, width = picture.rgb.shape[:2]
         quality = judge(
@@ -148,6 +151,7 @@ class Eyesight:
             box=_whole(box * np.float32(picture.scale), picture.width, picture.height),
             score=score,
             points=points * np.float32(picture.scale),
+            off_middle=_off_middle(box, width, height),
             quality=quality,
             liveness=self._liveness.score(picture.rgb, box) if self._liveness else None,
             embedding=raw / np.float32(max(length, 1e-12)),
@@ -170,6 +174,12 @@ class Eyesight:
         self._accurate.find(blank)
         box = np.array([200, 100, 400, 400], np.float32)
         self._face(decode.Picture(blank, 1.0, 640, 480), blank[:, :, 0], box, 0.0)
+
+
+def _off_middle(box: Floats, width: int, height: int) -> float:
+    """Measure from the middle of the picture to that of a box (left, top, right, bottom), as `Face` says."""
+    across, down = (box[:2] + box[2:]) / 2 - np.array([width, height], np.float32) / 2
+    return float(np.hypot(across, down) / (min(width, height) / 2))
 
 
 def _whole(box: Floats, width: int, height: int) -> tuple[int, int, int, int]:
