@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final
 
+from moiety.foundation import settings
 from moiety.foundation.errors import AlreadyThere, BadInput, DiskFull, ModelsMissing, Unverified
 from moiety.vision import fetch, manifest
 
@@ -43,8 +44,8 @@ def folder_of(models_dir: Path | None = None) -> Path:
     """Say where models are kept."""
     if models_dir is not None:
         return Path(models_dir)
-    if moved := os.environ.get("MOIETY_MODELS"):
-        return Path(moved)
+    if moved := settings.folder("MOIETY_MODELS"):
+        return moved
     cache = os.environ.get("XDG_CACHE_HOME")
     return (Path(cache) if cache else Path.home() / ".cache") / "moiety" / "models"
 
