@@ -131,9 +131,12 @@ class Cabinet:
                 db.execute("UPDATE row SET state = 'live', seq = ? WHERE row_id = ?", (seq, row_id))
                 fresh.append(row_id)
                 last = seq
-            db.executemany("UPDATE person SET state = 'live' WHERE handle = ?", [(handle,) for handle in people])
-        if fresh:
-            self._shelves[gallery].append(fresh, self._halves.lanes(policy, fresh))
+            known = [(handle, gallery) for handle in people]
+            db.executemany("UPDATE person SET state = 'live' WHERE handle = ? AND gallery = ?", known)
+            # Read before the commit: a half that cannot be read must not be live on disk and missing in memory.
+            lanes = self._halves.lanes(policy, fresh) if fresh else None
+        if lanes is not None:
+            self._shelves[gallery].append(fresh, lanes)
 
     def abort(self, gallery: str, row_ids: Sequence[bytes] | None) -> None:
         """Remove those of the rows that are only prepared (all such rows for None); live rows are left alone."""

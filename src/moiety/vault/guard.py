@@ -73,7 +73,7 @@ class Guard:
         warrant = signed.warrant
         if warrant.act is not act:
             raise Unverified("The warrant is for another act.")
-        if (warrant.tenant, warrant.gallery) != (self._trust.tenant, policy.gallery):
+        if {warrant.tenant, policy.tenant} != {self._trust.tenant} or warrant.gallery != policy.gallery:
             raise Unverified("The warrant is for another gallery.")
         if (warrant.policy_version, warrant.purpose) != (policy.version, policy.purpose):
             raise Unverified("The warrant names another purpose or an old policy.")
@@ -100,8 +100,8 @@ class Guard:
             raise Unverified("The statement is of another kind, model or rotation.")
         return statement
 
-    def spend(self, warrants: Sequence[Warrant], signer: bytes, charge: Charge) -> None:
-        """Use up the nonces and the budget, durably, or raise and use up nothing.
+    def spend(self, warrants: Sequence[Warrant], signer: bytes, *charges: Charge) -> None:
+        """Use up the nonces and the budgets, durably, or raise and use up nothing.
 
         Raises:
             Unverified: a nonce was used before, or the budget of this hour does not reach.
@@ -117,7 +117,8 @@ class Guard:
             if known or len(fresh) != len(warrants):
                 raise Unverified("A nonce was used before.")
             db.executemany("INSERT INTO nonce VALUES (?, ?)", fresh.items())
-            self._charge(db, signer, gallery, charge, now)
+            for charge in charges:
+                self._charge(db, signer, gallery, charge, now)
 
     def charge(self, signer: bytes, gallery: str, charge: Charge) -> None:
         """Spend budget for a metered question that has no warrant.

@@ -75,10 +75,12 @@ def _insert(db: sqlite3.Connection, gallery: str, row: HalfRow, slot: int | None
 
 
 def _bury(db: sqlite3.Connection, gallery: str, row_ids: Sequence[bytes], now: float) -> None:
-    """Delete rows from the journal and put up their tombstones; unknown ids get one too."""
-    db.executemany("DELETE FROM row WHERE row_id = ?", [(row_id,) for row_id in row_ids])
+    """Delete rows of a gallery and put up tombstones; unknown ids get one too, another gallery's rows do not."""
+    db.executemany("DELETE FROM row WHERE row_id = ? AND gallery = ?", [(row_id, gallery) for row_id in row_ids])
     db.executemany(
-        "INSERT INTO tombstone VALUES (?, ?, ?) ON CONFLICT DO NOTHING", [(row_id, gallery, now) for row_id in row_ids]
+        "INSERT INTO tombstone SELECT ?, ?, ? WHERE NOT EXISTS (SELECT 1 FROM row WHERE row_id = ?)"
+        " ON CONFLICT DO NOTHING",
+        [(row_id, gallery, now, row_id) for row_id in row_ids],
     )
 
 
@@ -231,9 +233,10 @@ class SeedStore:
 
     def lanes(self, policy: GalleryPolicy, row_ids: Sequence[bytes]) -> NDArray[np.uint16]:
         """Expand the pads r = PRG(seed, 'moiety/row/1' ‖ tenant ‖ gallery ‖ row id ‖ epoch)."""
-        found = _by_id(self._journal, "seed, epoch", policy.gallery, row_ids)
+        with self._journal.alone():
+            found = _by_id(self._journal, "seed, epoch", policy.gallery, row_ids)
+            key = self._store_key.current()
         seeds, nonces = bytearray(), bytearray()
-        key = self._store_key.current()
         for row_id in row_ids:
             sealed, epoch = found[row_id]
             seeds += unseal(key, sealed, row_id)

@@ -5,6 +5,7 @@ One writer, full synchronisation: when a call returns, it is on disk. Nothing he
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
 from contextlib import contextmanager
@@ -52,6 +53,8 @@ class Journal:
         """
         self._lock = threading.RLock()
         self._path = path
+        # SQLite gives its log the file's mode, so the file must be private before SQLite opens it.
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
         try:
             self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
             self._db.execute("PRAGMA journal_mode = WAL")
@@ -70,6 +73,12 @@ class Journal:
             self._db.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
         elif version != SCHEMA_VERSION:
             raise Fault(f"The journal {self._path.name!r} has version {version}; this program knows {SCHEMA_VERSION}.")
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Keep all other threads from the file for several steps, of which each may be a transaction or a read."""
+        with self._lock:
+            yield
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:

@@ -103,18 +103,19 @@ class PersonalKeys:
         signer = signers.pop()
         counts = Counter(name.klass for _, _, name, _ in asked)
         limits = {"label": self._rules.labels_per_hour, "field": self._rules.fields_per_hour}
+        charges = [Charge(f"reveal-{klass}", count, limits[klass]) for klass, count in counts.items()]
+        self._guard.spend([signed.warrant for signed, _, _, _ in asked], signer, *charges)
         for klass, count in counts.items():
-            warrants = [signed.warrant for signed, _, name, _ in asked if name.klass == klass]
-            self._guard.spend(warrants, signer, Charge(f"reveal-{klass}", count, limits[klass]))
             _log.info("vault-b: revealed %d field keys of class %s in %s", count, klass, policy.gallery)
         return opened
 
     def _personal(self, handle: bytes) -> bytes:
         """Open one personal key."""
-        found = self._journal.read("SELECT key FROM person WHERE handle = ?", (handle,))
-        if not found:
-            raise NotFound("The personal key is gone: this person was erased.")
-        return self._store_key.unseal(found[0][0], handle)
+        with self._journal.alone():
+            found = self._journal.read("SELECT key FROM person WHERE handle = ?", (handle,))
+            if not found:
+                raise NotFound("The personal key is gone: this person was erased.")
+            return self._store_key.unseal(found[0][0], handle)
 
     def blind(self, policy: GalleryPolicy, values: Sequence[bytes]) -> list[bytes]:
         """HMAC-SHA256 under K_B over values that the gate has keyed already; B sees no plaintext.
@@ -137,9 +138,9 @@ class PersonalKeys:
                 "DELETE FROM person WHERE handle = ? AND gallery = ? AND state = 'prepared'", (handle, policy.gallery)
             )
 
-    def erase(self, handle: bytes) -> None:
-        """Destroy a personal key: what was wrapped under it can never be read again."""
+    def erase(self, gallery: str, handle: bytes) -> None:
+        """Destroy a personal key of a gallery: what was wrapped under it can never be read again."""
         with self._journal.transaction() as db:
             # A crash before the commit leaves the key; the gate's journal asks again at its next start.
-            db.execute("DELETE FROM person WHERE handle = ?", (handle,))
+            db.execute("DELETE FROM person WHERE handle = ? AND gallery = ?", (handle, gallery))
         self._journal.scour()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, ClassVar
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 BANDS_MAX = 3
 EPOCH_FIRST = 1
+# Vault A names a file after the gallery, so an id may not lead out of its folder.
+_GALLERY = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +48,7 @@ class GalleryPolicy(Record):
         """Check that the numbers can stand.
 
         Raises:
-            Unverified: a threshold or the dimension is out of its range.
+            Unverified: a threshold or the dimension is out of its range, or the gallery's id is no id.
 
         """
         try:
@@ -53,6 +56,8 @@ class GalleryPolicy(Record):
                 check_threshold(threshold)
         except NormRule:
             raise Unverified("A threshold of the policy is out of range.") from None
+        if not _GALLERY.fullmatch(self.gallery):
+            raise Unverified("The policy's gallery has no id of ours.")
         rising = all(a < b for a, b in zip(self.thresholds, self.thresholds[1:], strict=False))
         if not 1 <= len(self.thresholds) <= BANDS_MAX or not rising or self.dim not in {128, 192, 256, 512}:
             raise Unverified("The policy needs one to three rising thresholds and a dimension of 128, 192, 256 or 512.")

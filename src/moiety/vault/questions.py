@@ -164,6 +164,8 @@ class Questions:
         asked.bands_used = True
         shelf = self._cabinet.shelf(asked.gallery)
         higher = self._cabinet.policy(asked.gallery).thresholds[1:]
+        if not higher or not picks or len({probe for probe, _ in picks}) != len(picks):
+            raise BadInput("Bands are asked for once per probe, where the gallery has several.")
         lines = []
         for probe, positions in picks:
             known = 0 <= probe < len(asked.probes) and all(0 <= position < len(shelf) for position in positions)

@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections import defaultdict
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from moiety.foundation.envelopes import unseal_from
 from moiety.foundation.errors import BadInput, ExchangeAborted, Refusal, Unverified
@@ -33,6 +33,9 @@ if TYPE_CHECKING:
     from moiety.wire.frames import Frame
 
 _log = logging.getLogger(__name__)
+
+Given = ParamSpec("Given")
+Result = TypeVar("Result")
 
 ASKED_SECONDS = 30.0
 ROWS_AT_ONCE_MAX = 4096
@@ -81,6 +84,23 @@ class Vault:
             Kind.BANDS: self._bands,
         }
 
+    async def _alone(
+        self, gallery: str, work: Callable[Given, Result], *args: Given.args, **kwargs: Given.kwargs
+    ) -> Result:
+        """Run `work` in a thread while nobody else works on the gallery.
+
+        A link that breaks meanwhile ends the waiting, not the work, and lets nobody in before the work is done:
+        what the gate asks next, over a new link, comes after it.
+        """
+
+        async def run() -> Result:
+            async with self._locks[gallery]:
+                return await asyncio.to_thread(work, *args, **kwargs)
+
+        task = asyncio.create_task(run())
+        task.add_done_callback(_seen)
+        return await asyncio.shield(task)
+
     # ---- policies ----
 
     async def _policy_set(self, frame: Frame) -> Answer:
@@ -96,15 +116,13 @@ class Vault:
             if signed.warrant.target != targets.of_policy(policy.encode()):
                 raise Unverified("The warrant is for another policy.")
             self._guard.spend([signed.warrant], signer, Charge("policies", 1, 1000))
-        async with self._locks[policy.gallery]:
-            await asyncio.to_thread(self._cabinet.set_policy, policy)
+        await self._alone(policy.gallery, self._cabinet.set_policy, policy)
         return Answer({"epoch": self._cabinet.epoch(policy.gallery)})
 
     async def _policy_drop(self, frame: Frame) -> Answer:
         """Undo a gallery that has no row."""
         gallery = str(frame.meta["gallery"])
-        async with self._locks[gallery]:
-            await asyncio.to_thread(self._cabinet.drop_policy, gallery)
+        await self._alone(gallery, self._cabinet.drop_policy, gallery)
         return Answer({})
 
     # ---- rows come and go ----
@@ -112,8 +130,7 @@ class Vault:
     async def _prepare(self, frame: Frame) -> Answer:
         """Check and keep halves; all or none."""
         policy = self._cabinet.policy(str(frame.meta["gallery"]))
-        async with self._locks[policy.gallery]:
-            await asyncio.to_thread(self._admit_rows, policy, frame)
+        await self._alone(policy.gallery, self._admit_rows, policy, frame)
         return Answer({})
 
     def _admit_rows(self, policy: GalleryPolicy, frame: Frame) -> None:
@@ -144,23 +161,20 @@ class Vault:
         gallery = str(frame.meta["gallery"])
         places = [(bytes.fromhex(row), int(seq)) for row, seq in frame.meta["places"]]
         people = [bytes.fromhex(handle) for handle in frame.meta["people"]]
-        async with self._locks[gallery]:
-            await asyncio.to_thread(self._cabinet.commit, gallery, places, people)
+        await self._alone(gallery, self._cabinet.commit, gallery, places, people)
         return Answer({})
 
     async def _abort(self, frame: Frame) -> Answer:
         """Remove prepared rows."""
         gallery = str(frame.meta["gallery"])
-        async with self._locks[gallery]:
-            chosen = None if frame.meta.get("all") else _row_ids(frame.buffers[0])
-            await asyncio.to_thread(self._cabinet.abort, gallery, chosen)
+        chosen = None if frame.meta.get("all") else _row_ids(frame.buffers[0])
+        await self._alone(gallery, self._cabinet.abort, gallery, chosen)
         return Answer({})
 
     async def _erase(self, frame: Frame) -> Answer:
         """Erase rows, and at B the personal key, by an erase warrant."""
         gallery = str(frame.meta["gallery"])
-        async with self._locks[gallery]:
-            await asyncio.to_thread(self._erase_now, gallery, [bytes(buffer) for buffer in frame.buffers])
+        await self._alone(gallery, self._erase_now, gallery, [bytes(buffer) for buffer in frame.buffers])
         return Answer({})
 
     def _erase_now(self, gallery: str, buffers: Sequence[bytes]) -> None:
@@ -176,9 +190,9 @@ class Vault:
             charge = Charge("erasures", max(1, len(row_ids)), policy.erasures_per_hour)
             self._guard.spend([signed.warrant], signer, charge)
         self._cabinet.erase(gallery, row_ids)
-        self._erase_person(person)
+        self._erase_person(gallery, person)
 
-    def _erase_person(self, handle: bytes) -> None:
+    def _erase_person(self, gallery: str, handle: bytes) -> None:
         """Destroy a personal key; A has none."""
 
     async def _rows(self, frame: Frame) -> Answer:
@@ -196,11 +210,10 @@ class Vault:
             with refusals_alike(self._half):
                 faces = SealedFace.read(frame.buffers)
                 asked = await asyncio.to_thread(self._questions.admit, gallery, faces, blocks)
-            async with self._locks[gallery]:
-                if blocks is None:
-                    question = await asyncio.to_thread(self._questions.scan, asked)
-                else:
-                    question = await asyncio.to_thread(self._questions.look, asked, blocks)
+            if blocks is None:
+                question = await self._alone(gallery, self._questions.scan, asked)
+            else:
+                question = await self._alone(gallery, self._questions.look, asked, blocks)
         except Refusal:
             self._decline(request)
             raise
@@ -217,8 +230,7 @@ class Vault:
             if asked is None:
                 raise ExchangeAborted("The search that these bands belong to is over.")
             with refusals_alike(self._half):
-                async with self._locks[asked.gallery]:
-                    question = await asyncio.to_thread(self._questions.bands, asked, picks)
+                question = await self._alone(asked.gallery, self._questions.bands, asked, picks)
         except Refusal:
             self._decline(request)
             raise
@@ -231,6 +243,12 @@ class Vault:
         """Run the exchange; the reply's size depends only on the number of rows and probes."""
         share = await self._exchange.run(request, question, self._cabinet.epoch(gallery))
         return Answer({"order": question.order.hex(), "rows": question.rows}, [share.data])
+
+
+def _seen(task: asyncio.Task[Any]) -> None:
+    """Count an error as seen where nobody waits any more: its text belongs into no log."""
+    if not task.cancelled():
+        task.exception()
 
 
 def _row_ids(joined: bytes | bytearray | memoryview) -> list[bytes]:

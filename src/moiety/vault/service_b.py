@@ -46,17 +46,17 @@ class VaultB(Vault):
         """Let a waiting A know; it learns only that B does not take part."""
         self._answering.refuse(request, ExchangeAborted("Vault B refused the question."))
 
-    def _erase_person(self, handle: bytes) -> None:
+    def _erase_person(self, gallery: str, handle: bytes) -> None:
         """Destroy the personal key, where the erasure names one."""
         if handle:
-            self._personal.erase(handle)
+            self._personal.erase(gallery, handle)
 
     async def _wrap(self, frame: Frame) -> Answer:
         """Draw field keys; buffers: the handle; names in the meta."""
         policy = self._cabinet.policy(str(frame.meta["gallery"]))
         names = [_name(raw) for raw in frame.meta["names"]]
         with refusals_alike(self._half):
-            pairs = await asyncio.to_thread(self._personal.wrap, policy, bytes(frame.buffers[0]), names)
+            pairs = await self._alone(policy.gallery, self._personal.wrap, policy, bytes(frame.buffers[0]), names)
         return Answer({}, [buffer for pair in pairs for buffer in pair])
 
     async def _reveal(self, frame: Frame) -> Answer:
@@ -83,7 +83,7 @@ class VaultB(Vault):
     async def _forget(self, frame: Frame) -> Answer:
         """Remove a prepared personal key."""
         policy = self._cabinet.policy(str(frame.meta["gallery"]))
-        await asyncio.to_thread(self._personal.forget, policy, bytes(frame.buffers[0]))
+        await self._alone(policy.gallery, self._personal.forget, policy, bytes(frame.buffers[0]))
         return Answer({})
 
 

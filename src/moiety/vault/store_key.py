@@ -5,7 +5,6 @@ Rotation seals everything anew under a new key and destroys the old one; it runs
 
 from __future__ import annotations
 
-import threading
 from typing import TYPE_CHECKING
 
 from moiety.foundation.envelopes import seal, unseal
@@ -26,7 +25,6 @@ class StoreKey:
         self._journal = journal
         self._keys = keys
         self._clock = clock
-        self._lock = threading.RLock()
         found = journal.read("SELECT number, made_at FROM store_key")
         if not found:
             with journal.transaction() as db:
@@ -44,8 +42,8 @@ class StoreKey:
         return f"store-{number}.key"
 
     def current(self) -> bytes:
-        """Give the 32-byte key."""
-        with self._lock:
+        """Give the 32-byte key; whoever reads sealed records with it holds the journal alone for both."""
+        with self._journal.alone():
             return self._key
 
     def seal(self, plaintext: bytes, bound: bytes) -> bytes:
@@ -62,8 +60,18 @@ class StoreKey:
 
     def rotate(self) -> None:
         """Seal everything under a new key and destroy the old one."""
-        with self._lock, self._journal.transaction() as db:
+        # One lock for journal and key: what is sealed or read meanwhile waits, and meets the right key.
+        with self._journal.alone():
             new_key = self._keys.secret(self._name(self._number + 1))
+            made_at = self._seal_anew(new_key)
+            # Only after the commit: if the disk is full, the old key stays in use.
+            old, self._number, self._key, self._made_at = self._number, self._number + 1, new_key, made_at
+        self._journal.scour()
+        self._keys.forget(self._name(old))
+
+    def _seal_anew(self, new_key: bytes) -> float:
+        """Seal everything under the next key, durably; returns the time."""
+        with self._journal.transaction() as db:
             # A crash before the commit leaves the old key in use and the new file to be destroyed at the next start;
             # a crash after it leaves the old file to be destroyed then.
             for table, name, column in (("row", "row_id", "seed"), ("person", "handle", "key")):
@@ -72,6 +80,4 @@ class StoreKey:
                 db.executemany(f"UPDATE {table} SET {column} = ? WHERE {name} = ?", anew)  # noqa: S608 - as above
             made_at = self._clock.now()
             db.execute("UPDATE store_key SET number = ?, made_at = ?", (self._number + 1, made_at))
-            old, self._number, self._key, self._made_at = self._number, self._number + 1, new_key, made_at
-        self._journal.scour()
-        self._keys.forget(self._name(old))
+        return made_at

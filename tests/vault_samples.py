@@ -1,0 +1,131 @@
+"""Policies, templates and halves for tests of the vaults' stores, without an eye or a wire."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from moiety.foundation.clock import HandClock
+from moiety.foundation.envelopes import KeyRing
+from moiety.kernel import quantise, split
+from moiety.vault.cabinet import Cabinet
+from moiety.vault.halves import HalfRow, RowStore, SeedStore
+from moiety.vault.journal import Journal
+from moiety.vault.policy import EPOCH_FIRST, GalleryPolicy
+from moiety.vault.store_key import StoreKey
+from moiety.warrants.statement import Made, Pad, Statement, commit_row, row_label
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+DIM = 128
+TENANT, GALLERY = "ten_test", "gal_test"
+
+
+def policy(**more: Any) -> GalleryPolicy:
+    """Make a gallery's policy."""
+    made: dict[str, Any] = {
+        "tenant": TENANT,
+        "gallery": GALLERY,
+        "version": 1,
+        "purpose": "a door",
+        "model": bytes(32),
+        "rotation": bytes(32),
+        "dim": DIM,
+        "thresholds": (6000, 9000, 12_000),
+        "needs": "service",
+        "probes_per_hour": 1000,
+        "templates_per_hour": 1000,
+        "erasures_per_hour": 1000,
+    }
+    return GalleryPolicy(**made | more)
+
+
+def unit(random: np.random.Generator, dim: int = DIM) -> NDArray[np.float32]:
+    """Draw f32[dim] of unit length."""
+    drawn = random.standard_normal(dim)
+    made: NDArray[np.float32] = (drawn / np.linalg.norm(drawn)).astype(np.float32)
+    return made
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One template and what an eye would make of it."""
+
+    template: NDArray[np.int8]
+    statement: Statement
+    to_a: bytes
+    to_b: bytes
+
+    @property
+    def row_id(self) -> bytes:
+        return self.statement.row
+
+
+def sample(random: np.random.Generator, of: GalleryPolicy) -> Sample:
+    """Make a template of nobody and split it for a gallery."""
+    template = quantise(unit(random, of.dim))
+    row_id, seed, salt = random.bytes(16), random.bytes(32), random.bytes(32)
+    at = (of.tenant, of.gallery, row_id, EPOCH_FIRST)
+    row = split(template, seed, row_label(*at)).tobytes()
+    commitment = commit_row(*at, salt, row)
+    statement = Statement(
+        Made.TEMPLATE,
+        of.tenant,
+        of.gallery,
+        bytes(32),
+        (0, 0, 1, 1),
+        of.model,
+        of.rotation,
+        Pad.UNKNOWN,
+        row_id,
+        EPOCH_FIRST,
+        commitment,
+        os.urandom(32),
+        0,
+    )
+    return Sample(template, statement, salt + row, seed + commitment)
+
+
+class Store:
+    """One half's store in a folder, with its journal; `Store.again()` is what the next process finds there."""
+
+    def __init__(self, folder: Path, half: str, clock: HandClock | None = None) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.folder, self.half = folder, half
+        self.clock = clock or HandClock()
+        self.journal = Journal(folder / "journal.sqlite")
+        self.keys = KeyRing(folder / "keys")
+        self.store_key = StoreKey(self.journal, self.keys, self.clock) if half == "b" else None
+        self.halves: RowStore | SeedStore = (
+            SeedStore(self.journal, self.store_key) if self.store_key else RowStore(self.journal, folder / "rows")
+        )
+        self.cabinet = Cabinet(self.journal, self.halves, self.clock)
+
+    def again(self) -> Store:
+        """Close it and open it as the next process would."""
+        self.journal.close()
+        return Store(self.folder, self.half, self.clock)
+
+    def opened(self, of: GalleryPolicy, one: Sample) -> HalfRow:
+        """Read this half of a sample."""
+        return self.halves.open_half(of, one.statement, one.to_a if self.half == "a" else one.to_b)
+
+    def bytes_on_disk(self) -> bytes:
+        """Join every file but the keys."""
+        files = sorted(path for path in self.folder.rglob("*") if path.is_file() and path.parent.name != "keys")
+        return b"".join(path.read_bytes() for path in files)
+
+    @property
+    def slots(self) -> dict[bytes, int]:
+        """At A: which slot of the file each row has."""
+        return dict(self.journal.read("SELECT row_id, slot FROM row"))
+
+    @property
+    def tombstones(self) -> set[bytes]:
+        return {row_id for (row_id,) in self.journal.read("SELECT row_id FROM tombstone")}
