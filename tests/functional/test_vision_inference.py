@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from functools import cache
 from typing import TYPE_CHECKING
@@ -92,3 +94,25 @@ def test_many_threads_get_their_own_answers(runtime: str) -> None:
 def test_an_unknown_runtime_is_refused() -> None:
     with pytest.raises(BadInput, match="choose openvino or onnxruntime"):
         runtime_of("abacus", threads=1)
+
+
+def test_no_engine_reports_home() -> None:
+    # In a process of its own: a socket, a telemetry module or a thread that waits to send would show.
+    program = """
+import sys, threading
+def watch(event, _arguments):
+    if event.startswith("socket."):
+        raise SystemExit(f"network: {event}")
+sys.addaudithook(watch)
+import numpy as np
+from moiety.vision import weights
+from moiety.vision.inference import runtime_of
+content = weights.load(weights.find("fr-landmark"))[0]
+for name in ("openvino", "onnxruntime"):
+    runtime_of(name, threads=1).load(content).run(np.zeros((1, 1, 64, 64), np.float32))
+assert not [name for name in sys.modules if name.startswith("openvino_telemetry.")]
+assert threading.active_count() == 1, threading.enumerate()
+"""
+    weights.install()
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

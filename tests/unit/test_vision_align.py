@@ -73,4 +73,4 @@ def test_share_of_the_aligned_square_inside_the_picture() -> None:
     assert inside(ARCFACE_112 + 50, 300, 300) == 1.0
     assert inside(ARCFACE_112 * 3 - [168, 0], 336, 336) == 0.5
     assert inside(ARCFACE_112 + 900, 300, 300) == 0.0
-    assert inside(np.full((5, 2), 150.0), 300, 300) == 1.0
+    assert inside(np.full((5, 2), 150.0), 300, 300) == 1.0  # one point: a speck

@@ -21,6 +21,9 @@ ARCFACE_112: Final[npt.NDArray[np.float32]] = np.array(
     dtype=np.float32,
 )
 
+# The middles of 16 x 16 cells of the aligned square, f64[256, 2].
+_GRID: Final = np.stack(np.meshgrid(*[np.linspace(3.5, 108.5, 16)] * 2), axis=-1).reshape(-1, 2)
+
 
 def template(side: int) -> npt.NDArray[np.float32]:
     """Give the ArcFace points f32[5, 2] for a square crop of `side` pixels."""
@@ -48,10 +51,8 @@ def similarity(source: Points, target: Points) -> npt.NDArray[np.float64]:
 
 def inside(points: Points, width: int, height: int) -> float:
     """Share, 0 to 1, of the aligned square of a face with `points` [5, 2] that lies in a picture of that size."""
-    warp = similarity(points, ARCFACE_112)
-    ticks = np.linspace(3.5, 108.5, 16)
-    grid = np.stack(np.meshgrid(ticks, ticks), axis=-1).reshape(-1, 2)
-    seen = (grid - warp[:, 2]) @ np.linalg.pinv(warp[:, :2]).T
+    back = similarity(ARCFACE_112, points)
+    seen = _GRID @ back[:, :2].T + back[:, 2]
     kept = (seen >= 0).all(axis=1) & (seen <= [width, height]).all(axis=1)
     return float(kept.mean())
 

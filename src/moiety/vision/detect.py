@@ -78,7 +78,7 @@ class AccurateDetector:
 
     STRIDE: Final = 4
 
-    def __init__(self, network: Network, *, score_min: float = 0.5, side_max: int = 960, side_min: int = 320) -> None:
+    def __init__(self, network: Network, *, score_min: float = 0.5, side_max: int = 960, side_min: int = 256) -> None:
         self._network = network
         self._score_min = score_min
         self._side_max = side_max

@@ -6,9 +6,11 @@ was hashed is what runs. Both are safe to call from many threads at once.
 
 from __future__ import annotations
 
+import importlib
+import sys
 import threading
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 
@@ -56,9 +58,7 @@ class OpenVinoRuntime:
 
     def load(self, onnx: bytes, *, any_shape: bool = False) -> Network:
         """Compile for the CPU."""
-        import openvino  # noqa: PLC0415 - the engine is chosen by a setting; loading it takes a second
-
-        core = openvino.Core()
+        core = _openvino().Core()
         model = core.read_model(free_input_shape(onnx) if any_shape else onnx)
         compiled = core.compile_model(
             model,
@@ -71,6 +71,16 @@ class OpenVinoRuntime:
             },
         )
         return _OpenVinoNetwork(compiled)
+
+
+def _openvino() -> Any:
+    """Import OpenVINO without its telemetry, which would report every import to an analytics service.
+
+    OpenVINO falls back to a stub of its own where the package `openvino_telemetry` cannot be imported; an entry of
+    None in `sys.modules` is how Python says that (reference, "The import system").
+    """
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
+    return importlib.import_module("openvino")
 
 
 class _OpenVinoNetwork:
@@ -100,6 +110,7 @@ class OnnxRuntime:
         """Start a session; `streams` needs no setting here, since sessions run calls side by side."""
         import onnxruntime  # noqa: PLC0415 - the engine is chosen by a setting
 
+        onnxruntime.disable_telemetry_events()
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = self.threads
         options.inter_op_num_threads = 1
