@@ -13,6 +13,7 @@ $(VENV)/.installed: requirements/run.txt pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/run.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	$(BIN)/python -c "from moiety.kernel import warm_up; warm_up()"  # compiles the kernel once, not in three parts at once
 	touch $@
 
 $(VENV)/.tested: $(VENV)/.installed requirements/test.txt

@@ -6,7 +6,6 @@ import shutil
 import signal
 import tempfile
 import time
-import webbrowser
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,7 +13,7 @@ import typer
 
 from moiety.cli import installation
 from moiety.cli.commands.options import Json
-from moiety.cli.commands.running import ONE_MACHINE, ticket
+from moiety.cli.commands.running import ONE_MACHINE, browse, ticket
 from moiety.cli.gateway import picture, running
 from moiety.cli.output import result, say
 from moiety.cli.peek import peek
@@ -59,7 +58,7 @@ def demo(
             say(ONE_MACHINE)
             if not once:
                 link = ticket(folder.absolute())
-                webbrowser.open(link)
+                browse(link)
                 say(f"try it yourself, the link works once: {link}\nCtrl-C ends the demonstration")
             result(found, as_json=json, lines=[_line(found)])
             if not once:

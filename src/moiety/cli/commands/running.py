@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import sys
 import webbrowser
 from typing import Annotated
 
@@ -57,6 +59,12 @@ def open_console(
     link = ticket(data)
     result({"url": link}, as_json=json, lines=[link])
     if browser and not json:
+        browse(link)
+
+
+def browse(link: str) -> None:
+    """Start the browser where there is a screen; a text browser would take over the terminal."""
+    if sys.platform == "darwin" or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"):
         webbrowser.open(link)
 
 
