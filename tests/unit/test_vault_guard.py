@@ -1,0 +1,287 @@
+"""The guard: a nonce is used once, budgets are counted per signer, gallery, meter and hour, and outlive the process."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from moiety.foundation.clock import HandClock
+from moiety.foundation.errors import Unverified, WarrantRefused
+from moiety.vault.guard import Charge, Guard, Trust, refusals_alike
+from moiety.vault.journal import Journal
+from moiety.warrants import statement as statements
+from moiety.warrants.statement import Made, Pad, Statement
+from moiety.warrants.warrant import NOTHING, SKEW_SECONDS, Act, Warrant, sign_as_service
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.vault_samples import GALLERY, TENANT, policy
+else:
+    from vault_samples import GALLERY, TENANT, policy
+
+SERVICE, EYE, STRANGER = (Ed25519PrivateKey.generate() for _ in range(3))
+PUBLIC = SERVICE.public_key().public_bytes_raw()
+POLICY = policy()
+# The clock begins on the full hour.
+START = 1_800_000_000 - 1_800_000_000 % 3600
+
+
+class Desk:
+    """A guard whose process can be ended."""
+
+    def __init__(self, folder: Path) -> None:
+        self.clock = HandClock(START)
+        self._path = folder / "journal.sqlite"
+        self.restart()
+
+    def restart(self) -> None:
+        trust = Trust(TENANT, (PUBLIC,), EYE.public_key().public_bytes_raw())
+        self.guard = Guard(Journal(self._path), trust, self.clock)
+
+    def warrant(self, **more: Any) -> Warrant:
+        now = int(self.clock.now())
+        made = Warrant(
+            Act.SEARCH,
+            TENANT,
+            GALLERY,
+            1,
+            POLICY.purpose,
+            "",
+            b"i" * 32,
+            (1, 2, 3, 4),
+            NOTHING,
+            NOTHING,
+            now,
+            now + 60,
+            os.urandom(32),
+        )
+        return replace(made, **more)
+
+    def spend(self, count: int = 1, limit: int = 100, meter: str = "probes", signer: bytes = PUBLIC) -> None:
+        self.guard.spend([self.warrant() for _ in range(count)], signer, Charge(meter, count, limit))
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    return Desk(tmp_path)
+
+
+# ---- nonces ----
+
+
+def test_a_nonce_is_used_once_also_by_the_next_process(desk: Desk) -> None:
+    warrant = desk.warrant()
+    desk.guard.spend([warrant], PUBLIC, Charge("probes", 1, 10))
+    for _ in "this process", "the next":
+        with pytest.raises(Unverified, match="nonce"):
+            desk.guard.spend([warrant], PUBLIC, Charge("probes", 1, 10))
+        with pytest.raises(Unverified, match="nonce"):
+            desk.guard.spend([replace(desk.warrant(), nonce=warrant.nonce)], PUBLIC, Charge("other", 1, 10))
+        desk.restart()
+
+
+def test_one_used_nonce_spoils_its_whole_batch_and_uses_up_nothing(desk: Desk) -> None:
+    used, fresh = desk.warrant(), desk.warrant()
+    desk.guard.spend([used], PUBLIC, Charge("probes", 1, 10))
+    for batch in ([fresh, used], [fresh, fresh]):
+        with pytest.raises(Unverified, match="nonce"):
+            desk.guard.spend(batch, PUBLIC, Charge("probes", 2, 10))
+    desk.guard.spend([fresh], PUBLIC, Charge("probes", 9, 10))  # the refused batches have cost nothing
+
+
+@pytest.mark.parametrize("later", [0, 60, 60 + SKEW_SECONDS])
+def test_a_nonce_is_remembered_for_as_long_as_its_warrant_can_be_in_force(desk: Desk, later: int) -> None:
+    warrant = desk.warrant()
+    signed = sign_as_service(warrant, SERVICE)
+    desk.guard.spend([warrant], PUBLIC, Charge("probes", 1, 10))
+    desk.clock.move(later)
+    desk.spend()  # this is when old nonces are dropped
+    assert desk.guard.signer(signed, Act.SEARCH, POLICY) == PUBLIC
+    with pytest.raises(Unverified, match="nonce"):
+        desk.guard.spend([warrant], PUBLIC, Charge("probes", 1, 10))
+
+
+def test_old_nonces_do_not_pile_up(desk: Desk) -> None:
+    for _ in range(5):
+        desk.spend()
+    desk.clock.move(3600)
+    desk.spend()
+    assert desk.guard._journal.read("SELECT count(*) FROM nonce") == [(1,)]
+
+
+# ---- budgets ----
+
+
+def test_a_batch_of_64_costs_64(desk: Desk) -> None:
+    desk.spend(64, limit=130)
+    desk.spend(64, limit=130)
+    with pytest.raises(Unverified, match="budget"):
+        desk.spend(3, limit=130)
+    desk.spend(2, limit=130)
+    with pytest.raises(Unverified, match="budget"):
+        desk.spend(1, limit=130)
+
+
+def test_a_refused_question_costs_nothing_and_its_nonce_is_not_used(desk: Desk) -> None:
+    warrants = [desk.warrant() for _ in range(5)]
+    with pytest.raises(Unverified, match="budget"):
+        desk.guard.spend(warrants, PUBLIC, Charge("probes", 5, 4))
+    desk.guard.spend(warrants[:4], PUBLIC, Charge("probes", 4, 4))
+
+
+def test_when_one_of_two_budgets_does_not_reach_neither_is_spent(desk: Desk) -> None:
+    with pytest.raises(Unverified, match="budget"):
+        desk.guard.spend([desk.warrant()], PUBLIC, Charge("label", 5, 5), Charge("field", 6, 5))
+    desk.guard.spend([desk.warrant()], PUBLIC, Charge("label", 5, 5), Charge("field", 5, 5))
+
+
+def test_the_budget_comes_back_with_the_hour_and_not_before(desk: Desk) -> None:
+    desk.spend(10, limit=10)
+    desk.clock.move(3599)
+    with pytest.raises(Unverified, match="budget"):
+        desk.spend(1, limit=10)
+    desk.clock.move(1)
+    desk.spend(10, limit=10)
+    with pytest.raises(Unverified, match="budget"):
+        desk.spend(1, limit=10)
+
+
+def test_a_clock_that_is_set_back_brings_no_budget_back(desk: Desk) -> None:
+    desk.spend(10, limit=10)
+    desk.clock.move(3600)
+    desk.spend(10, limit=10)
+    desk.clock.move(-3600)
+    with pytest.raises(Unverified, match="budget"):
+        desk.spend(1, limit=10)
+
+
+def test_a_restart_brings_no_budget_back(desk: Desk) -> None:
+    desk.spend(10, limit=10)
+    desk.restart()
+    with pytest.raises(Unverified, match="budget"):
+        desk.spend(1, limit=10)
+
+
+def test_each_signer_gallery_and_meter_has_its_own(desk: Desk) -> None:
+    desk.spend(10, limit=10)
+    desk.spend(10, limit=10, meter="templates")
+    desk.spend(10, limit=10, signer=b"another")
+    desk.guard.spend([desk.warrant(gallery="gal_other")], PUBLIC, Charge("probes", 10, 10))
+    desk.guard.charge(b"", GALLERY, Charge("wraps", 10, 10))
+    with pytest.raises(Unverified, match="budget"):
+        desk.guard.charge(b"", GALLERY, Charge("wraps", 1, 10))
+    with pytest.raises(Unverified, match="budget"):
+        desk.spend(1, limit=10)
+
+
+# ---- warrants and statements against the vault's own knowledge ----
+
+
+def test_a_good_warrant_names_its_signer(desk: Desk) -> None:
+    assert desk.guard.signer(sign_as_service(desk.warrant(), SERVICE), Act.SEARCH, POLICY) == PUBLIC
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"act": Act.VERIFY},
+        {"tenant": "ten_other"},
+        {"gallery": "gal_other"},
+        {"policy_version": 2},
+        {"policy_version": 0},
+        {"purpose": "another door"},
+        {"issued": START + SKEW_SECONDS + 1, "expires": START + SKEW_SECONDS + 2},
+        {"issued": START - 600, "expires": START - SKEW_SECONDS - 1},
+        {"expires": START + 601},
+    ],
+    ids=str,
+)
+def test_a_warrant_that_does_not_fit_is_refused(desk: Desk, wrong: dict[str, Any]) -> None:
+    with pytest.raises(Unverified):
+        desk.guard.signer(sign_as_service(desk.warrant(**wrong), SERVICE), Act.SEARCH, POLICY)
+
+
+def test_a_stranger_or_a_stricter_policy_is_refused(desk: Desk) -> None:
+    good = sign_as_service(desk.warrant(), SERVICE)
+    with pytest.raises(Unverified):
+        desk.guard.signer(sign_as_service(desk.warrant(), STRANGER), Act.SEARCH, POLICY)
+    for needs in ("two-person", "operator", "device", ""):
+        with pytest.raises(Unverified, match="another kind"):
+            desk.guard.signer(good, Act.SEARCH, policy(needs=needs))
+    with pytest.raises(Unverified):
+        desk.guard.signer(good, Act.SEARCH, policy(tenant="ten_other"))
+
+
+def statement_for(warrant: Warrant) -> Statement:
+    return Statement(
+        Made.PROBE,
+        warrant.tenant,
+        warrant.gallery,
+        warrant.image_sha256,
+        warrant.box,
+        POLICY.model,
+        POLICY.rotation,
+        Pad.UNKNOWN,
+        b"",
+        1,
+        b"c" * 32,
+        warrant.nonce,
+        warrant.issued,
+    )
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {},
+        {"made": Made.TEMPLATE},
+        {"tenant": "ten_other"},
+        {"gallery": "gal_other"},
+        {"image_sha256": b"j" * 32},
+        {"box": (1, 2, 3, 5)},
+        {"model": b"m" * 32},
+        {"rotation": b"r" * 32},
+        {"nonce": b"n" * 32},
+    ],
+    ids=str,
+)
+def test_the_statement_must_be_of_this_picture_face_nonce_model_and_rotation(desk: Desk, wrong: dict[str, Any]) -> None:
+    warrant = desk.warrant()
+    said = replace(statement_for(warrant), **wrong)
+    warrant = replace(warrant, statement_sha256=said.digest())
+    signature = statements.sign(said, EYE)
+    if not wrong:
+        assert desk.guard.statement(warrant, said.encode(), signature, Made.PROBE, POLICY) == said
+        return
+    with pytest.raises(Unverified):
+        desk.guard.statement(warrant, said.encode(), signature, Made.PROBE, POLICY)
+
+
+def test_the_statement_must_be_the_eyes_and_the_warrants(desk: Desk) -> None:
+    warrant = desk.warrant()
+    said = statement_for(warrant)
+    good = replace(warrant, statement_sha256=said.digest())
+    for bound, raw, signature in (
+        (warrant, said.encode(), statements.sign(said, EYE)),
+        (good, said.encode(), statements.sign(said, STRANGER)),
+        (good, said.encode()[:-1], statements.sign(said, EYE)),
+        (good, replace(said, issued=1).encode(), statements.sign(said, EYE)),
+    ):
+        with pytest.raises(Unverified):
+            desk.guard.statement(bound, raw, signature, Made.PROBE, POLICY)
+
+
+def test_all_refusals_look_alike_and_the_reason_stays_in_the_vaults_log(caplog: pytest.LogCaptureFixture) -> None:
+    told = set()
+    for reason in ("A nonce was used before.", "The budget is spent."):
+        with pytest.raises(WarrantRefused) as caught, refusals_alike("a"):
+            raise Unverified(reason)
+        told.add((caught.value.slug, str(caught.value)))
+        assert caught.value.__cause__ is None
+        assert reason in caplog.text
+    assert len(told) == 1
