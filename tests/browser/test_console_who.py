@@ -184,7 +184,7 @@ def test_signing_out_ends_the_session(watched: Watched) -> None:
     page.wait_for_selector("h1:has-text('You are not signed in')")
     page.context.add_cookies([{"name": cookie["name"], "value": cookie["value"], "url": watched.site.url}])
     page.goto(watched.site.url)
-    assert page.inner_text("h1") == "You are not signed in"
+    assert page.inner_text("h1") == "Your session has ended"
 
 
 def test_a_script_from_elsewhere_does_not_run(watched: Watched) -> None:

@@ -8,6 +8,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
+from moiety.api.entrance import cookie_name
 from moiety.api.problems import Problem
 from moiety.api.routes import Gate, Routes
 from moiety.api.visits import Here
@@ -63,8 +64,8 @@ async def who(request: Request, visit: Here) -> HTMLResponse:
     """Show the question, or to strangers the way in."""
     try:
         visit.visitor = visit.gate.entrance.session(request)
-    except Unauthenticated as refusal:
-        return _page("door.html", ended=str(refusal) if request.cookies else "")
+    except Unauthenticated:
+        return _page("door.html", ended=cookie_name(request) in request.cookies)
     galleries = [one for one in await visit.gate.house.galleries.list() if one.state is GalleryState.OPEN]
     shown = [(one, rates(one)) for one in galleries]
     return _page("who.html", galleries=shown, parts=PARTS, reason=REASON)

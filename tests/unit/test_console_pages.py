@@ -1,0 +1,109 @@
+"""The console's pages: nothing from elsewhere, nothing inline, names as text, words that are true."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from moiety.api.problems import of_status
+from moiety.console import pages, statics
+from moiety.foundation.ids import GalleryId
+from moiety.storage import Gallery, GalleryState
+
+MARKUP = "<b onclick='x'>\"&</b>"
+GALLERY = Gallery(
+    id=GalleryId("gal_aaaaaaaaaaaaaaaa"),
+    name=MARKUP,
+    purpose=MARKUP,
+    model_name="m",
+    model_sha256="00" * 32,
+    dim=512,
+    rotation_id="00",
+    fmr_target=1e-4,
+    thresholds=(1, 2, 3),
+    bands=("possible", "probable", "strong"),
+    retention_days=None,
+    policy_version=1,
+    state=GalleryState.OPEN,
+    created_at=0.0,
+)
+TEMPLATES = ("door.html", "problem.html", "who.html")
+
+
+def page(name: str, galleries: tuple[Gallery, ...] = (GALLERY,)) -> str:
+    values: dict[str, Any] = {
+        "galleries": [(one, pages.rates(one)) for one in galleries],
+        "parts": pages.PARTS,
+        "reason": pages.REASON,
+        "ended": False,
+        "problem": of_status(404),
+    }
+    return bytes(pages._page(name, **values).body).decode()
+
+
+def test_a_bands_rate_is_the_galleries_own() -> None:
+    assert pages.rates(GALLERY) == {"possible": 10_000, "probable": 100_000, "strong": 1_000_000}
+    assert pages.rates(replace(GALLERY, fmr_target=1e-5, bands=("probable", "strong"))) == {
+        "probable": 100_000,
+        "strong": 1_000_000,
+    }
+
+
+def test_names_and_purposes_are_text() -> None:
+    shown = page("who.html")
+    assert MARKUP not in shown
+    assert "<b " not in shown
+    assert shown.count("&lt;b onclick=") == 3
+
+
+def test_without_a_gallery_the_page_says_how_to_make_one() -> None:
+    shown = page("who.html", ())
+    assert "moiety gallery create" in shown
+    assert "moiety gallery create" not in page("who.html")
+    assert len(re.findall(r"<(?:select|input|button)[^>]* disabled", shown)) == 4
+
+
+@pytest.mark.parametrize("name", TEMPLATES)
+def test_no_page_has_anything_inline_or_from_elsewhere(name: str) -> None:
+    shown = page(name)
+    assert not re.search(r"<script(?![^>]*\bsrc=)", shown)
+    assert not re.search(r"<style|\sstyle=|\son\w+=|javascript:", shown.replace("onclick=", ""))
+    assert all(place.startswith("/") for place in re.findall(r'(?:src|href)="([^"#]+)', shown))
+
+
+def test_the_scripts_never_write_markup_and_ask_no_other_host() -> None:
+    files = statics.load()
+    assert {"console.css", "who.js", "mark.svg"} <= set(files)
+    for name, (content, kind) in files.items():
+        text = content.decode()
+        if kind.startswith("text/javascript"):
+            assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(|new Function", text), (
+                name
+            )
+        assert not re.search(r"https?://(?!www\.w3\.org/2000/svg)", text), name
+        assert "@import" not in text
+
+
+def test_every_file_that_a_page_or_script_names_is_there() -> None:
+    files = statics.load()
+    texts = [page(name) for name in TEMPLATES] + [content.decode() for content, _ in files.values()]
+    named = {name for text in texts for name in re.findall(r"/static/([\w.]+)", text)}
+    assert named
+    assert named <= set(files)
+
+
+def test_every_word_of_a_script_by_id_is_on_the_page() -> None:
+    shown = page("who.html")
+    scripts = " ".join(content.decode() for content, kind in statics.load().values() if "javascript" in kind)
+    wanted = set(re.findall(r'(?:\bof|getElementById)\("([\w-]+)"\)', scripts))
+    assert len(wanted) > 10
+    assert all(f'id="{one}"' in shown for one in wanted)
+
+
+def test_a_problem_is_a_page_with_its_status() -> None:
+    shown = pages.problem_page(None, of_status(404))  # type: ignore[arg-type]  # it does not look at the request
+    assert shown.status_code == 404
+    assert b"There is nothing at this address." in shown.body
