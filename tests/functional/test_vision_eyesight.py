@@ -21,7 +21,7 @@ import skimage.data
 from PIL import Image
 
 from moiety.foundation.errors import BadInput, ImageDamaged, NotAnImage
-from moiety.vision import evaluate, weights
+from moiety.vision import evaluate, speed, weights
 from moiety.vision.calibrate import calibrate
 from moiety.vision.eyesight import Eyesight, Face, VisionOptions
 
@@ -254,6 +254,28 @@ def test_calibration_on_a_folder_of_photos(tmp_path: Path) -> None:
     assert (table.impostor_pairs, table.genuine_pairs) == (2, 1)
     assert table.thresholds() == {"1e-2": None, "1e-3": None, "1e-4": None, "1e-5": None, "1e-6": None}
     assert done[-1] == (4, 4)
+
+
+def test_speed_is_measured_on_one_core_and_the_process_gets_its_cores_back(tmp_path: Path) -> None:
+    eyes()
+    (tmp_path / "a.jpg").write_bytes(jpeg(astronaut()))
+    before = os.sched_getaffinity(0)
+    said: list[str] = []
+    small, padded = speed.measure(tmp_path, count=1, passes=1, progress=said.append)
+    assert os.sched_getaffinity(0) == before
+    assert (small["pictures"], padded["pictures"]) == ("as they are", "640x480")
+    assert small["faces"] == padded["faces"] == small["images"] == 1
+    assert small["faces_per_s"] > 0
+    assert set(small["stages_ms_per_image"]) == {
+        "decode",
+        "detect",
+        "measure",
+        "measure/landmarks",
+        "measure/align_and_embed",
+    }
+    assert len(said) == 2
+    with pytest.raises(BadInput, match="picture"):
+        speed.sample(tmp_path / "nothing", 3)
 
 
 COUNTED = sorted((DATA / "compreface_samples").glob("[0-9]*_[0-9].jpg"))

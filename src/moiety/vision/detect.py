@@ -45,6 +45,13 @@ class Detector(Protocol):
         """Give the faces, best score first, after non-maximum suppression."""
 
 
+class ScalingDetector(Protocol):
+    """A detector that can be told to look at fewer pixels."""
+
+    def find(self, rgb: Pixels, side_max: int | None = None) -> Found:
+        """Give the faces as `Detector` does, at no more than `side_max` pixels on the long side."""
+
+
 class FastDetector:
     """fr_detect: RGB (x - 127) / 128 at 320 x 240; boxes come decoded, 0 to 1."""
 
@@ -52,7 +59,7 @@ class FastDetector:
     HEIGHT: Final = 240
     SURE: Final = 0.65
 
-    def __init__(self, network: Network, *, score_min: float = 0.5) -> None:
+    def __init__(self, network: Network, *, score_min: float = 0.3) -> None:
         self._network = network
         self._score_min = score_min
 
@@ -84,11 +91,14 @@ class AccurateDetector:
         self._side_max = side_max
         self._side_min = side_min
 
-    def find(self, rgb: Pixels) -> Found:
-        """Scale the long side into the limits, pad to multiples of 32 and look."""
+    def find(self, rgb: Pixels, side_max: int | None = None) -> Found:
+        """Scale the long side into the limits, pad to multiples of 32 and look.
+
+        `side_max` lowers the upper limit for this picture: fewer pixels, less time, fewer small faces.
+        """
         height, width = rgb.shape[:2]
         long_side = max(height, width)
-        ratio = min(max(long_side, self._side_min), self._side_max) / long_side
+        ratio = min(max(long_side, self._side_min), self._side_max, side_max or self._side_max) / long_side
         inner_w, inner_h = max(1, round(width * ratio)), max(1, round(height * ratio))
         canvas = np.zeros((-(-inner_h // 32) * 32, -(-inner_w // 32) * 32, 3), np.uint8)
         canvas[:inner_h, :inner_w] = shrink(rgb, inner_w, inner_h)
@@ -131,21 +141,28 @@ def suppress(boxes: Floats, scores: Floats, *, overlap_max: float = 0.3) -> Foun
     return Found(boxes[kept].astype(np.float32), scores[kept].astype(np.float32))
 
 
-# The fast detector is believed alone when it is this sure of every face it sees, sees none that is only half as
-# likely, and each has this share of the picture's height (24 of its 240 lines). Measured: docs/decisions/0003.
-CLEAR_SCORE: Final = 0.9
+# The fast detector is believed when it is this sure of every face it sees, sees none that is only half as likely, and
+# each has this share of the picture's height (24 of its 240 lines). Measured: docs/decisions/0003.
+CLEAR_SCORE: Final = 0.8
+DOUBT_SCORE: Final = 0.5
 CLEAR_HEIGHT: Final = 0.1
+# The accurate detector gets as many pixels as it needs to see the smallest candidate this high, within limits.
+SEEN_HEIGHT_PX: Final = 30
+SIDE_LEAST: Final = 480
 
 
-def choose(rgb: Pixels, fast: Detector, accurate: Detector) -> Found:
+def choose(rgb: Pixels, fast: Detector, accurate: ScalingDetector) -> Found:
     """Look fast; where that does not give clear faces only, look accurately.
 
     People near the camera, the usual case, take one fast look; crowds, far faces and empty pictures take both.
     """
     seen = fast.find(rgb)
-    if len(seen) and bool((seen.scores >= CLEAR_SCORE).all()):
-        high = seen.boxes[:, 3] - seen.boxes[:, 1]
-        frame = max(rgb.shape[0], rgb.shape[1] * FastDetector.HEIGHT / FastDetector.WIDTH)
-        if bool((high >= CLEAR_HEIGHT * frame).all()):
-            return seen
-    return accurate.find(rgb)
+    if not len(seen):
+        return accurate.find(rgb)
+    high = seen.boxes[:, 3] - seen.boxes[:, 1]
+    likely = seen.scores >= DOUBT_SCORE
+    frame = max(rgb.shape[0], rgb.shape[1] * FastDetector.HEIGHT / FastDetector.WIDTH)
+    clear = (seen.scores >= CLEAR_SCORE) & (high >= CLEAR_HEIGHT * frame)
+    if likely.any() and bool(clear[likely].all()):
+        return seen.at_least(DOUBT_SCORE)
+    return accurate.find(rgb, max(SIDE_LEAST, round(SEEN_HEIGHT_PX / float(high.min()) * max(rgb.shape[:2]))))
