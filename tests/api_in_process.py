@@ -6,12 +6,16 @@ async with api_over(tmp_path) as api:
 
 from __future__ import annotations
 
+import asyncio
 import secrets
+import socket
+import threading
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import httpx
+import uvicorn
 
 from moiety.access import ApiKeys
 from moiety.api import Access, Limits, create_app
@@ -29,6 +33,7 @@ if TYPE_CHECKING:
     from moiety.foundation.errors import Fault
 
 DAY = 86_400
+START_SECONDS = 60
 WHY = {"reason": "a test"}
 
 
@@ -90,3 +95,35 @@ def wired(site: InProcess, limits: Limits | None = None) -> Api:
     app = create_app(site.house, Access(keys, token), limits, on_fault=faults.append)
     attach(app)
     return Api(app, site, keys, token, faults)
+
+
+class Served:
+    """The application behind uvicorn, in a thread with a loop of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        self._up = threading.Event()
+        self._server: uvicorn.Server | None = None
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()))
+        self.api: Api
+        self.subject = ""
+
+    async def _serve(self) -> None:
+        async with api_over(self._folder) as self.api:
+            options = uvicorn.Config(self.api.app, log_config=None, access_log=False, lifespan="off")
+            self._server = uvicorn.Server(options)
+            self._up.set()
+            await self._server.serve(sockets=[self._listener])
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        assert self._up.wait(START_SECONDS)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        assert self._server is not None
+        self._server.should_exit = True
+        self._thread.join(START_SECONDS)
+        assert not self._thread.is_alive()

@@ -2,63 +2,26 @@
 
 from __future__ import annotations
 
-import asyncio
-import socket
-import threading
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
 import schemathesis
-import uvicorn
 from hypothesis import HealthCheck, given, settings
 from jsonschema_rs import Draft202012Validator
 from schemathesis.core.result import Ok
 from schemathesis.specs.openapi.checks import ignored_auth, positive_data_acceptance
 
-from api_in_process import WHY, Api, api_over, upload
+from api_in_process import WHY, Served, upload
 from moiety.access import Permission
 from moiety.api.problems import HTTP, PROBLEMS, URN
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-SECONDS = 60
 WORDS = ("score", "embedding", "distance", "cosine", "similarity", "threshold", "vector", "template")
 # A number that judges the face before any comparison, and a table that a gallery's maker may bring: no answers.
 ALLOWED = {"embedding_length", "templates_per_hour"}
-
-
-class Served:
-    """The application behind uvicorn, in a thread with a loop of its own."""
-
-    def __init__(self, folder: Any) -> None:
-        self._folder = folder
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
-        self._up = threading.Event()
-        self._server: uvicorn.Server | None = None
-        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()))
-        self.api: Api
-        self.subject = ""
-
-    async def _serve(self) -> None:
-        async with api_over(self._folder) as self.api:
-            options = uvicorn.Config(self.api.app, log_config=None, access_log=False, lifespan="off")
-            self._server = uvicorn.Server(options)
-            self._up.set()
-            await self._server.serve(sockets=[self._listener])
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        assert self._up.wait(SECONDS)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        assert self._server is not None
-        self._server.should_exit = True
-        self._thread.join(SECONDS)
-        assert not self._thread.is_alive()
 
 
 @pytest.fixture(scope="module")
