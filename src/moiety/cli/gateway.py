@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 CALL_SECONDS = 120.0
-HEALTH_SECONDS = 2.0
+# A gate that is gone refuses at once; this is for one on a busy machine.
+HEALTH_SECONDS = 15.0
 START_WAIT_SECONDS = 60.0
 PROBLEM_PREFIX = "urn:moiety:problem:"
 

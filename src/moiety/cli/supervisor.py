@@ -81,7 +81,8 @@ class Supervisor:
 
     def _take_lock(self) -> None:
         """Keep a second supervisor away."""
-        self._lock = (self._installation.run / "lock").open("w")
+        path = self._installation.run / "lock"
+        self._lock = os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "w")
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
