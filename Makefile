@@ -2,7 +2,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-SIMULATIONS ?= 20
+# Photos that the benchmarks look at: any folder with faces.
+BENCH_IMAGES ?= ../shared/data/lfw/images
 
 .PHONY: install demo test test-fast check bench lock clean
 
@@ -43,7 +44,9 @@ check: $(VENV)/.installed $(VENV)/.tested
 	touch $@
 
 bench: install $(VENV)/.tested .peer/.installed
-	$(BIN)/python benchmarks/run.py $(BENCH_FLAGS)
+	$(BIN)/moiety bench match --rows 100000 --batch 64 --json
+	$(BIN)/moiety bench vision --images $(BENCH_IMAGES) --json
+	$(BIN)/moiety bench identify --images $(BENCH_IMAGES) --rows 10000 --json
 
 # Pins every dependency by name, version and hash, without download addresses.
 lock: $(VENV)/.tested

@@ -1,6 +1,6 @@
 """How good a face is for recognition, in numbers and in plain words.
 
-Limits were measured on the LFW photos of the test data (benchmarks/README, docs/decisions/0003): practically all of
+Limits were measured on the LFW photos of the test data (docs/decisions/0003): practically all of
 them pass, a face of 20 pixels does not.
 """
 

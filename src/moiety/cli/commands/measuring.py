@@ -150,6 +150,24 @@ def identify(
     _print(lines, as_json=json)
 
 
+@bench_app.command()
+def vision(
+    images: Annotated[Path, typer.Option(help="Folder with photos.")],
+    count: Annotated[int, typer.Option(min=1, help="How many of them.")] = 150,
+    *,
+    json: Json = False,
+) -> None:
+    """Time pictures from file to embedding on one core, beside `face_recognition`."""
+    from moiety.cli.bench import vision as bench  # noqa: PLC0415 - the engines are slow to load
+    from moiety.vision.eyesight import VisionOptions  # noqa: PLC0415 - as above
+
+    options = VisionOptions(
+        runtime=settings.setting("MOIETY_RUNTIME"),  # type: ignore[arg-type]  # the settings table allows no other
+        models_dir=settings.folder("MOIETY_MODELS"),
+    )
+    _print(bench.run(images, options=options, count=count, progress=say), as_json=json)
+
+
 def _print(lines: list[dict[str, Any]], *, as_json: bool) -> None:
     """Print one line per measurement: JSON, or names and numbers."""
     for line in lines:

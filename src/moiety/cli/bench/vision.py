@@ -1,13 +1,10 @@
 """Faces per second on one core, from picture file to embedding, beside face_recognition on the same pictures.
 
-    python benchmarks/vision.py --images FOLDER [--count 150] [--passes 5] [--peer .peer/bin/python]
-
-Prints JSON lines: moiety's two results, the rival's two, and how many times faster a picture is done.
+Gives moiety's two results, the rival's two, and how many times faster a picture is done.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import subprocess
@@ -22,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 HERE = Path(__file__).resolve().parent
-PEER = HERE.parent / ".peer" / "bin" / "python"
+PEER = Path(".peer") / "bin" / "python"
 # The rival takes 10 to 30 times as long for a picture: it gets fewer, from the same spread over the folder.
 PEER_COUNT, PEER_PASSES = 40, 3
 
@@ -58,8 +55,8 @@ def _peer(python: Path, files: list[bytes]) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as name, speed.one_core():
         for number, image in enumerate(files):
             (Path(name) / f"{number:04d}").write_bytes(image)
-        done = subprocess.run(
-            [str(python), str(HERE / "peer_face_recognition.py"), name, str(PEER_PASSES)],
+        done = subprocess.run(  # noqa: S603 - the peer environment and our own script
+            [str(python.absolute()), str(HERE / "peer_face_recognition.py"), name, str(PEER_PASSES)],
             env={**os.environ, "OMP_NUM_THREADS": "1"},
             check=True,
             capture_output=True,
@@ -67,21 +64,3 @@ def _peer(python: Path, files: list[bytes]) -> dict[str, Any]:
         )
     said = json.loads(done.stdout.splitlines()[-1])
     return speed.rates(speed.Passes(said["clock"], said["cpu"]), said["images"], said["faces"])
-
-
-def main() -> None:
-    """Read the command line and print."""
-    parser = argparse.ArgumentParser(description="Faces per second on one core, beside face_recognition.")
-    parser.add_argument("--images", type=Path, required=True)
-    parser.add_argument("--count", type=int, default=150)
-    parser.add_argument("--passes", type=int, default=5)
-    parser.add_argument("--runtime", choices=["openvino", "onnxruntime"], default="openvino")
-    parser.add_argument("--peer", type=Path, default=PEER)
-    told = parser.parse_args()
-    options = VisionOptions(runtime=told.runtime)
-    for line in run(told.images, options=options, count=told.count, passes=told.passes, peer=told.peer):
-        print(json.dumps(line), flush=True)
-
-
-if __name__ == "__main__":
-    main()
