@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from moiety.vision import speed, weights
-from moiety.vision.eyesight import VisionOptions
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from moiety.vision.eyesight import VisionOptions
 
 HERE = Path(__file__).resolve().parent
 PEER = Path(".peer") / "bin" / "python"
