@@ -289,6 +289,7 @@ class InProcess:
             line: Client = exchange._peer if role is Role.VAULT_A else exchange._mint
             await line.close()
             vault._cabinet._journal.close()
+        await asyncio.sleep(0.01)  # no process is started again sooner than its peers see that their links are cut
 
     async def restart(self, role: Role) -> None:
         """Stop and start a part."""

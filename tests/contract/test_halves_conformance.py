@@ -11,13 +11,10 @@ from moiety.foundation.errors import AlreadyThere, NotFound, Unverified
 from moiety.kernel import expand, nonce_of
 from moiety.vault import halves as module
 from moiety.warrants.statement import row_label
+from vault_samples import Sample, Store, policy, sample
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from tests.vault_samples import Sample, Store, policy, sample
-else:
-    from vault_samples import Store, policy, sample
 
 POLICY = policy()
 OTHER = policy(gallery="gal_other")

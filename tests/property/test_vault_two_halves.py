@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from hypothesis import HealthCheck, settings
@@ -12,11 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from moiety.foundation.errors import Refusal
-
-if TYPE_CHECKING:
-    from tests.vault_samples import Sample, Store, policy, sample
-else:
-    from vault_samples import Store, policy, sample
+from vault_samples import Sample, Store, policy, sample
 
 POLICY = policy()
 G = POLICY.gallery

@@ -36,16 +36,14 @@ from moiety.warrants.statement import Made, Pad, Statement, commit_probe, commit
 from moiety.warrants.targets import sealing_bound
 from moiety.wire.frames import Frame
 from moiety.wire.kinds import Kind
+from parts_in_process import PaintedFace, PaintedQuality, PaintedSight
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import NDArray
-    from tests.parts_in_process import PaintedFace, PaintedQuality, PaintedSight
 
     from moiety.wire.links import Answer
-else:
-    from parts_in_process import PaintedFace, PaintedQuality, PaintedSight
 
 DIM = 128
 MODEL = b"m" * 32

@@ -10,13 +10,10 @@ import pytest
 from moiety.foundation.errors import AlreadyThere, DiskFull, Fault, NotFound, OutOfStep, UnknownGallery, Unverified
 from moiety.vault.journal import Journal
 from moiety.vault.policy import GalleryPolicy, Rules
+from vault_samples import Sample, Store, policy, sample
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from tests.vault_samples import Sample, Store, policy, sample
-else:
-    from vault_samples import Store, policy, sample
 
 POLICY = policy()
 G = POLICY.gallery

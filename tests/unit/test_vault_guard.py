@@ -16,13 +16,10 @@ from moiety.vault.journal import Journal
 from moiety.warrants import statement as statements
 from moiety.warrants.statement import Made, Pad, Statement
 from moiety.warrants.warrant import NOTHING, SKEW_SECONDS, Act, Warrant, sign_as_service
+from vault_samples import GALLERY, TENANT, policy
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from tests.vault_samples import GALLERY, TENANT, policy
-else:
-    from vault_samples import GALLERY, TENANT, policy
 
 SERVICE, EYE, STRANGER = (Ed25519PrivateKey.generate() for _ in range(3))
 PUBLIC = SERVICE.public_key().public_bytes_raw()

@@ -15,15 +15,12 @@ from moiety.vault.personal import FieldName, PersonalKeys
 from moiety.vault.policy import Rules
 from moiety.warrants import targets
 from moiety.warrants.warrant import Act, SignedWarrant, sign_as_service, without_picture
+from vault_samples import GALLERY, TENANT, Store, policy
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.vault_samples import GALLERY, TENANT, Store, policy
-
     from moiety.vault.policy import GalleryPolicy
-else:
-    from vault_samples import GALLERY, TENANT, Store, policy
 
 SERVICE, OTHER = Ed25519PrivateKey.generate(), Ed25519PrivateKey.generate()
 SERVICES = tuple(key.public_key().public_bytes_raw() for key in (SERVICE, OTHER))

@@ -10,13 +10,10 @@ import pytest
 from moiety.foundation.errors import NotFound
 from moiety.vault import halves
 from moiety.vault.halves import RowStore
+from vault_samples import DIM, Sample, Store, policy, sample
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from tests.vault_samples import DIM, Sample, Store, policy, sample
-else:
-    from vault_samples import DIM, Store, policy, sample
 
 POLICY = policy()
 ROW_BYTES = 2 * DIM

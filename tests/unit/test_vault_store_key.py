@@ -13,16 +13,13 @@ from moiety.foundation.envelopes import KeyRing, unseal
 from moiety.foundation.errors import DiskFull, Unverified
 from moiety.vault.journal import Journal
 from moiety.vault.store_key import DAY_SECONDS, StoreKey
+from vault_samples import Sample, Store, policy, sample
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
     from pathlib import Path
-
-    from tests.vault_samples import Sample, Store, policy, sample
-else:
-    from vault_samples import Store, policy, sample
 
 POLICY = policy()
 

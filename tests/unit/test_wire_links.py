@@ -26,16 +26,13 @@ from moiety.wire import frames
 from moiety.wire.frames import HEADER, MAGIC, Frame, Sort, encode, read_frame
 from moiety.wire.kinds import ALLOWED, Kind, Role, may
 from moiety.wire.links import Answer
+from parts_in_process import Town
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
     from pathlib import Path
 
-    from tests.parts_in_process import Town
-
     Handler = Callable[[Frame], Awaitable[Answer]]
-else:
-    from parts_in_process import Town
 
 SECRET = "Ann Example, embedding [0.25, -0.5]"  # noqa: S105 - what must not be logged, not a password
 DAY = 86_400

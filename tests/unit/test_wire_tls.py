@@ -15,14 +15,11 @@ from moiety.wire.frames import Frame, encode, read_frame
 from moiety.wire.identity import Identity, Peers
 from moiety.wire.kinds import Kind, Role
 from moiety.wire.links import Answer
+from parts_in_process import Town
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
-
-    from tests.parts_in_process import Town
-else:
-    from parts_in_process import Town
 
 DAY = 86_400
 
