@@ -54,6 +54,8 @@ class NewGallery:
             raise BadInput("A gallery needs a purpose, in 3 to 200 characters on one line.")
         if self.retention_days is not None and self.retention_days < 1:
             raise BadInput("Retention is at least one day.")
+        if self.table is not None and not self.table:
+            raise BadInput("The table has no false-match rate in it; calibrate with photos of more people.")
 
 
 class Galleries:
@@ -105,7 +107,8 @@ class Galleries:
 
     def _begin(self, gallery_id: GalleryId, new: NewGallery, drawn: Answer) -> tuple[Gallery, Intent]:
         """Write down the pending gallery and that it is about to be opened."""
-        table = new.table or {float(rate): float(cosine) for rate, cosine in drawn.meta["table"].items()}
+        told = {float(rate): float(cosine) for rate, cosine in drawn.meta["table"].items()}
+        table = told if new.table is None else new.table
         steps = bands(table, new.fmr)
         with self._desk.store.begin() as tx:
             # A crash after this is settled at the next start: the vaults drop the empty gallery, and so does the gate.

@@ -1,0 +1,40 @@
+"""One running installation for all tests that leave it whole."""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING
+
+import pytest
+
+from harness import Site, samples
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from moiety.cli.samples import Samples
+
+
+@pytest.fixture(scope="session")
+def photos() -> Samples:
+    """Give the free photos of three people, and one of somebody enrolled that is not enrolled itself."""
+    return samples()
+
+
+@pytest.fixture(scope="session")
+def album(photos: Samples, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give the photos to enrol as a folder per person."""
+    folder = tmp_path_factory.mktemp("album")
+    for person, paths in photos.enrol.items():
+        (folder / person).mkdir()
+        for path in paths:
+            shutil.copy(path, folder / person / path.name)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """Run one installation; tests use galleries of their own."""
+    with Site(tmp_path_factory.mktemp("site") / "data") as running:
+        yield running
