@@ -12,7 +12,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from forged_faces import Face, Forger
-from moiety.foundation.errors import Refusal, WarrantRefused
+from moiety.foundation.errors import Refusal, Unavailable, WarrantRefused
 from moiety.kernel import quantise
 from moiety.warrants.statement import Made, commit_probe
 from moiety.warrants.targets import of_blocks
@@ -230,6 +230,21 @@ async def test_the_other_vault_is_told_at_once_when_b_refuses(tmp_path: Path) ->
         at_a, at_b = await forger.each([good], [bad])
         assert isinstance(at_b, WarrantRefused)
         assert isinstance(at_a, Refusal)
+        assert asyncio.get_running_loop().time() - began < 2
+
+
+async def test_the_other_vault_is_told_at_once_when_b_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_: object) -> None:
+        raise ValueError
+
+    async with InProcess(tmp_path) as site:
+        gallery = await site.gallery()
+        forger = Forger(site, gallery)
+        monkeypatch.setattr(site.vault_b._questions, "scan", fails)
+        face = forger.face(PROBE)
+        began = asyncio.get_running_loop().time()
+        outcomes = await forger.each([face], [face])
+        assert all(isinstance(one, Unavailable) for one in outcomes)
         assert asyncio.get_running_loop().time() - began < 2
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from moiety.foundation.envelopes import unseal_from
-from moiety.foundation.errors import BadInput, ExchangeAborted, Refusal, Unverified
+from moiety.foundation.errors import BadInput, ExchangeAborted, Unverified
 from moiety.vault.guard import Charge, refusals_alike
 from moiety.vault.policy import GalleryPolicy
 from moiety.vault.questions import Asked, SealedFace
@@ -214,7 +214,7 @@ class Vault:
                 question = await self._alone(gallery, self._questions.scan, asked)
             else:
                 question = await self._alone(gallery, self._questions.look, asked, blocks)
-        except Refusal:
+        except Exception:
             self._decline(request)
             raise
         self._asked[request] = asked
@@ -231,7 +231,7 @@ class Vault:
                 raise ExchangeAborted("The search that these bands belong to is over.")
             with refusals_alike(self._half):
                 question = await self._alone(asked.gallery, self._questions.bands, asked, picks)
-        except Refusal:
+        except Exception:
             self._decline(request)
             raise
         return await self._run(request, asked.gallery, question)
