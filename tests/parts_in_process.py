@@ -285,11 +285,19 @@ class InProcess:
         await self.quiet()
         vault = self._parts.pop(role, None)
         if vault:
-            exchange: Any = vault._exchange
-            line: Client = exchange._peer if role is Role.VAULT_A else exchange._mint
-            await line.close()
+            await self._line_of(vault).close()
             vault._cabinet._journal.close()
-        await asyncio.sleep(0.01)  # no process is started again sooner than its peers see that their links are cut
+        # No process is started again sooner than its peers see that their links are cut.
+        peers = [line for line in (*self._lines, *map(self._line_of, self._parts.values())) if line._role is role]
+        while any(line._writer for line in peers):
+            await asyncio.sleep(0.001)
+
+    @staticmethod
+    def _line_of(vault: Vault) -> Client:
+        """Give A's line to B, or B's to the mint."""
+        exchange: Any = vault._exchange
+        line: Client = exchange._mint if isinstance(vault, VaultB) else exchange._peer
+        return line
 
     async def restart(self, role: Role) -> None:
         """Stop and start a part."""

@@ -226,9 +226,10 @@ class Vault:
         request = str(frame.meta["request"])
         asked = self._asked.pop(str(frame.meta["parent"]), None)
         picks: Any = frame.meta["picks"]
+        if asked is None:
+            self._decline(request)
+            raise ExchangeAborted("The search that these bands belong to is over.")
         try:
-            if asked is None:
-                raise ExchangeAborted("The search that these bands belong to is over.")
             with refusals_alike(self._half):
                 question = await self._alone(asked.gallery, self._questions.bands, asked, picks)
         except Exception:
