@@ -64,6 +64,8 @@ class Installation:
 
     def introduce(self) -> None:
         """Make what keys are missing and give every role the others' cards; on one machine only."""
+        # Made here, because a parent that is made on the way gets the umask's mode.
+        self.keys.mkdir(mode=0o700, parents=True, exist_ok=True)
         cards = [self.identity(role).card() for role in Role]
         for role in Role:
             self.folder(role).mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import logging
+import resource
 import signal
 import socket
 import sys
@@ -80,6 +81,8 @@ async def _run(arguments: argparse.Namespace) -> None:
 def main() -> int:
     """Run one part; returns its exit code."""
     arguments = _arguments()
+    # A part that crashes must not leave what it holds in a core dump.
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     level = settings.setting("MOIETY_LOG").upper()
     logging.basicConfig(level=level, stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s")
     try:

@@ -14,7 +14,7 @@ from moiety.foundation import settings
 from moiety.foundation.clock import SystemClock
 from moiety.foundation.errors import Refusal
 from moiety.kernel import warm_up
-from moiety.matching.thresholds import FMR_DEFAULT, bands, cosine_at
+from moiety.matching.thresholds import FMR_DEFAULT, SCORE_OF_ONE, bands
 from moiety.mint.dealer import Dealer, shared_key
 from moiety.vault.cabinet import Cabinet
 from moiety.vault.exchange import Answering, Asking, Parties
@@ -101,8 +101,7 @@ def eye(at: Place) -> Handlers:
         )
     )
     card = sight.model
-    steps = len(bands(card.thresholds, FMR_DEFAULT))
-    cosines = tuple(cosine_at(card.thresholds, FMR_DEFAULT / 10**step) for step in range(steps))
+    cosines = tuple(score / SCORE_OF_ONE for score in bands(card.thresholds, FMR_DEFAULT).values())
     model = Model(card.name, bytes.fromhex(card.sha256), card.dim, card.thresholds, cosines)
     rotations = Rotations(at.identity.keys)
     vaults = (at.sealing(Role.VAULT_A), at.sealing(Role.VAULT_B))

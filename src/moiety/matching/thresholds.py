@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
-from moiety.foundation.errors import BadInput
+from moiety.vision.manifest import cosine_at
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,29 +15,16 @@ FMR_DEFAULT = 1e-4
 BAND_NAMES = ("possible", "probable", "strong")
 
 
-def cosine_at(table: Mapping[float, float], fmr: float) -> float:
-    """Interpolate the cosine for a false-match rate, linearly in its logarithm, within the table.
+def bands(table: Mapping[float, float], fmr: float) -> dict[str, int]:
+    """Give each band's least score: `possible` at `fmr`, then ten and a hundred times rarer false matches.
+
+    Where the table ends, there are fewer bands; the highest is always `strong`.
 
     Raises:
         BadInput: the rate lies outside the table, where nothing was measured.
 
     """
-    rates = sorted(table)
-    if not rates or not rates[0] <= fmr <= rates[-1]:
-        raise BadInput(f"The false-match rate must lie between {rates[0]:g} and {rates[-1]:g}, where it was measured.")
-    above = next(rate for rate in rates if rate >= fmr)
-    below = max(rate for rate in rates if rate <= fmr)
-    if above == below:
-        return table[above]
-    part = (math.log10(fmr) - math.log10(below)) / (math.log10(above) - math.log10(below))
-    return table[below] + part * (table[above] - table[below])
-
-
-def bands(table: Mapping[float, float], fmr: float) -> dict[str, int]:
-    """Give each band's least score: `possible` at `fmr`, then ten and a hundred times rarer false matches.
-
-    Where the table ends, there are fewer bands; the highest is always `strong`.
-    """
+    cosine_at(table, fmr)
     lowest = min(table)
     rates = [fmr / 10**step for step in range(len(BAND_NAMES))]
     rates = [rate for rate in rates if rate >= lowest * (1 - 1e-9)]

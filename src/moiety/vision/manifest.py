@@ -84,6 +84,23 @@ class Accuracy:
     source: str
 
 
+def cosine_at(table: Mapping[float, float], fmr: float) -> float:
+    """Give the cosine for a false-match rate; between two rates of the table straight in log10 of the rate.
+
+    Raises `BadInput` outside the table: nothing is extrapolated.
+    """
+    known = sorted(table)
+    if not known or not known[0] <= fmr <= known[-1]:
+        span = f"{known[0]:g} to {known[-1]:g}" if known else "no rate"
+        raise BadInput(f"False-match rates were measured for {span}, not for {fmr:g}; calibrate the model.")
+    above = next(rate for rate in known if rate >= fmr)
+    below = max(rate for rate in known if rate <= fmr)
+    if above == below:
+        return table[above]
+    share = (math.log10(fmr) - math.log10(below)) / (math.log10(above) - math.log10(below))
+    return table[below] + share * (table[above] - table[below])
+
+
 @dataclass(frozen=True)
 class ModelCard:
     """What the rest of the system knows of an embedder. Templates of different `sha256` are never compared.
@@ -101,16 +118,7 @@ class ModelCard:
 
         Raises `BadInput` outside the table: nothing is extrapolated.
         """
-        known = sorted(self.thresholds)
-        if not known or not known[0] <= fmr <= known[-1]:
-            span = f"{known[0]:g} to {known[-1]:g}" if known else "no rate"
-            raise BadInput(f"The model {self.name} has thresholds for {span}, not for {fmr:g}; calibrate it.")
-        above = next(rate for rate in known if rate >= fmr)
-        below = max(rate for rate in known if rate <= fmr)
-        if above == below:
-            return self.thresholds[above]
-        share = (math.log10(fmr) - math.log10(below)) / (math.log10(above) - math.log10(below))
-        return self.thresholds[below] + share * (self.thresholds[above] - self.thresholds[below])
+        return cosine_at(self.thresholds, fmr)
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).resolve().parent
 PEER = Path(".peer") / "bin" / "python"
-# The rival takes 10 to 30 times as long for a picture: it gets fewer, from the same spread over the folder.
+# The rival takes several times as long for a picture: it gets fewer, from the same spread over the folder.
 PEER_COUNT, PEER_PASSES = 40, 3
 
 
