@@ -49,6 +49,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from moiety.foundation.ids import SubjectId
     from moiety.storage import Gallery
     from moiety.wire.frames import Frame
     from moiety.wire.links import Answer
@@ -216,7 +217,7 @@ class InProcess:
         image = self.sight.picture(person, cosine=cosine)
         return await self.house.enroller.enrol(gallery, image, who or Who(), ASKER)
 
-    async def found(self, gallery: Gallery, person: NDArray[np.float32]) -> set[str]:
+    async def found(self, gallery: Gallery, person: NDArray[np.float32]) -> set[SubjectId]:
         """Say whom the gallery takes this person for."""
         answers = await self.house.identifier.identify(gallery, self.sight.picture(person), ASKER)
         return {candidate.subject for candidate in answers[0].candidates}
@@ -289,7 +290,7 @@ class InProcess:
             vault._cabinet._journal.close()
         # No process is started again sooner than its peers see that their links are cut.
         peers = [line for line in (*self._lines, *map(self._line_of, self._parts.values())) if line._role is role]
-        while any(line._writer for line in peers):
+        while any(line._writer for line in peers):  # noqa: ASYNC110 - a link tells nobody when it ends
             await asyncio.sleep(0.001)
 
     @staticmethod

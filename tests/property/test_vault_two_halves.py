@@ -26,9 +26,8 @@ class TwoHalves(RuleBasedStateMachine):
         self._folder = tempfile.TemporaryDirectory()
         self.samples: list[Sample] = []
         self.prepared: set[int] = set()
-        self.order: list[int] = []
+        self.places: dict[int, int] = {}
         self.gone: set[int] = set()
-        self.seq = 0
         self.halves: list[Store] = []
 
     @initialize(seed=st.integers(0, 3))
@@ -70,16 +69,28 @@ class TwoHalves(RuleBasedStateMachine):
         if free:
             self.prepared |= set(which)
 
-    @rule(which=picks, step=st.integers(1, 3))
-    def commit(self, which: list[int], step: int) -> None:
+    @precondition(lambda self: self.prepared)
+    @rule(data=st.data(), first=st.integers(1, 30), step=st.integers(1, 3))
+    def commit_what_is_there(self, data: st.DataObject, first: int, step: int) -> None:
+        self.commit(data.draw(st.lists(st.sampled_from(sorted(self.prepared)), min_size=1, max_size=3)), first, step)
+
+    @rule(which=picks, first=st.integers(1, 30), step=st.integers(1, 3))
+    def commit_anything(self, which: list[int], first: int, step: int) -> None:
+        self.commit(which, first, step)
+
+    def commit(self, which: list[int], first: int, step: int) -> None:
+        """Places may come late, between or before those that are live."""
         which = list(dict.fromkeys(which))
-        places = [(row, self.seq + step * n) for n, row in enumerate(self.ids(which), 1)]
-        done = self.both("commit", places, [])
-        assert done == (set(which) <= self.prepared)
-        if done and which:
-            self.seq = places[-1][1]
-            self.order += which
+        places = {first + step * n: i for n, i in enumerate(which)}
+        done = self.both("commit", [(self.samples[i].row_id, seq) for seq, i in places.items()], [])
+        assert done == (set(which) <= self.prepared and not places.keys() & self.places.keys())
+        if done:
+            self.places |= places
             self.prepared -= set(which)
+
+    @property
+    def order(self) -> list[int]:
+        return [self.places[seq] for seq in sorted(self.places)]
 
     @rule(which=picks)
     def abort(self, which: list[int]) -> None:
@@ -99,7 +110,7 @@ class TwoHalves(RuleBasedStateMachine):
         assert self.both("erase", self.ids(which))
         self.gone |= set(which)
         self.prepared -= set(which)
-        self.order = [i for i in self.order if i not in which]
+        self.places = {seq: i for seq, i in self.places.items() if i not in which}
 
     @rule(half=st.integers(0, 1))
     def restart(self, half: int) -> None:

@@ -75,10 +75,22 @@ def test_a_commit_may_be_repeated(store: Store, samples: list[Sample]) -> None:
     assert live(store) == ids
 
 
-def test_a_commit_out_of_order_changes_nothing(store: Store, samples: list[Sample]) -> None:
+def test_a_row_that_comes_late_takes_its_place(store: Store, samples: list[Sample]) -> None:
+    """One vault may hear of a second enrolment before it hears of the first: in the end both have one order."""
+    ids = prepare(store, *samples)
+    store.cabinet.commit(G, [(ids[0], 5), (ids[1], 9)], [])
+    store.cabinet.commit(G, [(ids[2], 7)], [])
+    store.cabinet.commit(G, [(ids[3], 1), (ids[4], 10)], [])
+    assert live(store) == [ids[3], ids[0], ids[2], ids[1], ids[4]]
+    store.cabinet.erase(G, [ids[2]])
+    store.cabinet.commit(G, [(ids[5], 8)], [])
+    assert live(store) == [ids[3], ids[0], ids[5], ids[1], ids[4]]
+
+
+def test_a_commit_to_a_place_that_is_taken_changes_nothing(store: Store, samples: list[Sample]) -> None:
     ids = prepare(store, *samples[:3])
     store.cabinet.commit(G, [(ids[0], 5)], [])
-    for places in ([(ids[1], 4)], [(ids[1], 5)], [(ids[0], 6)], [(ids[1], 6), (ids[2], 5)], [(ids[1], 6), (ids[1], 7)]):
+    for places in ([(ids[1], 5)], [(ids[0], 6)], [(ids[0], 4)], [(ids[1], 6), (ids[2], 5)], [(ids[1], 6), (ids[1], 7)]):
         with pytest.raises(OutOfStep):
             store.cabinet.commit(G, places, [])
         assert live(store) == [ids[0]]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import logging
+import socket
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -228,6 +229,21 @@ async def test_a_part_that_is_silent_is_given_up_after_the_time_allowed(town: To
     with pytest.raises(PartDown, match="did not answer"):
         await client.call(Kind.SEARCH, {}, seconds=0.1)
     assert (await client.call(Kind.ROWS, {"n": 1})).meta == {"n": 1}
+
+
+async def test_a_part_that_has_closed_answers_nobody_who_was_still_at_the_door(town: Town) -> None:
+    server = await town.serve({Kind.SEARCH: echo})
+    early = socket.create_connection(("127.0.0.1", town.port))
+    await town.client().call(Kind.SEARCH, {})  # by now the server has accepted the early one too
+    await server.close()
+    context = town.identities[Role.GATE].context(town.peers, server=False)
+    try:
+        reader, writer = await asyncio.open_connection(sock=early, ssl=context, server_hostname="")
+        writer.writelines(encode(Frame(Kind.SEARCH)))
+        assert await asyncio.wait_for(reader.read(), 5) == b""
+        writer.close()
+    except ConnectionError:
+        early.close()
 
 
 async def test_what_an_asker_who_left_had_asked_for_is_ended(town: Town) -> None:

@@ -11,6 +11,7 @@ from moiety.vault.policy import EPOCH_FIRST, GalleryPolicy
 from moiety.vault.shelf import Shelf
 
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import Sequence
 
     from moiety.foundation.clock import Clock
@@ -109,34 +110,30 @@ class Cabinet:
     def commit(self, gallery: str, places: Sequence[tuple[bytes, int]], people: Sequence[bytes]) -> None:
         """Make prepared rows live at their places (row id, seq); rows that are live at that place already stay.
 
+        The order is that of the places, whichever was committed first: a row that comes late takes its place.
+
         Raises:
             NotFound: a row was never prepared here.
-            OutOfStep: a row is live at another place, or would not be the last.
+            OutOfStep: a row is live at another place, or its place is another row's.
 
         """
         policy = self.policy(gallery)
-        fresh: list[bytes] = []
         with self._journal.transaction() as db:
             # A crash before the commit leaves prepared rows, which the gate commits again; after it, live rows.
             (last,) = db.execute("SELECT max(seq) FROM row WHERE gallery = ?", (gallery,)).fetchone()
-            for row_id, seq in sorted(places, key=lambda place: place[1]):
-                found = db.execute("SELECT state, seq FROM row WHERE row_id = ? AND gallery = ?", (row_id, gallery))
-                state = found.fetchone()
-                if state is None:
-                    raise NotFound("A row that was to be committed was never prepared.")
-                if state == ("live", seq):
-                    continue
-                if state[0] == "live" or seq <= (last or 0):
-                    raise OutOfStep
-                db.execute("UPDATE row SET state = 'live', seq = ? WHERE row_id = ?", (seq, row_id))
-                fresh.append(row_id)
-                last = seq
+            in_order = sorted(places, key=lambda place: place[1])
+            made = [(row_id, seq) for row_id, seq in in_order if _enliven(db, gallery, row_id, seq)]
+            fresh = [row_id for row_id, _ in made]
+            late = bool(made) and made[0][1] < (last or 0)
             known = [(handle, gallery) for handle in people]
             db.executemany("UPDATE person SET state = 'live' WHERE handle = ? AND gallery = ?", known)
             # Read before the commit: a half that cannot be read must not be live on disk and missing in memory.
-            lanes = self._halves.lanes(policy, fresh) if fresh else None
-        if lanes is not None:
-            self._shelves[gallery].append(fresh, lanes)
+            lanes = self._halves.lanes(policy, fresh)
+            shelf = self._load(policy) if late else self._shelves[gallery]
+        if late:
+            self._shelves[gallery] = shelf
+        elif fresh:
+            shelf.append(fresh, lanes)
 
     def abort(self, gallery: str, row_ids: Sequence[bytes] | None) -> None:
         """Remove those of the rows that are only prepared (all such rows for None); live rows are left alone."""
@@ -150,3 +147,17 @@ class Cabinet:
         """Take rows out of search and destroy their halves; a row that is not there gets its tombstone all the same."""
         self._shelves[gallery].remove(row_ids)
         self._halves.destroy(self.policy(gallery), row_ids, self._clock.now())
+
+
+def _enliven(db: sqlite3.Connection, gallery: str, row_id: bytes, seq: int) -> bool:
+    """Make one prepared row live at its place; false when it is so already."""
+    found = db.execute("SELECT state, seq FROM row WHERE row_id = ? AND gallery = ?", (row_id, gallery)).fetchone()
+    if found is None:
+        raise NotFound("A row that was to be committed was never prepared.")
+    if found == ("live", seq):
+        return False
+    taken = db.execute("SELECT 1 FROM row WHERE gallery = ? AND seq = ?", (gallery, seq)).fetchone()
+    if found[0] == "live" or taken:
+        raise OutOfStep
+    db.execute("UPDATE row SET state = 'live', seq = ? WHERE row_id = ?", (seq, row_id))
+    return True

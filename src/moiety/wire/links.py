@@ -55,6 +55,7 @@ class Server:
         self._handlers = {Kind.PING: self._ping, **handlers}
         self._server: asyncio.Server | None = None
         self._open: set[asyncio.Task[None]] = set()
+        self._closed = False
 
     async def _ping(self, frame: Frame) -> Answer:
         """Say that this part is here."""
@@ -73,7 +74,8 @@ class Server:
         return port_taken
 
     async def close(self) -> None:
-        """Stop listening and drop every connection."""
+        """Stop listening and drop every connection, also one whose handshake is still under way."""
+        self._closed = True
         if self._server:
             self._server.close()
         for task in list(self._open):
@@ -90,7 +92,7 @@ class Server:
         lock = asyncio.Lock()
         running: set[asyncio.Task[None]] = set()
         try:
-            while sender:
+            while sender and not self._closed:
                 frame = await read_frame(reader)
                 work = asyncio.create_task(self._serve(sender, frame, writer, lock))
                 running.add(work)
