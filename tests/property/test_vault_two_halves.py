@@ -1,149 +1,151 @@
-"""After any run of operations both halves have the same rows in the same order, in memory and for the next process."""
+"""After any run of operations both halves have the same rows in the same order, in memory and for the next process.
+
+Seeded runs beside a plain model: which rows are prepared, which are live and at which places.
+"""
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
+import random
+from collections import Counter
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from hypothesis import HealthCheck, settings
-from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+import pytest
 
 from moiety.foundation.errors import Refusal
-from vault_samples import Sample, Store, policy, sample
+from vault_samples import Store, policy, sample
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from vault_samples import Sample
 
 POLICY = policy()
 G = POLICY.gallery
-picks = st.lists(st.integers(0, 11), max_size=4)
+ROWS, STEPS = 60, 80
 
 
-class TwoHalves(RuleBasedStateMachine):
-    """A plain model beside both halves: which rows are prepared, which are live and in which order."""
+class TwoHalves:
+    """Both halves and what must be true of them."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self._folder = tempfile.TemporaryDirectory()
-        self.samples: list[Sample] = []
-        self.prepared: set[int] = set()
-        self.places: dict[int, int] = {}
-        self.gone: set[int] = set()
-        self.halves: list[Store] = []
-
-    @initialize(seed=st.integers(0, 3))
-    def open(self, seed: int) -> None:
-        random = np.random.default_rng(seed)
-        self.samples = [sample(random, POLICY) for _ in range(12)]
-        self.halves = [Store(Path(self._folder.name) / half, half) for half in "ab"]
+    def __init__(self, folder: Path, seed: int) -> None:
+        numbers = np.random.default_rng(seed)
+        self.dice = random.Random(seed)  # noqa: S311 - a run that can be repeated
+        self.samples: list[Sample] = [sample(numbers, POLICY) for _ in range(ROWS)]
+        self.halves = [Store(folder / half, half) for half in "ab"]
         for half in self.halves:
             half.cabinet.set_policy(POLICY)
-
-    def both(self, name: str, *given: object) -> bool:
-        """Ask both; they must agree on whether it can be done."""
-        done = []
-        for half in self.halves:
-            try:
-                getattr(half.cabinet, name)(G, *given)
-            except Refusal as refusal:
-                done.append(refusal.slug)
-            else:
-                done.append("")
-        assert done[0] == done[1]
-        return not done[0]
-
-    def ids(self, which: list[int]) -> list[bytes]:
-        return [self.samples[i].row_id for i in which]
-
-    @rule(which=picks)
-    def prepare(self, which: list[int]) -> None:
-        free = len(set(which)) == len(which) and not set(which) & (self.prepared | set(self.order) | self.gone)
-        done = []
-        for half in self.halves:
-            try:
-                half.cabinet.prepare(G, [half.opened(POLICY, self.samples[i]) for i in which])
-            except Refusal:
-                done.append(False)
-            else:
-                done.append(True)
-        assert done == [free, free]
-        if free:
-            self.prepared |= set(which)
-
-    @precondition(lambda self: self.prepared)
-    @rule(data=st.data(), first=st.integers(1, 30), step=st.integers(1, 3))
-    def commit_what_is_there(self, data: st.DataObject, first: int, step: int) -> None:
-        self.commit(data.draw(st.lists(st.sampled_from(sorted(self.prepared)), min_size=1, max_size=3)), first, step)
-
-    @rule(which=picks, first=st.integers(1, 30), step=st.integers(1, 3))
-    def commit_anything(self, which: list[int], first: int, step: int) -> None:
-        self.commit(which, first, step)
-
-    def commit(self, which: list[int], first: int, step: int) -> None:
-        """Places may come late, between or before those that are live."""
-        which = list(dict.fromkeys(which))
-        places = {first + step * n: i for n, i in enumerate(which)}
-        done = self.both("commit", [(self.samples[i].row_id, seq) for seq, i in places.items()], [])
-        assert done == (set(which) <= self.prepared and not places.keys() & self.places.keys())
-        if done:
-            self.places |= places
-            self.prepared -= set(which)
+        self.fresh = set(range(ROWS))
+        self.prepared: set[int] = set()
+        self.places: dict[int, int] = {}
+        self.done: Counter[str] = Counter()
 
     @property
     def order(self) -> list[int]:
         return [self.places[seq] for seq in sorted(self.places)]
 
-    @rule(which=picks)
-    def abort(self, which: list[int]) -> None:
-        assert self.both("abort", self.ids(which))
-        self.gone |= self.prepared & set(which)
-        self.prepared -= set(which)
+    def ids(self, which: list[int]) -> list[bytes]:
+        return [self.samples[i].row_id for i in which]
 
-    @precondition(lambda self: self.prepared)
-    @rule()
-    def abort_all(self) -> None:
-        assert self.both("abort", None)
-        self.gone |= self.prepared
-        self.prepared = set()
+    def some(self, *of: set[int]) -> list[int]:
+        """Pick a few, mostly of the sets that make sense and now and then any."""
+        likely = sorted(set().union(*of)) if self.dice.random() < 0.85 else list(range(ROWS))
+        return self.dice.sample(likely, min(len(likely), self.dice.randint(1, 5)))
 
-    @rule(which=picks)
-    def erase(self, which: list[int]) -> None:
+    def both(self, act: str, *given: Any) -> bool:
+        """Ask both; they must agree on whether it can be done, and why not."""
+        told = set()
+        for half in self.halves:
+            try:
+                if act == "prepare":
+                    half.cabinet.prepare(G, [half.opened(POLICY, self.samples[i]) for i in given[0]])
+                else:
+                    getattr(half.cabinet, act)(G, *given)
+            except Refusal as refusal:
+                told.add(refusal.slug)
+            else:
+                told.add("")
+        assert len(told) == 1
+        done = told == {""}
+        self.done[act if done else f"no {act}"] += 1
+        return done
+
+    # ---- acts ----
+
+    def prepare(self) -> None:
+        which = self.some(self.fresh)
+        assert self.both("prepare", which) == (set(which) <= self.fresh)
+        if set(which) <= self.fresh:
+            self.prepared |= set(which)
+            self.fresh -= set(which)
+
+    def commit(self) -> None:
+        which = self.some(self.prepared)
+        first = self.dice.randint(1, 150)
+        places = {first + 2 * n: i for n, i in enumerate(which)}
+        asked = [(self.samples[i].row_id, seq) for seq, i in places.items()]
+        self.dice.shuffle(asked)
+        fits = set(which) <= self.prepared and not places.keys() & self.places.keys()
+        assert self.both("commit", asked, []) == fits
+        if fits:
+            self.done["late"] += bool(self.places) and first < max(self.places)
+            self.places |= places
+            self.prepared -= set(which)
+            assert self.both("commit", asked, [])  # once more changes nothing
+
+    def abort(self) -> None:
+        which = None if self.dice.random() < 0.2 else self.some(self.prepared, set(self.places.values()))
+        assert self.both("abort", None if which is None else self.ids(which))
+        self.prepared -= self.prepared if which is None else set(which)
+
+    def erase(self) -> None:
+        which = self.some(self.prepared, set(self.places.values()))
         assert self.both("erase", self.ids(which))
-        self.gone |= set(which)
-        self.prepared -= set(which)
+        for kept in (self.fresh, self.prepared):
+            kept -= set(which)
         self.places = {seq: i for seq, i in self.places.items() if i not in which}
 
-    @rule(half=st.integers(0, 1))
-    def restart(self, half: int) -> None:
+    def restart(self) -> None:
+        half = self.dice.randrange(2)
         self.halves[half] = self.halves[half].again()
 
-    @rule()
     def rotate(self) -> None:
         key = self.halves[1].store_key
         assert key is not None
         key.rotate()
 
-    @invariant()
-    def memory_is_what_the_model_says(self) -> None:
-        shelves = [half.cabinet.shelf(G) for half in self.halves]
-        assert [shelf.row_ids for shelf in shelves] == [self.ids(self.order)] * len(shelves)
-        if shelves:
-            assert shelves[0].order_digest() == shelves[1].order_digest()
-            joined = (shelves[0].lanes + shelves[1].lanes).view(np.int16)
-            wanted = np.stack([self.samples[i].template for i in self.order]) if self.order else joined[:0]
-            assert np.array_equal(joined, wanted)
+    def step(self) -> None:
+        acts = (self.prepare, self.commit, self.abort, self.erase, self.restart, self.rotate)
+        self.dice.choices(acts, (5, 6, 1, 2, 1, 0.5))[0]()
 
-    def teardown(self) -> None:
+    # ---- what must be true ----
+
+    def check(self) -> None:
+        """Hold memory against the model."""
+        a, b = (half.cabinet.shelf(G) for half in self.halves)
+        assert a.row_ids == b.row_ids == self.ids(self.order)
+        assert a.order_digest() == b.order_digest()
+        joined = (a.lanes + b.lanes).view(np.int16)
+        assert np.array_equal(joined, [self.samples[i].template for i in self.order] or joined[:0])
+
+    def check_disk(self) -> None:
+        """Hold the next process's memory, and all rows on disk, against the model."""
+        self.halves = [half.again() for half in self.halves]
+        self.check()
         for half in self.halves:
-            again = half.again()
-            assert again.cabinet.shelf(G).row_ids == self.ids(self.order)
-            assert {row for (row,) in again.journal.read("SELECT row_id FROM row")} == set(
-                self.ids([*self.order, *self.prepared])
-            )
-            again.journal.close()
-        self._folder.cleanup()
+            rows = {row for (row,) in half.journal.read("SELECT row_id FROM row")}
+            assert rows == set(self.ids([*self.order, *self.prepared]))
+            assert half.tombstones.isdisjoint(rows)
+            half.journal.close()
 
 
-TwoHalves.TestCase.settings = settings(
-    max_examples=12, stateful_step_count=20, deadline=None, suppress_health_check=[HealthCheck.too_slow]
-)
-test_two_halves = TwoHalves.TestCase
+@pytest.mark.parametrize("seed", range(8))
+def test_both_halves_stay_in_step(tmp_path: Path, seed: int) -> None:
+    run = TwoHalves(tmp_path, seed)
+    for _ in range(STEPS):
+        run.step()
+        run.check()
+    run.check_disk()
+    assert run.done["late"] > 0
+    assert run.done["no commit"] > 0
+    assert min(run.done[act] for act in ("prepare", "commit", "abort", "erase")) > 1
