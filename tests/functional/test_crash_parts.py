@@ -1,7 +1,4 @@
-"""Each other part is killed at each step of an enrolment and of an erasure; the gate lives on, or restarts too.
-
-The gate's services run in this process over real links to the real processes, so that the step is exact.
-"""
+"""Each other part is killed at each step of an enrolment and of an erasure; the gate lives on, or restarts too."""
 
 from __future__ import annotations
 
@@ -11,38 +8,24 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from guests import ENROLMENT, ERASURE, ME, Guests, Step, at_step
 from harness import OTHERS, Site
 from moiety.foundation.errors import DuplicatePhoto, PartDown, Refusal, Unavailable, UnknownSubject
-from moiety.matching.desk import Asker
-from moiety.matching.galleries import NewGallery
-from moiety.people.enrol import Who
+from moiety.people.enrol import IN_DOUBT
+from moiety.people.erase import BEGUN
 from moiety.wire import links
 from moiety.wire.kinds import Kind, Role
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Awaitable, Callable, Iterator
 
     from moiety.cli.samples import Samples
-    from moiety.foundation.ids import SubjectId
     from moiety.people.house import House
     from moiety.storage import Gallery
-    from moiety.wire.frames import Buffer
-    from moiety.wire.links import Answer, Client
+    from moiety.wire.links import Answer
 
 pytestmark = pytest.mark.slow
 
-ME = Asker("owner", "a test of crashes")
-Step = tuple[Kind, Role]
-ENROLMENT: tuple[Step, ...] = (
-    (Kind.BLIND, Role.VAULT_B),
-    (Kind.TEMPLATE, Role.EYE),
-    (Kind.WRAP, Role.VAULT_B),
-    (Kind.PREPARE, Role.VAULT_A),
-    (Kind.PREPARE, Role.VAULT_B),
-    (Kind.COMMIT, Role.VAULT_A),
-    (Kind.COMMIT, Role.VAULT_B),
-)
-ERASURE: tuple[Step, ...] = ((Kind.ERASE, Role.VAULT_A), (Kind.ERASE, Role.VAULT_B))
 DURING_SECONDS = 0.004
 # They have no memory, and after the measurement no step needs them: they die together.
 BYSTANDERS = (Role.EYE, Role.MINT)
@@ -73,93 +56,29 @@ class Cut:
         self.patch.undo()
 
     def put_on(self, house: House) -> None:
-        """Watch the messages of a gate."""
-        lines = house.desk.links
-        for role, line in ((Role.EYE, lines.eye), (Role.VAULT_A, lines.a), (Role.VAULT_B, lines.b)):
-            self._watch(role, line)
+        """Lie in wait at the step of a gate."""
+        at_step(house, self.step, self._around)
 
-    def _watch(self, role: Role, line: Client) -> None:
-        call = line.call
-
-        async def watched(
-            kind: Kind, meta: dict[str, Any], buffers: Sequence[Buffer] = (), seconds: float = links.CALL_SECONDS
-        ) -> Answer:
-            if self.done or (kind, role) != self.step:
-                return await call(kind, meta, buffers, seconds)
-            self.done = True
-            if self.when == "before":
-                self.kill()
-                return await call(kind, meta, buffers, seconds)
-            asked = asyncio.ensure_future(call(kind, meta, buffers, seconds))
-            if self.when == "during":
-                await asyncio.sleep(DURING_SECONDS)
-                self.kill()
-                return await asked
-            await asked
+    async def _around(self, call: Callable[[], Awaitable[Answer]]) -> Answer:
+        self.done = True
+        if self.when == "before":
             self.kill()
-            raise PartDown(f"{role} went away.")
-
-        line.call = watched  # type: ignore[method-assign]  # the step is put around the real call
-
-
-@dataclass
-class Guests:
-    """One gallery of an installation without a gate, in which one person lives and another comes and goes."""
-
-    site: Site
-    gallery: str
-    photo: bytes
-    other: bytes
-
-    def house(self) -> tuple[House, Gallery]:
-        """Be a gate that has just started."""
-        made = self.site.house()
-        return made, made.desk.gallery(self.gallery)
-
-    async def close(self, house: House) -> None:
-        """End a gate."""
-        lines = house.desk.links
-        for line in (lines.eye, lines.a, lines.b, lines.mint):
-            await line.close()
-        house.desk.store.close()
-
-    async def enrol(self, house: House, gallery: Gallery) -> SubjectId:
-        who = Who(reference="guest", fields={"room": "12"})
-        return (await house.enroller.enrol(gallery, self.photo, who, ME)).subject
-
-    async def who(self, house: House, gallery: Gallery) -> list[str]:
-        """Say who of the gallery is in the guest's other photo."""
-        answers = await house.identifier.identify(gallery, self.other, ME)
-        return [candidate.subject for candidate in answers[0].candidates]
-
-    async def check(self, house: House, gallery: Gallery) -> bool:
-        """Check that the guest is all there or not at all; says which."""
-        found = await self.who(house, gallery)
-        self.site.holding().check_whole()
-        assert self.site.holding().people == 1 + len(found)
-        assert await house.fields.find(gallery, "guest") == (found[0] if found else None)
-        for subject in found:
-            names = [(subject, "reference"), (subject, "room")]
-            opened = await house.fields.reveal(gallery, names, ME)  # type: ignore[arg-type]  # ids are strings
-            assert list(opened.values()) == ["guest", "12"]
-        return bool(found)
+            return await call()
+        asked = asyncio.ensure_future(call())
+        if self.when == "during":
+            await asyncio.sleep(DURING_SECONDS)
+            self.kill()
+            return await asked
+        await asked
+        self.kill()
+        raise PartDown(f"{self.step[1]} went away.")
 
 
 @pytest.fixture(scope="module")
 def guests(tmp_path_factory: pytest.TempPathFactory, photos: Samples) -> Iterator[Guests]:
     """Run eye, vaults and mint; the gate is played here."""
     with Site(tmp_path_factory.mktemp("guests") / "data", OTHERS) as site:
-        known = Guests(site, "lobby", photos.enrol["Barack Obama"][0].read_bytes(), photos.probe.read_bytes())
-        resident = photos.enrol["Joe Biden"][0].read_bytes()
-
-        async def open_lobby() -> None:
-            house = site.house()
-            gallery = await house.galleries.create(NewGallery("lobby", "a lobby"), ME)
-            await house.enroller.enrol(gallery, resident, Who(reference="resident"), ME)
-            await known.close(house)
-
-        asyncio.run(open_lobby())
-        yield known
+        yield asyncio.run(Guests.move_in(site, photos))
 
 
 def _cases(steps: tuple[Step, ...]) -> list[Any]:
@@ -191,17 +110,19 @@ async def test_an_enrolment_during_which_a_part_dies_is_whole_or_nothing(
     house, gallery = guests.house()
     cut = Cut(guests.site, victims, step, when, monkeypatch)
     cut.put_on(house)
-    refused = False
+    refused = None
     try:
         await guests.enrol(house, gallery)
-    except Unavailable:
-        refused = True
+    except Unavailable as refusal:
+        refused = refusal
     house, gallery = await _after(guests, house, cut)
     there = await guests.check(house, gallery)
-    # From the gate's decision on the person is enrolled, even if the answer said that a part is away.
-    assert there == (not refused or step[0] is Kind.COMMIT)
+    # From the gate's decision on the person is enrolled, even if the answer says that a part is away,
+    assert there == (refused is None or step[0] is Kind.COMMIT)
+    # and then the answer says so.
+    assert refused is None or (str(refused) == IN_DOUBT) == there
     if victims is BYSTANDERS:
-        assert refused == (step[0] in {Kind.BLIND, Kind.TEMPLATE})
+        assert (refused is not None) == (step[0] in {Kind.BLIND, Kind.TEMPLATE})
     if there:
         with pytest.raises(DuplicatePhoto):
             await guests.enrol(house, gallery)
@@ -228,6 +149,7 @@ async def test_an_erasure_during_which_a_part_dies_is_finished(
     except PartDown as down:
         refusal = down
     assert (refusal is not None) == (victims is not BYSTANDERS) or when == "during"
+    assert refusal is None or str(refusal) == BEGUN
     with pytest.raises(UnknownSubject):
         await house.directory.subject(gallery, subject)
     house, gallery = await _after(guests, house, cut)

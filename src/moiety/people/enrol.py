@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from moiety.foundation.envelopes import pack
-from moiety.foundation.errors import BadInput, DuplicatePhoto, UnknownSubject
+from moiety.foundation.errors import BadInput, DuplicatePhoto, Unavailable, UnknownSubject
 from moiety.foundation.ids import PhotoId, RowId, SubjectId, new_photo_id, new_subject_id
 from moiety.ledger import Kind as Record
 from moiety.matching.asking import told
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from moiety.storage import Gallery, Intent
 
 DAY_SECONDS = 86_400
+IN_DOUBT = "The photo is enrolled, but a vault could not be told yet; the gallery answers again once it can."
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +86,7 @@ class Enroller:
             NoFace, ManyFaces, PoorQuality: the photo is not good for enrolment; the message says why.
             DuplicatePhoto: it is enrolled in this gallery already.
             UnknownSubject: there is no such subject.
-            Unavailable: a part is away or the disk is full; nothing was kept.
+            Unavailable: a part is away or the disk is full; nothing was kept, unless the message says `IN_DOUBT`.
 
         """
         fields = dict(who.fields)
@@ -163,11 +164,23 @@ class Enroller:
                 async with self._desk.turns.alone(plan.gallery.id):
                     await self._settler.gallery(plan.gallery.id)
                     await asyncio.to_thread(self._decide, plan, asker)
-                    await self._settler.finish_enrolment(plan.intent)
+                    await self._tell_vaults(plan.intent)
             except BaseException:
                 await asyncio.shield(self._settler.after_failure(plan.intent))
                 raise
         return Enrolled(plan.subject, plan.photo, plan.new_subject, plan.face)
+
+    async def _tell_vaults(self, intent: Intent) -> None:
+        """Second phase. The decision stands, so a refusal must not say that nothing was kept.
+
+        Raises:
+            Unavailable: what kept a vault from hearing of it; it is told before the gallery's next question.
+
+        """
+        try:
+            await self._settler.finish_enrolment(intent)
+        except Unavailable as away:
+            raise type(away)(IN_DOUBT) from None
 
     def _begin(self, plan: _Plan) -> Intent:
         """Write down what is about to begin, with the pending subject and template."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from moiety.foundation.errors import NotFound
+from moiety.foundation.errors import NotFound, Unavailable
 from moiety.ledger import Kind as Record
 from moiety.storage import IntentKind, IntentState
 
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from moiety.matching.desk import Asker, Desk
     from moiety.people.settle import Settler
     from moiety.storage import Gallery
+
+BEGUN = "It is in no answer any more; a vault could not destroy its half yet and does so as soon as it can."
 
 
 class Eraser:
@@ -29,7 +31,7 @@ class Eraser:
 
         Raises:
             UnknownSubject: the gallery has no such subject.
-            PartDown: a vault is away; the subject is in no search any more, and the rest is done when it is back.
+            Unavailable: a vault is away or full; the subject is in no search any more, and the rest is done later.
 
         """
         await asyncio.to_thread(self._begin_subject, gallery, subject, asker)
@@ -40,16 +42,24 @@ class Eraser:
 
         Raises:
             UnknownSubject, NotFound: there is no such subject, or the photo is not one of theirs.
-            PartDown: as for `subject`.
+            Unavailable: as for `subject`.
 
         """
         await asyncio.to_thread(self._begin_photo, gallery, subject, photo, asker)
         await self._carry_out(gallery)
 
     async def _carry_out(self, gallery: Gallery) -> None:
-        """Let the settler do now what was written down; if it cannot, the intent stays."""
-        async with self._desk.turns.alone(gallery.id):
-            await self._settler.gallery(gallery.id)
+        """Let the settler do now what was written down; if it cannot, the intent stays, and the refusal says so.
+
+        Raises:
+            Unavailable: what kept a vault from doing its part.
+
+        """
+        try:
+            async with self._desk.turns.alone(gallery.id):
+                await self._settler.gallery(gallery.id)
+        except Unavailable as away:
+            raise type(away)(BEGUN) from None
 
     def _begin_subject(self, gallery: Gallery, subject: SubjectId, asker: Asker) -> None:
         """Take the subject out of search and write down what is to be destroyed."""
