@@ -29,7 +29,7 @@ test: install $(VENV)/.tested
 
 # Without processes, browsers and large galleries.
 test-fast: install $(VENV)/.tested
-	$(BIN)/pytest -m "not slow" tests/unit tests/contract tests/property tests/simulation $(PYTEST_FLAGS)
+	$(BIN)/pytest -n 2 --dist loadfile -m "not slow" tests/unit tests/contract tests/property tests/simulation $(PYTEST_FLAGS)
 
 check: $(VENV)/.installed $(VENV)/.tested
 	$(BIN)/ruff format --check .

@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SOURCES = sorted((ROOT / "src").rglob("*.py"))
 NAMES = {setting.name for setting in SETTINGS}
 # Besides our own: where a user keeps caches (XDG Base Directory Specification).
-OTHERS = {"XDG_CACHE_HOME"}
+OTHERS = {"XDG_CACHE_HOME", "DISPLAY", "WAYLAND_DISPLAY"}
 READER = "foundation/settings.py"
 
 

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
 import pytest
 
 from moiety.access import OWNER, Caller, Permission, Scope
 from moiety.foundation.errors import BadInput, Forbidden
-from moiety.foundation.ids import KeyId, new_gallery_id
+from moiety.foundation.ids import GalleryId, KeyId, new_gallery_id
 
-if TYPE_CHECKING:
-    from moiety.foundation.ids import GalleryId
-
-HERE, THERE = new_gallery_id(), new_gallery_id()
+HERE, THERE = GalleryId("gal_" + "h" * 16), GalleryId("gal_" + "t" * 16)
 
 
 def caller(*scopes: str) -> Caller:
