@@ -97,7 +97,8 @@ class Half:
     def _triple(self, tag: Tag) -> NDArray[np.uint64]:
         """Draw one letter of this round's triple."""
         if tag == "gamma" and self._gammas is not None:
-            return self._gammas[self._round]
+            dealt: NDArray[np.uint64] = self._gammas[self._round]
+            return dealt
         words: NDArray[np.uint64] = triple_words(
             self._key, self._sid, self._round, tag, self._span.words, self._span.first
         )
