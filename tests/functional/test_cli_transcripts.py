@@ -231,6 +231,14 @@ def test_models_are_listed_and_verified() -> None:
     assert "good" in {one["state"] for one in verified.json["models"]}
 
 
+def test_a_benchmark_ends_with_its_numbers() -> None:
+    said = command("bench", "match", "--rows", "640", "--dim", "64", "--batch", "2", "--json")
+    assert said.code == 0, said.words
+    assert keeps("bench match", said.json)
+    assert (said.json["rows"], said.json["dim"], said.json["batch"]) == (640, 64, 2)
+    assert said.json["ring_per_core_s"] > 0
+
+
 def test_a_wrong_command_line_is_exit_two(site: Site, photos: Samples) -> None:
     assert command("identify", photos.probe).code == 2
     assert command("verify", photos.probe, "--data", site.data).code == 2
