@@ -246,6 +246,24 @@ async def test_a_part_that_has_closed_answers_nobody_who_was_still_at_the_door(t
         early.close()
 
 
+async def test_a_question_that_is_cancelled_just_when_the_link_stands_is_not_asked(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else nobody could give up: who asks two parts and hears no from one would wait for the other all the same."""
+    await town.serve({Kind.SEARCH: echo})
+    real = asyncio.open_connection
+
+    async def open_connection(*given: Any, **named: Any) -> Any:
+        opened = await real(*given, **named)
+        asyncio.get_running_loop().call_soon(asked.cancel)
+        return opened
+
+    monkeypatch.setattr(asyncio, "open_connection", open_connection)
+    asked = asyncio.create_task(town.client().call(Kind.SEARCH, {}))
+    with pytest.raises(asyncio.CancelledError):
+        await asked
+
+
 async def test_what_an_asker_who_left_had_asked_for_is_ended(town: Town) -> None:
     ended = asyncio.Event()
     reached = asyncio.Event()

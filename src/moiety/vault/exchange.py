@@ -198,7 +198,8 @@ class Answering:
         session = _Session(question, epoch, asyncio.get_running_loop().create_future())
         slot.set_result(session)
         try:
-            return await asyncio.wait_for(session.done, RUN_SECONDS)
+            async with asyncio.timeout(RUN_SECONDS):
+                return await session.done
         except TimeoutError:
             raise ExchangeAborted("The other vault did not finish in time.") from None
         finally:
@@ -223,7 +224,8 @@ class Answering:
             raise ExchangeAborted("A sid is used once.")
         self._counters[nonce_a] = counter
         try:
-            session = await asyncio.wait_for(asyncio.shield(self._slot(request)), MEET_SECONDS)
+            async with asyncio.timeout(MEET_SECONDS):
+                session = await asyncio.shield(self._slot(request))
         except TimeoutError:
             self._sessions.pop(request, None)
             raise ExchangeAborted("Vault B was not asked this question.") from None

@@ -188,8 +188,10 @@ class Client:
         future: asyncio.Future[Frame] = asyncio.get_running_loop().create_future()
         self._waiting[number] = future
         try:
-            await _write(writer, self._writing, Frame(kind, Sort.ASK, number, meta, buffers))
-            reply = await asyncio.wait_for(future, seconds)
+            # Not `wait_for`: in Python 3.11 it may swallow a cancellation that comes together with its result.
+            async with asyncio.timeout(seconds):
+                await _write(writer, self._writing, Frame(kind, Sort.ASK, number, meta, buffers))
+                reply = await future
         except TimeoutError:
             raise PartDown(f"{self._role} did not answer within {seconds:.0f} s.") from None
         except (ConnectionError, ssl.SSLError):
@@ -207,14 +209,12 @@ class Client:
             if self._writer and not self._writer.is_closing():
                 return self._writer
             try:
-                reader, writer = await asyncio.wait_for(
-                    asyncio.open_connection(
+                async with asyncio.timeout(CONNECT_SECONDS):
+                    reader, writer = await asyncio.open_connection(
                         *self._address,
                         ssl=self._identity.context(self._peers, server=False),
                         limit=READ_AHEAD_BYTES,
-                    ),
-                    CONNECT_SECONDS,
-                )
+                    )
             except (OSError, TimeoutError):
                 raise PartDown(f"{self._role} is down or cannot be reached.") from None
             tls: ssl.SSLObject = writer.get_extra_info("ssl_object")
