@@ -57,7 +57,8 @@ def site(tmp_path_factory: pytest.TempPathFactory, photos: Samples) -> Iterator[
         yield made
 
 
-@pytest.fixture(scope="session")
+# For a module at a time: while it is open, an event loop runs in which no asynchronous test could begin.
+@pytest.fixture(scope="module")
 def browser(tmp_path_factory: pytest.TempPathFactory, photos: Samples) -> Iterator[Browser]:
     """Start Chromium with a camera that films the probe."""
     program = os.environ.get("CHROMIUM") or shutil.which("chromium")

@@ -100,11 +100,16 @@ class Enroller:
             values.append(self._fields.value_of(REFERENCE, who.reference))
         await self._settler.if_needed(gallery)
         mark, *blinds = await self._fields.blind(gallery, values)
-        async with self._one_at_a_time(mark, *blinds):
-            await asyncio.to_thread(self._not_twice, gallery, mark)
-            subject = await asyncio.to_thread(self._subject, gallery, who, blinds)
-            plan = await self._look(gallery, image, subject, mark)
-            return await self._carry_out(plan, fields if plan.new_subject else who.fields, blinds, asker)
+
+        async def whole() -> Enrolled:
+            async with self._one_at_a_time(mark, *blinds):
+                await asyncio.to_thread(self._not_twice, gallery, mark)
+                subject = await asyncio.to_thread(self._subject, gallery, who, blinds)
+                plan = await self._look(gallery, image, subject, mark)
+                return await self._carry_out(plan, fields if plan.new_subject else who.fields, blinds, asker)
+
+        # An asker who goes away ends the waiting, not the work: a decision in a thread cannot be called back.
+        return await asyncio.shield(asyncio.create_task(whole()))
 
     @asynccontextmanager
     async def _one_at_a_time(self, *keys: bytes) -> AsyncIterator[None]:
@@ -153,7 +158,7 @@ class Enroller:
         )
 
     async def _carry_out(self, plan: _Plan, fields: Mapping[str, str], blinds: list[bytes], asker: Asker) -> Enrolled:
-        """Run both phases; whatever fails before the decision is undone."""
+        """Run both phases; what fails before the decision is undone; when the gate stops, the next start settles."""
         with self._settler.in_hand(plan.row):
             plan.intent = await asyncio.to_thread(self._begin, plan)
             try:
@@ -165,8 +170,8 @@ class Enroller:
                     await self._settler.gallery(plan.gallery.id)
                     await asyncio.to_thread(self._decide, plan, asker)
                     await self._tell_vaults(plan.intent)
-            except BaseException:
-                await asyncio.shield(self._settler.after_failure(plan.intent))
+            except Exception:
+                await self._settler.after_failure(plan.intent)
                 raise
         return Enrolled(plan.subject, plan.photo, plan.new_subject, plan.face)
 
