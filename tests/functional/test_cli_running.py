@@ -110,6 +110,19 @@ def test_no_part_outlives_a_supervisor_that_was_killed(data: Path, photos: Sampl
     assert _found(data, photos.probe) == "Guest"
 
 
+def test_the_demonstration_finds_somebody_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    said = command("demo", "--once", "--json")
+    assert said.code == 0, said.words
+    found = said.json
+    assert {"enrolled", "people", "shows", "found", "band", "seconds"} == set(found)
+    assert (found["people"], found["found"], found["band"]) == (3, found["shows"], "strong")
+    for part in ("vault A", "vault B", "gate"):
+        assert part in said.words
+    assert "not against someone who owns the running machine" in said.words
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_what_cannot_be_started_says_why(data: Path, tmp_path: Path) -> None:
     (tmp_path / "something").write_text("else")
     other = command("up", "--data", tmp_path, "--json")

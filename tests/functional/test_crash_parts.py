@@ -107,7 +107,7 @@ async def _after(guests: Guests, house: House, cut: Cut) -> tuple[House, Gallery
 async def test_an_enrolment_during_which_a_part_dies_is_whole_or_nothing(
     guests: Guests, monkeypatch: pytest.MonkeyPatch, step: Step, victims: tuple[Role, ...], when: str
 ) -> None:
-    house, gallery = guests.house()
+    house, gallery = await guests.enter()
     cut = Cut(guests.site, victims, step, when, monkeypatch)
     cut.put_on(house)
     refused = None
@@ -118,9 +118,10 @@ async def test_an_enrolment_during_which_a_part_dies_is_whole_or_nothing(
     house, gallery = await _after(guests, house, cut)
     there = await guests.check(house, gallery)
     # From the gate's decision on the person is enrolled, even if the answer says that a part is away,
-    assert there == (refused is None or step[0] is Kind.COMMIT)
     # and then the answer says so.
-    assert refused is None or (str(refused) == IN_DOUBT) == there
+    assert there == (refused is None or str(refused) == IN_DOUBT)
+    # A part killed during its work may have answered before, and be missed at a later step only.
+    assert when == "during" or there == (refused is None or step[0] is Kind.COMMIT)
     if victims is BYSTANDERS:
         assert (refused is not None) == (step[0] in {Kind.BLIND, Kind.TEMPLATE})
     if there:
@@ -139,7 +140,7 @@ async def test_an_enrolment_during_which_a_part_dies_is_whole_or_nothing(
 async def test_an_erasure_during_which_a_part_dies_is_finished(
     guests: Guests, monkeypatch: pytest.MonkeyPatch, step: Step, victims: tuple[Role, ...], when: str
 ) -> None:
-    house, gallery = guests.house()
+    house, gallery = await guests.enter()
     subject = await guests.enrol(house, gallery)
     cut = Cut(guests.site, victims, step, when, monkeypatch)
     cut.put_on(house)
