@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
     from moiety.foundation.clock import Clock
     from moiety.foundation.ids import RowId, SubjectId
-    from moiety.ledger import Ledger
+    from moiety.ledger import Kind, Ledger
     from moiety.matching.links import Links
-    from moiety.storage import Gallery, Store
+    from moiety.storage import Gallery, Store, Transaction
 
 WARRANT_SECONDS = 60
 
@@ -96,6 +96,31 @@ class Desk:
         policy = (self.tenant, str(gallery.id), gallery.policy_version, gallery.purpose)
         warrant = without_picture(act, policy, case, target, self.clock.now(), os.urandom(32))
         return sign_as_service(warrant, self.secrets.service).encode()
+
+    def write_down(
+        self,
+        tx: Transaction,
+        kind: Kind,
+        act: str,
+        gallery: Gallery,
+        asker: Asker,
+        *,
+        subject: SubjectId | None = None,
+        with_reason: bool = True,
+        **detail: int | str,
+    ) -> None:
+        """Append an act in a gallery to the ledger, inside the caller's transaction: both are one durable write."""
+        self.ledger.append(
+            tx,
+            kind,
+            act,
+            actor=asker.actor,
+            purpose=gallery.purpose,
+            gallery=gallery.id,
+            subject=subject,
+            reason=asker.reason if with_reason else None,
+            **detail,
+        )
 
     def bind_row(self, gallery: Gallery, row_id: RowId, subject: SubjectId) -> bytes:
         """Bind a row id to its subject, so that an altered table does not show somebody else."""

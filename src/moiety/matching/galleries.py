@@ -152,15 +152,7 @@ class Galleries:
             # A crash before the commit leaves it pending; the next start takes it back.
             opened = tx.galleries.open(gallery.id)
             tx.intents.close(intent.id)
-            self._desk.ledger.append(
-                tx,
-                Record.ALTERATION,
-                "gallery",
-                actor=asker.actor,
-                purpose=gallery.purpose,
-                gallery=gallery.id,
-                reason=asker.reason,
-            )
+            self._desk.write_down(tx, Record.ALTERATION, "gallery", gallery, asker)
             return opened
 
     async def _undo(self, gallery: Gallery, intent: Intent) -> None:

@@ -96,16 +96,7 @@ class Identifier:
         """Write the search into the ledger before a vault hears of it."""
         with self._desk.store.begin() as tx:
             # A crash after this leaves an entry for a search that was never answered: it was asked all the same.
-            self._desk.ledger.append(
-                tx,
-                Record.CONSULTATION,
-                "identify",
-                actor=asker.actor,
-                purpose=gallery.purpose,
-                gallery=gallery.id,
-                reason=asker.reason,
-                faces=faces,
-            )
+            self._desk.write_down(tx, Record.CONSULTATION, "identify", gallery, asker, faces=faces)
 
     def _disclose(self, gallery: Gallery, asker: Asker, answers: Sequence[FaceAnswer]) -> None:
         """Write each candidate into the ledger before anyone is shown."""
@@ -115,15 +106,8 @@ class Identifier:
         with self._desk.store.begin() as tx:
             # A crash after this leaves entries for an answer that nobody saw.
             for subject, band in sorted(found):
-                self._desk.ledger.append(
-                    tx,
-                    Record.DISCLOSURE,
-                    "candidate",
-                    actor=asker.actor,
-                    purpose=gallery.purpose,
-                    gallery=gallery.id,
-                    subject=subject,
-                    band=band,
+                self._desk.write_down(
+                    tx, Record.DISCLOSURE, "candidate", gallery, asker, subject=subject, with_reason=False, band=band
                 )
 
 

@@ -93,16 +93,7 @@ class Verifier:
         """Write the question into the ledger before a vault hears of it."""
         with self._desk.store.begin() as tx:
             # A crash after this leaves an entry for a question that was never answered.
-            self._desk.ledger.append(
-                tx,
-                Record.CONSULTATION,
-                "verify",
-                actor=asker.actor,
-                purpose=gallery.purpose,
-                gallery=gallery.id,
-                subject=subject,
-                reason=asker.reason,
-            )
+            self._desk.write_down(tx, Record.CONSULTATION, "verify", gallery, asker, subject=subject)
 
     async def compare(self, first: bytes, second: bytes, asker: Asker) -> Verdict:
         """Compare the biggest faces of two pictures, inside the eye; nothing is stored but the ledger's entry.

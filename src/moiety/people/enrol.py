@@ -233,14 +233,6 @@ class Enroller:
             tx.templates.activate(plan.gallery.id, [plan.photo])
             tx.subjects.activate(plan.gallery.id, plan.subject)
             tx.intents.advance(plan.intent.id, IntentState.COMMITTING)
-            self._desk.ledger.append(
-                tx,
-                Record.COLLECTION,
-                "enrol",
-                actor=asker.actor,
-                purpose=plan.gallery.purpose,
-                gallery=plan.gallery.id,
-                subject=plan.subject,
-                reason=asker.reason,
-                photo=plan.photo,
+            self._desk.write_down(
+                tx, Record.COLLECTION, "enrol", plan.gallery, asker, subject=plan.subject, photo=plan.photo
             )

@@ -67,17 +67,7 @@ class Eraser:
             # A crash after this: nobody finds the subject, and the next start finishes the erasure.
             rows = tx.subjects.mark_erasing(gallery.id, subject)
             tx.intents.open(IntentKind.ERASE, gallery.id, subject_id=subject, row_ids=rows, state=IntentState.ERASING)
-            self._desk.ledger.append(
-                tx,
-                Record.ERASURE,
-                "erase",
-                actor=asker.actor,
-                purpose=gallery.purpose,
-                gallery=gallery.id,
-                subject=subject,
-                reason=asker.reason,
-                templates=len(rows),
-            )
+            self._desk.write_down(tx, Record.ERASURE, "erase", gallery, asker, subject=subject, templates=len(rows))
 
     def _begin_photo(self, gallery: Gallery, subject: SubjectId, photo: PhotoId, asker: Asker) -> None:
         """Take one template out of search and write it down."""
@@ -89,14 +79,4 @@ class Eraser:
                 raise NotFound("This photo does not belong to the subject.")
             tx.templates.mark_erasing([photo])
             tx.intents.open(IntentKind.ERASE, gallery.id, row_ids=[template.row_id], state=IntentState.ERASING)
-            self._desk.ledger.append(
-                tx,
-                Record.ERASURE,
-                "photo",
-                actor=asker.actor,
-                purpose=gallery.purpose,
-                gallery=gallery.id,
-                subject=subject,
-                reason=asker.reason,
-                photo=photo,
-            )
+            self._desk.write_down(tx, Record.ERASURE, "photo", gallery, asker, subject=subject, photo=photo)

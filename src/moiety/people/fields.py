@@ -145,7 +145,9 @@ class Fields:
             with self._desk.store.begin() as tx:
                 # A crash before the commit leaves the old values whole.
                 self.write(tx, subject, sealed)
-                self._record(tx, Record.ALTERATION, "field", gallery, subject, asker, len(sealed))
+                self._desk.write_down(
+                    tx, Record.ALTERATION, "field", gallery, asker, subject=subject, fields=len(sealed)
+                )
 
         await asyncio.to_thread(keep)
 
@@ -212,24 +214,8 @@ class Fields:
                 tx.subjects.get(gallery.id, subject)
                 field = tx.fields.get(subject, name)
                 found[subject, name] = (field.wrapped_key, field.ciphertext)
-                self._record(tx, Record.CONSULTATION, "reveal", gallery, subject, asker, 1)
+                self._desk.write_down(tx, Record.CONSULTATION, "reveal", gallery, asker, subject=subject, fields=1)
         return found
-
-    def _record(
-        self, tx: Transaction, kind: Record, act: str, gallery: Gallery, subject: SubjectId, asker: Asker, fields: int
-    ) -> None:
-        """Append to the ledger."""
-        self._desk.ledger.append(
-            tx,
-            kind,
-            act,
-            actor=asker.actor,
-            purpose=gallery.purpose,
-            gallery=gallery.id,
-            subject=subject,
-            reason=asker.reason,
-            fields=fields,
-        )
 
     def _handle(self, gallery: Gallery, subject: SubjectId) -> bytes:
         """Name the personal key at B."""
