@@ -1,4 +1,4 @@
-"""An asker who goes away in the middle of an enrolment leaves nobody half-enrolled."""
+"""An enrolment that is cut short leaves nobody half-enrolled and takes nothing from anybody."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from moiety.foundation.errors import DuplicatePhoto
+from moiety.foundation.errors import DuplicatePhoto, PartDown
 from moiety.people.enrol import Who
 from moiety.wire.kinds import Role
 from parts_in_process import ASKER, InProcess
@@ -61,3 +61,18 @@ async def test_the_work_goes_on_when_the_asker_goes_away(tmp_path: Path) -> None
         while site.house.settler._in_hand:  # noqa: ASYNC110 - as above
             await asyncio.sleep(0.001)
         assert len(await site.found(gallery, person)) == 1
+
+
+async def test_a_failed_second_photo_takes_no_field_from_its_subject(tmp_path: Path) -> None:
+    async with InProcess(tmp_path) as site:
+        gallery = await site.gallery()
+        person = site.sight.person()
+        subject = (await site.enrol(gallery, person)).subject
+        await site.house.fields.put(gallery, subject, {"note": "left-handed"}, ASKER)
+        await site.stop(Role.VAULT_A)
+        with pytest.raises(PartDown):
+            await site.enrol(gallery, person, Who(subject=subject), cosine=0.97)
+        await site.start(Role.VAULT_A)
+        await site.house.settle()
+        assert await site.house.fields.reveal(gallery, [(subject, "note")], ASKER) == {(subject, "note"): "left-handed"}
+        assert await site.found(gallery, person) == {subject}

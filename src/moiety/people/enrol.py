@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
-from collections import defaultdict
-from contextlib import asynccontextmanager
+from collections import Counter, defaultdict
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -78,6 +78,8 @@ class Enroller:
         self._fields = fields
         self._settler = settler
         self._names: defaultdict[bytes, asyncio.Lock] = defaultdict(asyncio.Lock)
+        # Who holds or awaits each lock: it goes with the last of them, not before.
+        self._users: Counter[bytes] = Counter()
 
     async def enrol(self, gallery: Gallery, image: bytes, who: Who, asker: Asker) -> Enrolled:
         """Enrol the one person that a photo shows.
@@ -114,17 +116,16 @@ class Enroller:
     @asynccontextmanager
     async def _one_at_a_time(self, *keys: bytes) -> AsyncIterator[None]:
         """Let one enrolment at a time work on a photo and on a reference, so that neither is made twice."""
-        locks = [self._names[key] for key in sorted(keys)]
-        for lock in locks:
-            await lock.acquire()
+        self._users.update(keys)
         try:
-            yield
+            async with AsyncExitStack() as held:
+                for key in sorted(keys):
+                    await held.enter_async_context(self._names[key])
+                yield
         finally:
-            for lock in locks:
-                lock.release()
-            for key in keys:
-                if not self._names[key].locked():
-                    self._names.pop(key, None)
+            self._users.subtract(keys)
+            for key in [key for key in keys if not self._users[key]]:
+                del self._users[key], self._names[key]
 
     def _not_twice(self, gallery: Gallery, mark: bytes) -> None:
         """Refuse a photo that the gallery has."""

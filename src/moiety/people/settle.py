@@ -47,14 +47,17 @@ class Settler:
             self._in_hand.discard(row)
 
     def _left(self, gallery: GalleryId | None) -> list[Intent]:
-        """Read the intents of subjects that nobody has in hand, oldest first."""
+        """Read the intents of subjects that nobody has in hand, oldest first.
+
+        What is decided is finished by whoever has the gallery's turn, so that nothing overtakes it.
+        """
         with self._desk.store.read() as tx:
             pending = tx.intents.pending()
         return [
             intent
             for intent in pending
             if intent.kind is not IntentKind.GALLERY
-            and not self._in_hand.intersection(intent.row_ids)
+            and not (intent.state is IntentState.PREPARING and self._in_hand.intersection(intent.row_ids))
             and gallery in {None, intent.gallery_id}
         ]
 
@@ -149,9 +152,19 @@ class Settler:
         """Let the vaults drop what was prepared, then the gate."""
         rows = b"".join(intent.row_ids)
         await self._desk.links.both(Kind.ABORT, {"gallery": intent.gallery_id}, [rows], [rows])
-        if intent.subject_id is not None:
+        if await asyncio.to_thread(self._is_new, intent):
             await self._desk.links.b.call(Kind.FORGET, {"gallery": intent.gallery_id}, [self._handle(intent)])
         await asyncio.to_thread(self._forget, intent)
+
+    def _is_new(self, intent: Intent) -> bool:
+        """Whether the intent's subject was to come with it: only then is the personal key to go with it."""
+        if intent.subject_id is None:
+            return False
+        with self._desk.store.read() as tx:
+            try:
+                return tx.subjects.get(intent.gallery_id, intent.subject_id).state is SubjectState.PENDING
+            except UnknownSubject:
+                return True
 
     def _forget(self, intent: Intent) -> None:
         """Remove pending rows and a pending subject together with the intent."""
