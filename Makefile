@@ -25,6 +25,7 @@ demo: install
 	$(BIN)/moiety demo $(if $(PHOTOS),--photos "$(PHOTOS)") $(if $(DATA),--data "$(DATA)") $(if $(PORT),--port $(PORT)) $(DEMO_FLAGS)
 
 test: install $(VENV)/.tested
+	$(BIN)/moiety models install dlib
 	$(BIN)/pytest $(PYTEST_FLAGS)
 
 # Without processes, browsers and large galleries.
