@@ -24,7 +24,6 @@ G = "galleries/lobby"
 
 # Step by step; the second says what stands after the restart. From the decision on the person is enrolled.
 ENROLMENT = [
-    ("before:BLIND", "absent"),
     ("before:TEMPLATE", "absent"),
     ("inside:_begin", "absent"),
     ("after:_begin", "absent"),
@@ -38,7 +37,6 @@ ENROLMENT = [
     ("only:COMMIT:vault-a", "there"),
     ("only:COMMIT:vault-b", "there"),
     ("after:COMMIT", "there"),
-    ("inside:close", "there"),
     ("after:close", "there"),
 ]
 ERASURE = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import json
@@ -62,7 +63,7 @@ class Loot:
     token: str
     processes: dict[Role, tuple[bytes, bytes]]
     core_limits: dict[Role, str]
-    held: list[str]
+    held: dict[str, bytes]
 
 
 def _variants(path: Path) -> list[bytes]:
@@ -141,21 +142,22 @@ def loot(tmp_path_factory: pytest.TempPathFactory, photos: Samples) -> Loot:
         with Site(tmp_path_factory.mktemp("thief") / "data") as site:
             pictures, token = _live(site, photos)
             held = _held(site)
-            running = {path: path.read_bytes() for path in [*site.files(), *held]}
-            names = [str(path.readlink()) for path in held]
+            running = {path: path.read_bytes() for path in site.files()}
             processes = {role: _process(site, role) for role in Role}
             cores = {role: _core_limit(site, role) for role in Role}
-    return Loot(site, running, scratch, pictures, token, processes, cores, names)
+    return Loot(site, running, scratch, pictures, token, processes, cores, held)
 
 
-def _held(site: Site) -> list[Path]:
-    """Find regular files that a part holds open for writing, deleted ones too, wherever they lie."""
-    found = []
+def _held(site: Site) -> dict[str, bytes]:
+    """Read the regular files that a part holds open for writing, deleted ones too, wherever they lie."""
+    found: dict[str, bytes] = {}
     for role in Role:
         for link in (Path("/proc") / str(site.pid(role)) / "fd").iterdir():
-            flags = (link.parent.parent / "fdinfo" / link.name).read_text().split("flags:")[1].split()[0]
-            if stat.S_ISREG(link.stat().st_mode) and int(flags, 8) & 0o3:
-                found.append(link)
+            # A connection to a database may close at this moment.
+            with contextlib.suppress(FileNotFoundError):
+                flags = (link.parent.parent / "fdinfo" / link.name).read_text().split("flags:")[1].split()[0]
+                if stat.S_ISREG(link.stat().st_mode) and int(flags, 8) & 0o3:
+                    found[str(link.readlink())] = link.read_bytes()
     return found
 
 
@@ -164,6 +166,7 @@ def _files(loot: Loot) -> dict[str, bytes]:
     after = {path: path.read_bytes() for path in loot.site.files()}
     scratch = {path: path.read_bytes() for path in loot.scratch.rglob("*") if path.is_file()}
     named = {f"running {path}": raw for path, raw in loot.running.items()}
+    named |= {f"open {path}": raw for path, raw in loot.held.items()}
     return named | {f"stopped {path}": raw for path, raw in (after | scratch).items() if loot.running.get(path) != raw}
 
 

@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 
 from hacked import DIM, Forger, q_and_neighbour, refused
+from moiety.foundation.envelopes import seal_to
 from moiety.foundation.errors import ExchangeAborted, Refusal, WarrantRefused
 from moiety.warrants import targets
+from moiety.warrants.statement import Statement
 from moiety.warrants.warrant import Act
 from moiety.wire.kinds import Kind, Role
 
@@ -49,6 +51,20 @@ async def test_probes_that_the_eye_did_not_sign_get_nothing(thief: Thief) -> Non
     own_key = thief.house.desk.secrets.service
     for pair in ((q, neighbour), (q, q)):
         refused(await thief.search(*Forger(thief, own_key).faces(*pair)), WarrantRefused, ExchangeAborted)
+
+
+async def test_a_chosen_probe_under_the_eyes_own_statement_gets_nothing(thief: Thief) -> None:
+    """Anybody can seal to the vaults: what is sealed must be what the eye committed to, even if it is alike at both."""
+    probe = await thief.probe()
+    nonce = Statement.decode(probe.statement).nonce
+    at = thief.site.place(Role.GATE)
+    chosen = bytes(32) + q_and_neighbour()[0].astype(np.int8).tobytes()
+    face = thief.face(probe)
+    sealed = [
+        [*face, seal_to(at.sealing(role), chosen, targets.sealing_bound(half, nonce))]
+        for role, half in ((Role.VAULT_A, "a"), (Role.VAULT_B, "b"))
+    ]
+    refused(await thief.search(*sealed), WarrantRefused, ExchangeAborted)
 
 
 async def test_q_and_its_neighbour_get_nothing_even_with_the_eyes_key(thief: Thief) -> None:
