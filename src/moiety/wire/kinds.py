@@ -24,6 +24,8 @@ class Kind(IntEnum):
     PROBE = 12
     TEMPLATE = 13
     COMPARE = 14
+    CANARY_TEMPLATE = 15
+    CANARY_PROBE = 16
     # gate -> both vaults
     POLICY_SET = 20
     PREPARE = 21
@@ -34,6 +36,7 @@ class Kind(IntEnum):
     ERASE = 26
     ROWS = 27
     POLICY_DROP = 28
+    STATE = 29
     # gate -> vault B
     WRAP = 30
     REVEAL = 31
@@ -44,8 +47,18 @@ class Kind(IntEnum):
     BEGIN = 41
     ROUND = 42
     FINISH = 43
+    ATTEST = 44
+    ATTESTED = 45
+    REFRESH_BEGIN = 46
+    REFRESH_PULL = 47
+    REFRESH_PUSH = 48
+    REFRESH_COMMIT = 49
+    REFRESH_DROP = 51
+    REFRESH_STATE = 52
+    STREAM = 53
     # vault B -> mint
     DEAL = 50
+    DEAL_AHEAD = 54
 
 
 _VAULTS = {Role.VAULT_A, Role.VAULT_B}
@@ -54,6 +67,7 @@ _VAULTS = {Role.VAULT_A, Role.VAULT_B}
 ALLOWED: dict[Kind, tuple[set[Role], set[Role]]] = {
     Kind.PING: (set(Role), set(Role)),
     **{kind: ({Role.GATE}, {Role.EYE}) for kind in (Kind.ROTATION_NEW, Kind.PROBE, Kind.TEMPLATE, Kind.COMPARE)},
+    **{kind: ({Role.GATE}, {Role.EYE}) for kind in (Kind.CANARY_TEMPLATE, Kind.CANARY_PROBE)},
     **{
         kind: ({Role.GATE}, _VAULTS)
         for kind in (
@@ -66,11 +80,29 @@ ALLOWED: dict[Kind, tuple[set[Role], set[Role]]] = {
             Kind.BANDS,
             Kind.ERASE,
             Kind.ROWS,
+            Kind.STATE,
         )
     },
     **{kind: ({Role.GATE}, {Role.VAULT_B}) for kind in (Kind.WRAP, Kind.REVEAL, Kind.BLIND, Kind.FORGET)},
-    **{kind: ({Role.VAULT_A}, {Role.VAULT_B}) for kind in (Kind.HELLO, Kind.BEGIN, Kind.ROUND, Kind.FINISH)},
-    Kind.DEAL: ({Role.VAULT_B}, {Role.MINT}),
+    **{
+        kind: ({Role.VAULT_A}, {Role.VAULT_B})
+        for kind in (
+            Kind.HELLO,
+            Kind.BEGIN,
+            Kind.ROUND,
+            Kind.FINISH,
+            Kind.ATTEST,
+            Kind.ATTESTED,
+            Kind.REFRESH_BEGIN,
+            Kind.REFRESH_PULL,
+            Kind.REFRESH_PUSH,
+            Kind.REFRESH_COMMIT,
+            Kind.REFRESH_DROP,
+            Kind.REFRESH_STATE,
+            Kind.STREAM,
+        )
+    },
+    **{kind: ({Role.VAULT_B}, {Role.MINT}) for kind in (Kind.DEAL, Kind.DEAL_AHEAD)},
 }
 
 
