@@ -44,7 +44,7 @@ async def path(tmp_path: Path) -> AsyncIterator[Path]:
 async def test_a_word_is_answered_and_the_socket_is_private(path: Path) -> None:
     client = local.LocalClient(path, "vault A")
     assert await client.ask("echo", {"n": 1}) == {"heard": {"n": 1}}
-    assert stat.S_IMODE(os.stat(path).st_mode) == 0o600  # noqa: ASYNC240,PTH116 - a look at one file
+    assert stat.S_IMODE(os.stat(path).st_mode) == 0o600  # noqa: PTH116 - a look at one file
 
 
 async def test_refusals_come_back_as_they_are_and_failures_say_nothing(path: Path) -> None:
