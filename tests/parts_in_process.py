@@ -257,7 +257,7 @@ class InProcess:
         """Start a part at its old address with what it has on disk."""
         at = self.place(role)
         before = set(parts._BACKGROUND)
-        handlers = self._seeing(at) if role is Role.EYE else parts.SERVERS[role](at)
+        handlers = self._seeing(at) if role is Role.EYE else parts.SERVERS[role](at).handlers
         self._background[role] = parts._BACKGROUND - before
         if role in {Role.VAULT_A, Role.VAULT_B}:
             vault = getattr(handlers[Kind.SEARCH], "__self__", None)

@@ -14,6 +14,7 @@ import uvicorn
 
 from moiety.access import ApiKeys
 from moiety.api import Access, create_app
+from moiety.cli.parts import local_server
 from moiety.console import attach
 from moiety.foundation.envelopes import write_durably
 from moiety.foundation.errors import Fault, Refusal
@@ -91,12 +92,15 @@ async def serve(at: Place, listener: socket.socket, hosts: list[str]) -> None:
     server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", server_header=False))
     told = at.installation.run / "gate.json"
     announce(told, listener.getsockname()[1], token)
+    local = local_server(at, {})
+    await local.start()
     tidy = asyncio.create_task(_tidy(over))
     print("ready", flush=True)  # noqa: T201 - the supervisor waits for this line
     try:
         await server.serve(sockets=[listener])
     finally:
         tidy.cancel()
+        await local.close()
         with contextlib.suppress(asyncio.CancelledError):
             await tidy
         told.unlink(missing_ok=True)

@@ -1,12 +1,16 @@
-"""Builds each role's part from its folders: the wiring of the house."""
+"""Builds each role's part from its folders: the wiring of the house.
+
+A part answers frames from its peers (`handlers`) and words from commands on its own machine (`words`).
+"""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from moiety.cli.standing import Standing
 from moiety.eye.halver import Halver
 from moiety.eye.rotations import Rotations
 from moiety.eye.service import Eye, Model
@@ -29,10 +33,12 @@ from moiety.vault.service_b import VaultB
 from moiety.vault.store_key import StoreKey
 from moiety.wire.kinds import Kind, Role
 from moiety.wire.links import Client, Server
+from moiety.wire.local import NAME, LocalServer
 
 if TYPE_CHECKING:
     import socket
     from collections.abc import Awaitable, Callable, Mapping
+    from typing import Any
 
     from moiety.cli.installation import Installation
     from moiety.foundation.clock import Clock
@@ -42,8 +48,17 @@ if TYPE_CHECKING:
     from moiety.wire.links import Answer
 
     Handlers = dict[Kind, Callable[[Frame], Awaitable[Answer]]]
+    Words = dict[str, Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]]
 
 ROTATION_CHECK_SECONDS = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Wired:
+    """A part put together: what its peers may ask it, and what commands on its own machine may."""
+
+    handlers: Handlers
+    words: Words = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,17 +91,17 @@ def place(installation: Installation, role: Role, addresses: Mapping[Role, tuple
     return Place(installation, role, installation.identity(role, clock), installation.peers(role), addresses, clock)
 
 
-def mint(at: Place) -> Handlers:
+def mint(at: Place) -> Wired:
     """Wire the mint."""
     warm_up()
     keys = (
         shared_key(at.identity.sealing, at.sealing(role), at.installation.tenant, half)
         for role, half in ((Role.VAULT_A, "a"), (Role.VAULT_B, "b"))
     )
-    return Dealer(*keys).handlers()
+    return Wired(Dealer(*keys).handlers())
 
 
-def eye(at: Place) -> Handlers:
+def eye(at: Place) -> Wired:
     """Wire the eye."""
     from moiety.vision.eyesight import Eyesight, VisionOptions  # noqa: PLC0415 - only the eye loads the engines
 
@@ -106,7 +121,7 @@ def eye(at: Place) -> Handlers:
     rotations = Rotations(at.identity.keys)
     vaults = (at.sealing(Role.VAULT_A), at.sealing(Role.VAULT_B))
     halver = Halver(rotations, at.identity.signing, vaults, at.clock)
-    return Eye(sight, model, rotations, halver).handlers()
+    return Wired(Eye(sight, model, rotations, halver).handlers())
 
 
 def _parties(at: Place) -> Parties:
@@ -123,7 +138,7 @@ def _parts(at: Place, half: str, journal: Journal, halves: Halves) -> Parts:
     return Parts(half, cabinet, halves, guard, rules, questions, at.identity.sealing)
 
 
-def vault_a(at: Place) -> Handlers:
+def vault_a(at: Place) -> Wired:
     """Wire vault A."""
     warm_up()
     folder = at.installation.folder(Role.VAULT_A)
@@ -133,10 +148,10 @@ def vault_a(at: Place) -> Handlers:
     for policy in parts.cabinet.policies:
         rows.sweep(policy)
     mint_key = shared_key(at.identity.sealing, at.sealing(Role.MINT), at.installation.tenant, "a")
-    return Vault(parts, Asking(_parties(at), mint_key, at.client(Role.VAULT_B))).handlers()
+    return Wired(Vault(parts, Asking(_parties(at), mint_key, at.client(Role.VAULT_B))).handlers())
 
 
-def vault_b(at: Place) -> Handlers:
+def vault_b(at: Place) -> Wired:
     """Wire vault B."""
     warm_up()
     folder = at.installation.folder(Role.VAULT_B)
@@ -150,7 +165,7 @@ def vault_b(at: Place) -> Handlers:
     blind = at.identity.keys.secret("blind.key")
     personal = PersonalKeys(journal, store_key, blind, parts.guard, parts.rules)
     _BACKGROUND.add(asyncio.create_task(_rotate_daily(store_key)))
-    return VaultB(parts, answering, personal).handlers()
+    return Wired(VaultB(parts, answering, personal).handlers())
 
 
 _BACKGROUND: set[asyncio.Task[None]] = set()
@@ -165,7 +180,7 @@ async def _rotate_daily(store_key: StoreKey) -> None:
                 await asyncio.to_thread(store_key.rotate)
 
 
-SERVERS: dict[Role, Callable[[Place], Handlers]] = {
+SERVERS: dict[Role, Callable[[Place], Wired]] = {
     Role.MINT: mint,
     Role.EYE: eye,
     Role.VAULT_A: vault_a,
@@ -173,8 +188,28 @@ SERVERS: dict[Role, Callable[[Place], Handlers]] = {
 }
 
 
-async def serve(at: Place, listener: socket.socket) -> Server:
-    """Start the part of a role on a listening socket."""
-    server = Server(at.identity, at.peers, SERVERS[at.role](at))
-    await server.start(listener)
-    return server
+def local_server(at: Place, words: Words) -> LocalServer:
+    """Make the local socket of a part; every part knows the word `status`."""
+    return LocalServer(at.installation.folder(at.role) / NAME, {"status": Standing(at).status, **words})
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """A part that runs."""
+
+    server: Server
+    local: LocalServer
+
+    async def close(self) -> None:
+        """Stop answering."""
+        await self.local.close()
+        await self.server.close()
+
+
+async def serve(at: Place, listener: socket.socket) -> Serving:
+    """Start the part of a role on a listening socket, and its local socket."""
+    wired = SERVERS[at.role](at)
+    serving = Serving(Server(at.identity, at.peers, wired.handlers), local_server(at, wired.words))
+    await serving.server.start(listener)
+    await serving.local.start()
+    return serving
