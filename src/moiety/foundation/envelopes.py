@@ -14,11 +14,14 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from moiety.foundation.disk import PRIVATE, SYSTEM_DISK
 from moiety.foundation.errors import Fault, Unverified
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from moiety.foundation.disk import Disk
 
 KEY_BYTES = 32
 NONCE_BYTES = 12
@@ -90,47 +93,40 @@ def unseal_from(private_key: X25519PrivateKey, sealed: bytes, bound: bytes) -> b
         raise Unverified("A sealed message does not open: it was altered or meant for somebody else.") from None
 
 
-def write_durably(path: Path, content: bytes, mode: int = 0o600) -> None:
+def write_durably(path: Path, content: bytes, mode: int = PRIVATE, disk: Disk = SYSTEM_DISK) -> None:
     """Write a whole file so that after a crash it is the old one or the new one, never a part."""
-    temporary = path.with_name(path.name + ".new")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    # A crash before the rename leaves only `.new`, which the next write replaces.
-    temporary.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    disk.write(path, content, mode)
 
 
 class KeyRing:
     """The folder with one role's own keys: made at first use, readable by the owner alone, apart from the data."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, disk: Disk = SYSTEM_DISK) -> None:
         """Use `folder`, creating it with mode 0700.
 
         Raises:
             Fault: others than the owner may enter it.
 
         """
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        disk.folder(folder)
         if folder.stat().st_mode & 0o077:
             raise Fault(f"The key folder {folder.name!r} can be read by others; make it private (chmod 700).")
         self._folder = folder
+        self._disk = disk
 
     def path(self, name: str) -> Path:
         """Where the key called `name` lies."""
         return self._folder / name
 
+    def keep(self, name: str, content: bytes) -> None:
+        """Store what is called `name`, whole."""
+        self._disk.write(self.path(name), content)
+
     def _keep(self, name: str, make: Callable[[], bytes]) -> bytes:
         """Return the stored bytes, or make and store them."""
         path = self.path(name)
         if not path.exists():
-            write_durably(path, make())
+            self.keep(name, make())
         return path.read_bytes()
 
     def secret(self, name: str) -> bytes:
@@ -155,10 +151,4 @@ class KeyRing:
 
     def forget(self, name: str) -> None:
         """Destroy the key called `name`: overwrite, sync, unlink."""
-        path = self.path(name)
-        if path.exists():
-            with path.open("r+b") as file:
-                file.write(os.urandom(path.stat().st_size))
-                file.flush()
-                os.fsync(file.fileno())
-            path.unlink()
+        self._disk.shred(self.path(name))
