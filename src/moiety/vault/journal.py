@@ -5,17 +5,19 @@ One writer, full synchronisation: when a call returns, it is on disk. Nothing he
 
 from __future__ import annotations
 
-import os
 import sqlite3
 import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from moiety.foundation.disk import SYSTEM_DISK
 from moiety.foundation.errors import DiskFull, Fault
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
+
+    from moiety.foundation.disk import Disk
 
 SCHEMA_VERSION = 1
 _SCHEMA = """
@@ -44,8 +46,8 @@ CREATE TABLE store_key (number INTEGER PRIMARY KEY, made_at REAL NOT NULL) STRIC
 class Journal:
     """The file, and transactions on it from any thread, one at a time."""
 
-    def __init__(self, path: Path) -> None:
-        """Open or create `path`.
+    def __init__(self, path: Path, disk: Disk = SYSTEM_DISK) -> None:
+        """Open or create `path` on `disk`.
 
         Raises:
             Fault: it is damaged or of another version.
@@ -53,10 +55,9 @@ class Journal:
         """
         self._lock = threading.RLock()
         self._path = path
-        # SQLite gives its log the file's mode, so the file must be private before SQLite opens it.
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        self.disk = disk
         try:
-            self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+            self._db = disk.database(path)
             self._db.execute("PRAGMA journal_mode = WAL")
             self._db.execute("PRAGMA synchronous = FULL")
             self._db.execute("PRAGMA secure_delete = ON")
@@ -70,7 +71,8 @@ class Journal:
         version = self._db.execute("PRAGMA user_version").fetchone()[0]
         if version == 0:
             # One transaction: a crash leaves an empty file, and the next start comes here again.
-            self._db.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
+            self._db.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {SCHEMA_VERSION};")
+            self.disk.commit(lambda: self._db.execute("COMMIT"))
         elif version != SCHEMA_VERSION:
             raise Fault(f"The journal {self._path.name!r} has version {version}; this program knows {SCHEMA_VERSION}.")
 
@@ -92,7 +94,7 @@ class Journal:
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 yield self._db
-                self._db.execute("COMMIT")
+                self.disk.commit(lambda: self._db.execute("COMMIT"))
             except sqlite3.OperationalError as error:
                 self._undo()
                 if error.sqlite_errorcode in {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE}:
