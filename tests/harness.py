@@ -1,4 +1,4 @@
-"""Running the real thing in tests: an installation of five processes in a folder, its commands, its gate over HTTP.
+"""Running the real thing in tests: an installation of six processes in a folder, its commands, its gate over HTTP.
 
 with Site(folder) as site:
     site.cli("gallery", "create", "staff", "--purpose", "a test")
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from moiety.people.house import House
 
 MOIETY = str(Path(sys.executable).parent / "moiety")
-OTHERS = (Role.EYE, Role.VAULT_A, Role.VAULT_B, Role.MINT)
+OTHERS = (Role.EYE, Role.VAULT_A, Role.VAULT_B, Role.MINT, Role.WITNESS)
 REASON = {"reason": "a test of moiety"}
 
 

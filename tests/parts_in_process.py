@@ -22,6 +22,7 @@ import numpy as np
 
 from moiety.cli import installation, parts
 from moiety.cli.parts import Place
+from moiety.eye.canaries import MadeUp
 from moiety.eye.halver import Halver
 from moiety.eye.rotations import Rotations
 from moiety.eye.service import Eye, Model
@@ -63,7 +64,7 @@ TABLE = {1e-2: 0.35, 1e-4: 0.45, 1e-5: 0.60, 1e-6: 0.85}
 MODEL = bytes(range(32))
 # Every process proves its kernel once at its start; here all parts are one process.
 setattr(parts, "warm_up", functools.cache(warm_up))  # noqa: B010 - the name is imported there, not exported
-SERVED = (Role.MINT, Role.EYE, Role.VAULT_B, Role.VAULT_A)
+SERVED = (Role.MINT, Role.EYE, Role.WITNESS, Role.VAULT_B, Role.VAULT_A)
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,7 +276,8 @@ class InProcess:
         halver = Halver(rotations, at.identity.signing, vaults, self.clock)
         model = Model("painted", MODEL, self._dim, TABLE, (0.45, 0.60, 0.85))
         self._eye = Eye(self.sight, model, rotations, halver)
-        return self._eye.handlers()
+        made_up = MadeUp(at.identity.keys.secret("canary.key"), MODEL, self._dim, halver)
+        return {**self._eye.handlers(), **made_up.handlers()}
 
     async def stop(self, role: Role) -> None:
         """End a part: its links are cut at once, and nothing of it is left but its files."""

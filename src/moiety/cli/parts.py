@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from moiety.cli.standing import Standing
+from moiety.eye.canaries import MadeUp
 from moiety.eye.halver import Halver
 from moiety.eye.rotations import Rotations
 from moiety.eye.service import Eye, Model
@@ -34,6 +35,8 @@ from moiety.vault.store_key import StoreKey
 from moiety.wire.kinds import Kind, Role
 from moiety.wire.links import Client, Server
 from moiety.wire.local import NAME, LocalServer
+from moiety.witness.service import Witness
+from moiety.witness.tombstones import Tombstones
 
 if TYPE_CHECKING:
     import socket
@@ -121,7 +124,8 @@ def eye(at: Place) -> Wired:
     rotations = Rotations(at.identity.keys)
     vaults = (at.sealing(Role.VAULT_A), at.sealing(Role.VAULT_B))
     halver = Halver(rotations, at.identity.signing, vaults, at.clock)
-    return Wired(Eye(sight, model, rotations, halver).handlers())
+    made_up = MadeUp(at.identity.keys.secret("canary.key"), model.sha256, model.dim, halver)
+    return Wired({**Eye(sight, model, rotations, halver).handlers(), **made_up.handlers()})
 
 
 def _parties(at: Place) -> Parties:
@@ -180,8 +184,15 @@ async def _rotate_daily(store_key: StoreKey) -> None:
                 await asyncio.to_thread(store_key.rotate)
 
 
+def witness(at: Place) -> Wired:
+    """Wire the witness."""
+    tombstones = Tombstones(at.installation.folder(Role.WITNESS) / "tombstones.sqlite", at.clock)
+    return Wired(Witness(tombstones).handlers())
+
+
 SERVERS: dict[Role, Callable[[Place], Wired]] = {
     Role.MINT: mint,
+    Role.WITNESS: witness,
     Role.EYE: eye,
     Role.VAULT_A: vault_a,
     Role.VAULT_B: vault_b,

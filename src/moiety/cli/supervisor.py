@@ -1,4 +1,4 @@
-"""Runs all parts of an installation on one machine: five processes, started, watched, restarted, stopped together."""
+"""Runs all parts of an installation on one machine: six processes, started, watched, restarted, stopped together."""
 
 from __future__ import annotations
 
@@ -25,9 +25,10 @@ if TYPE_CHECKING:
 ASKS: dict[Role, tuple[Role, ...]] = {
     Role.MINT: (),
     Role.EYE: (),
-    Role.VAULT_B: (Role.MINT,),
-    Role.VAULT_A: (Role.VAULT_B,),
-    Role.GATE: (Role.EYE, Role.VAULT_A, Role.VAULT_B, Role.MINT),
+    Role.WITNESS: (),
+    Role.VAULT_B: (Role.MINT, Role.WITNESS),
+    Role.VAULT_A: (Role.VAULT_B, Role.WITNESS),
+    Role.GATE: (Role.EYE, Role.VAULT_A, Role.VAULT_B, Role.MINT, Role.WITNESS),
 }
 START_SECONDS = 120.0
 STOP_SECONDS = 10.0

@@ -13,6 +13,7 @@ class Role(StrEnum):
     VAULT_A = "vault-a"
     VAULT_B = "vault-b"
     MINT = "mint"
+    WITNESS = "witness"
 
 
 class Kind(IntEnum):
@@ -59,6 +60,9 @@ class Kind(IntEnum):
     # vault B -> mint
     DEAL = 50
     DEAL_AHEAD = 54
+    # vaults -> witness
+    BURY = 60
+    BURIED = 61
 
 
 _VAULTS = {Role.VAULT_A, Role.VAULT_B}
@@ -103,6 +107,7 @@ ALLOWED: dict[Kind, tuple[set[Role], set[Role]]] = {
         )
     },
     **{kind: ({Role.VAULT_B}, {Role.MINT}) for kind in (Kind.DEAL, Kind.DEAL_AHEAD)},
+    **{kind: (_VAULTS, {Role.WITNESS}) for kind in (Kind.BURY, Kind.BURIED)},
 }
 
 
