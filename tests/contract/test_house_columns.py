@@ -35,6 +35,8 @@ REASONS = {
     "subject.id": RANDOM_ID,
     "subject.gallery_id": RANDOM_ID,
     "subject.state": STATE,
+    "canary.gallery_id": RANDOM_ID,
+    "canary.subject_id": RANDOM_ID,
     "subject_field.subject_id": RANDOM_ID,
     "subject_field.name": "the field's name (`reference`, `note`), the same for everyone; the value is sealed",
     "subject_field.klass": STATE,

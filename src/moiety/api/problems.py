@@ -51,6 +51,7 @@ PROBLEMS: Final[Mapping[type[Refusal], tuple[int, str]]] = {
     errors.PartDown: (503, "A part is down"),
     errors.OutOfStep: (503, "Vaults out of step"),
     errors.ExchangeAborted: (503, "Exchange aborted"),
+    errors.CanaryFailed: (503, "Canary failed"),
     errors.DiskFull: (507, "Disk full"),
     errors.ModelsMissing: (503, "Models missing"),
     errors.WireBroken: (503, "Connection broken"),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import logging
 import os
@@ -16,6 +15,7 @@ from moiety.access import ApiKeys
 from moiety.api import Access, create_app
 from moiety.cli.parts import local_server
 from moiety.console import attach
+from moiety.foundation import settings
 from moiety.foundation.envelopes import write_durably
 from moiety.foundation.errors import Fault, Refusal
 from moiety.ledger import Ledger
@@ -35,6 +35,7 @@ _log = logging.getLogger(__name__)
 
 TIDY_SECONDS = 30.0
 FIRST_TIDY_SECONDS = 0.5
+FIRST_TEND_SECONDS = 10.0
 
 
 def house(at: Place) -> House:
@@ -69,6 +70,16 @@ async def _tidy(over: House) -> None:
             pause = min(2 * pause, TIDY_SECONDS)
 
 
+async def _tend(over: House) -> None:
+    """Plant canaries and ask for them, soon after the start and then at the pace of the setting."""
+    each = settings.number("MOIETY_CANARIES")
+    pause = FIRST_TEND_SECONDS
+    while each:
+        await asyncio.sleep(pause)
+        await over.canaries.tend(each)
+        pause = 60.0 * settings.number("MOIETY_CANARY_MINUTES")
+
+
 def announce(path: Path, port: int, token: str) -> None:
     """Tell the owner's commands how to reach this gate; the token dies with the process."""
     # A crash leaves the file of a gate that is gone; the next start replaces it.
@@ -94,14 +105,14 @@ async def serve(at: Place, listener: socket.socket, hosts: list[str]) -> None:
     announce(told, listener.getsockname()[1], token)
     local = local_server(at, {})
     await local.start()
-    tidy = asyncio.create_task(_tidy(over))
+    background = [asyncio.create_task(work) for work in (_tidy(over), _tend(over))]
     print("ready", flush=True)  # noqa: T201 - the supervisor waits for this line
     try:
         await server.serve(sockets=[listener])
     finally:
-        tidy.cancel()
+        for task in background:
+            task.cancel()
         await local.close()
-        with contextlib.suppress(asyncio.CancelledError):
-            await tidy
+        await asyncio.gather(*background, return_exceptions=True)
         told.unlink(missing_ok=True)
         store.close()

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from moiety.foundation.envelopes import seal_to
-from moiety.foundation.errors import NormOutOfRange
+from moiety.foundation.errors import ModelMismatch, NormOutOfRange
 from moiety.foundation.ids import new_row_id
 from moiety.kernel import NormRule, check_probe, quantise, split
 from moiety.warrants import targets
 from moiety.warrants.statement import Made, Pad, Statement, commit_probe, commit_row, row_label, sign
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import numpy as np
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
     from numpy.typing import NDArray
@@ -35,6 +37,25 @@ class Setting:
     rotation: bytes
     model: bytes
     epoch: int
+
+    @classmethod
+    def read(cls, meta: Mapping[str, Any], model: bytes) -> Setting:
+        """Read what the gate says; `model` is the SHA-256 of the eye's embedder.
+
+        Raises:
+            ModelMismatch: the gallery was made with another model than this eye has.
+
+        """
+        setting = cls(
+            str(meta["tenant"]),
+            str(meta["gallery"]),
+            bytes.fromhex(meta["rotation"]),
+            bytes.fromhex(meta["model"]),
+            int(meta["epoch"]),
+        )
+        if setting.model != model:
+            raise ModelMismatch
+        return setting
 
 
 @dataclass(frozen=True, slots=True)

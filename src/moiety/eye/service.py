@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from moiety.eye.halver import Setting, Sighting
-from moiety.foundation.errors import BadInput, ManyFaces, ModelMismatch, NoFace, PoorQuality
+from moiety.foundation.errors import BadInput, ManyFaces, NoFace, PoorQuality
 from moiety.warrants.statement import Pad, face_nonce
 from moiety.wire.kinds import Kind
 from moiety.wire.links import Answer
@@ -74,25 +74,6 @@ class Eye:
             }
         )
 
-    def _setting(self, frame: Frame) -> Setting:
-        """Read for what gallery halves are wanted.
-
-        Raises:
-            ModelMismatch: the gallery was made with another model than this eye has.
-
-        """
-        meta = frame.meta
-        setting = Setting(
-            str(meta["tenant"]),
-            str(meta["gallery"]),
-            bytes.fromhex(meta["rotation"]),
-            bytes.fromhex(meta["model"]),
-            int(meta["epoch"]),
-        )
-        if setting.model != self._model.sha256:
-            raise ModelMismatch
-        return setting
-
     async def _probe(self, frame: Frame) -> Answer:
         """Make a sealed probe of every face."""
         return await asyncio.to_thread(self._make, frame, enrol=False)
@@ -108,7 +89,8 @@ class Eye:
 
     def _make(self, frame: Frame, *, enrol: bool) -> Answer:
         """Measure, and seal what was measured."""
-        setting, nonce, image = self._setting(frame), bytes(frame.buffers[0]), bytes(frame.buffers[1])
+        setting = Setting.read(frame.meta, self._model.sha256)
+        nonce, image = bytes(frame.buffers[0]), bytes(frame.buffers[1])
         if len(nonce) != NONCE_BYTES:
             raise BadInput("A nonce has 32 bytes.")
         faces = list(self._sight.faces(image))

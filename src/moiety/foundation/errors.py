@@ -197,6 +197,12 @@ class ExchangeAborted(Unavailable):
     slug = "exchange-aborted"
 
 
+class CanaryFailed(Unavailable):
+    """The vaults gave wrong answers to known questions about this gallery; it answers nothing until they are right."""
+
+    slug = "canary-failed"
+
+
 class DiskFull(Unavailable):
     """The disk is full; nothing was kept."""
 

@@ -31,6 +31,8 @@ SETTINGS = (
     Setting("MOIETY_HOST", "127.0.0.1", "Address on which the gate listens."),
     Setting("MOIETY_PORT", "8080", "Port on which the gate listens (`--port`); 0: any free one."),
     Setting("MOIETY_HOSTS", "", "Further host names under which the gate may be called, separated by commas."),
+    Setting("MOIETY_CANARIES", "2", "Made-up faces in each gallery, by which the vaults are tested; 0: none."),
+    Setting("MOIETY_CANARY_MINUTES", "60", "Minutes between two questions for the made-up faces."),
     Setting("MOIETY_LOG", "info", "How much the parts log.", ("debug", "info", "warning", "error")),
 )
 _BY_NAME = {setting.name: setting for setting in SETTINGS}

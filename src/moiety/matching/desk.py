@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from moiety.foundation.envelopes import pack, seal, unseal
 from moiety.foundation.errors import UnknownGallery, Unverified
 from moiety.foundation.ids import GalleryId
+from moiety.matching.alarms import Alarms
 from moiety.matching.turns import Turns
 from moiety.storage import GalleryState
 from moiety.warrants.statement import Statement
@@ -55,6 +56,7 @@ class Desk:
     secrets: Secrets
     clock: Clock
     turns: Turns = field(default_factory=Turns)
+    alarms: Alarms = field(default_factory=Alarms)
 
     def gallery(self, name_or_id: str) -> Gallery:
         """Find an open gallery by its name or id.

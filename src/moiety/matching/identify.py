@@ -40,9 +40,10 @@ class Identifier:
         Raises:
             BadInput: the picture cannot be read.
             WarrantRefused: a vault refuses, or its budget for this hour is spent.
-            Unavailable: a part is away or the vaults are out of step.
+            Unavailable: a part is away, the vaults are out of step, or they failed their canaries.
 
         """
+        self._desk.alarms.check(gallery.id)
         probes = await self._asking.probes(gallery, image)
         await asyncio.to_thread(self._note, gallery, asker, len(probes))
         if not probes:
@@ -84,9 +85,12 @@ class Identifier:
             return ()
         bands: dict[SubjectId, int] = {}
         with self._desk.store.read() as tx:
+            made_up = tx.canaries.subjects(gallery.id)
             for template in tx.templates.by_rows(gallery.id, list(best)):
                 self._desk.check_binding(gallery, template.row_id, template.subject_id, template.binding)
                 subject = tx.subjects.get(gallery.id, template.subject_id)
+                if subject.id in made_up:
+                    continue
                 if template.state is TemplateState.ACTIVE and subject.state is SubjectState.ACTIVE:
                     bands[subject.id] = max(bands.get(subject.id, 0), best[template.row_id])
         ordered = sorted(bands.items(), key=lambda item: (-item[1], item[0]))

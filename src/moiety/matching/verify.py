@@ -43,8 +43,10 @@ class Verifier:
         Raises:
             UnknownSubject: the gallery has no such active subject.
             NoFace: the picture shows none.
+            CanaryFailed: the vaults failed a question with a known answer.
 
         """
+        self._desk.alarms.check(gallery.id)
         rows = await asyncio.to_thread(self._rows, gallery, subject)
         probes = await self._asking.probes(gallery, image)
         if not probes:

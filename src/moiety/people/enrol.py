@@ -65,6 +65,7 @@ class _Plan:
     row: RowId
     face: SeenFace
     sealed: list[bytes]
+    canary: int | None = None
     intent: Intent | None = None
 
 
@@ -113,6 +114,26 @@ class Enroller:
         # An asker who goes away ends the waiting, not the work: a decision in a thread cannot be called back.
         return await asyncio.shield(asyncio.create_task(whole()))
 
+    async def plant(self, gallery: Gallery, number: int, asker: Asker) -> SubjectId:
+        """Enrol the canary `number`, a face that the eye makes up; it is in no list and no candidate.
+
+        Raises:
+            DuplicatePhoto: it is there already.
+            Unavailable: as `enrol`.
+
+        """
+        await self._settler.if_needed(gallery)
+        (mark,) = await self._fields.blind(gallery, [pack("canary", number)])
+
+        async def whole() -> Enrolled:
+            async with self._one_at_a_time(mark):
+                await asyncio.to_thread(self._not_twice, gallery, mark)
+                plan = await self._look(gallery, number, None, mark)
+                return await self._carry_out(plan, {}, [], asker)
+
+        made = await asyncio.shield(asyncio.create_task(whole()))
+        return made.subject
+
     @asynccontextmanager
     async def _one_at_a_time(self, *keys: bytes) -> AsyncIterator[None]:
         """Let one enrolment at a time work on a photo and on a reference, so that neither is made twice."""
@@ -142,10 +163,14 @@ class Enroller:
             return who.subject
         return self._fields.by_blind(gallery, blinds[0]) if blinds else None
 
-    async def _look(self, gallery: Gallery, image: bytes, subject: SubjectId | None, mark: bytes) -> _Plan:
-        """Let the eye make the halves."""
-        buffers = [os.urandom(32), image]
-        answer = await self._desk.links.eye.call(Kind.TEMPLATE, self._asking.setting(gallery), buffers)
+    async def _look(self, gallery: Gallery, seen: bytes | int, subject: SubjectId | None, mark: bytes) -> _Plan:
+        """Let the eye make the halves of a photo, or of the canary of a number."""
+        setting, nonce = self._asking.setting(gallery), os.urandom(32)
+        canary = seen if isinstance(seen, int) else None
+        if isinstance(seen, int):
+            answer = await self._desk.links.eye.call(Kind.CANARY_TEMPLATE, setting | {"numbers": [seen]}, [nonce])
+        else:
+            answer = await self._desk.links.eye.call(Kind.TEMPLATE, setting, [nonce, seen])
         meta = answer.meta["faces"][0]
         return _Plan(
             gallery=gallery,
@@ -156,6 +181,7 @@ class Enroller:
             row=RowId(bytes.fromhex(meta["row"])),
             face=told(meta),
             sealed=[bytes(buffer) for buffer in answer.buffers],
+            canary=canary,
         )
 
     async def _carry_out(self, plan: _Plan, fields: Mapping[str, str], blinds: list[bytes], asker: Asker) -> Enrolled:
@@ -195,8 +221,12 @@ class Enroller:
             # A crash after this: the settler finds the intent 'preparing', and undoes it at both vaults and here.
             if plan.new_subject:
                 days = gallery.retention_days
+                if plan.canary is not None:
+                    days = None  # nobody's rights end with it
                 expires = None if days is None else self._desk.clock.now() + days * DAY_SECONDS
                 tx.subjects.add(gallery.id, plan.subject, expires_at=expires)
+                if plan.canary is not None:
+                    tx.canaries.add(gallery.id, plan.canary, plan.subject)
             tx.templates.add(
                 photo_id=plan.photo,
                 gallery_id=gallery.id,

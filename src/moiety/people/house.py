@@ -9,6 +9,7 @@ from moiety.matching.asking import Asking
 from moiety.matching.galleries import Galleries
 from moiety.matching.identify import Identifier
 from moiety.matching.verify import Verifier
+from moiety.people.canaries import Canaries
 from moiety.people.directory import Directory
 from moiety.people.enrol import Enroller
 from moiety.people.erase import Eraser
@@ -34,23 +35,25 @@ class House:
     directory: Directory
     retention: Retention
     settler: Settler
+    canaries: Canaries
 
     @classmethod
     def over(cls, desk: Desk) -> Self:
         """Build all services over `desk`."""
         asking, settler, fields = Asking(desk), Settler(desk), Fields(desk)
-        eraser = Eraser(desk, settler)
+        eraser, enroller = Eraser(desk, settler), Enroller(desk, asking, fields, settler)
         return cls(
             desk=desk,
             galleries=Galleries(desk),
             identifier=Identifier(desk, asking, settler.if_needed),
             verifier=Verifier(desk, asking, settler.if_needed),
-            enroller=Enroller(desk, asking, fields, settler),
+            enroller=enroller,
             eraser=eraser,
             fields=fields,
             directory=Directory(desk),
             retention=Retention(desk, eraser),
             settler=settler,
+            canaries=Canaries(desk, asking, enroller, settler),
         )
 
     async def settle(self) -> int:

@@ -3,6 +3,7 @@
 from moiety.storage.records import (
     ActiveRow,
     ApiKey,
+    Canary,
     FieldClass,
     Gallery,
     GalleryState,
@@ -22,6 +23,7 @@ from moiety.storage.store import Store, Transaction
 __all__ = [
     "ActiveRow",
     "ApiKey",
+    "Canary",
     "FieldClass",
     "Gallery",
     "GalleryState",

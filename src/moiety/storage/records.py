@@ -120,6 +120,15 @@ class Template:
 
 
 @dataclass(frozen=True, slots=True)
+class Canary:
+    """One made-up face that a search finds."""
+
+    number: int
+    subject_id: SubjectId
+    row_id: RowId
+
+
+@dataclass(frozen=True, slots=True)
 class ActiveRow:
     """One searchable row of a gallery, in the order of commitment."""
 

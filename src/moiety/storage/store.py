@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from moiety.foundation.errors import Unavailable
 from moiety.storage.api_keys import ApiKeyTable
+from moiety.storage.canaries import CanaryTable
 from moiety.storage.engine import BUSY_TIMEOUT_MS, READ_ONLY, open_engine, plain_errors
 from moiety.storage.fields import FieldTable
 from moiety.storage.galleries import GalleryTable
@@ -47,6 +48,11 @@ class Transaction:
     def subjects(self) -> SubjectTable:
         """Subjects, each in one gallery."""
         return SubjectTable(self.session, self._clock)
+
+    @cached_property
+    def canaries(self) -> CanaryTable:
+        """Subjects whom the eye made up."""
+        return CanaryTable(self.session)
 
     @cached_property
     def fields(self) -> FieldTable:

@@ -9,12 +9,15 @@ from sqlalchemy import delete, func, select, update
 from moiety.foundation.errors import AlreadyThere, UnknownGallery, UnknownSubject
 from moiety.foundation.ids import GalleryId, RowId, SubjectId
 from moiety.storage.records import StateCounts, Subject, SubjectState, TemplateState
-from moiety.storage.tables import GalleryRow, SubjectFieldRow, SubjectRow, TemplateRow
+from moiety.storage.tables import CanaryRow, GalleryRow, SubjectFieldRow, SubjectRow, TemplateRow
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from moiety.foundation.clock import Clock
+
+
+_CANARIES = select(CanaryRow.subject_id)
 
 
 def _record(row: SubjectRow) -> Subject:
@@ -97,8 +100,8 @@ class SubjectTable:
         limit: int = 100,
         state: SubjectState | None = SubjectState.ACTIVE,
     ) -> tuple[Subject, ...]:
-        """Return up to `limit` subjects whose id follows `after`, in the order of their (random) ids."""
-        query = select(SubjectRow).where(SubjectRow.gallery_id == gallery_id)
+        """Return up to `limit` people whose id follows `after`, in the order of their (random) ids; no canaries."""
+        query = select(SubjectRow).where(SubjectRow.gallery_id == gallery_id, SubjectRow.id.not_in(_CANARIES))
         if after is not None:
             query = query.where(SubjectRow.id > after)
         if state is not None:
@@ -158,14 +161,17 @@ class SubjectTable:
         """
         row = self._row(gallery_id, subject_id)
         self._session.execute(delete(SubjectFieldRow).where(SubjectFieldRow.subject_id == subject_id))
+        self._session.execute(delete(CanaryRow).where(CanaryRow.subject_id == subject_id))
         self._session.execute(delete(TemplateRow).where(TemplateRow.subject_id == subject_id))
         self._session.delete(row)
         self._session.flush()
 
     def count(self, gallery_id: GalleryId) -> StateCounts:
-        """Count the gallery's subjects by state."""
+        """Count the gallery's people by state; canaries do not count."""
         query = (
-            select(SubjectRow.state, func.count()).where(SubjectRow.gallery_id == gallery_id).group_by(SubjectRow.state)
+            select(SubjectRow.state, func.count())
+            .where(SubjectRow.gallery_id == gallery_id, SubjectRow.id.not_in(_CANARIES))
+            .group_by(SubjectRow.state)
         )
         found = {SubjectState(state): number for state, number in self._session.execute(query)}
         return StateCounts(

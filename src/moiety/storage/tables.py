@@ -102,6 +102,17 @@ class SubjectRow(Base):
     expires_at: Mapped[float | None] = mapped_column(SECONDS, index=True)
 
 
+class CanaryRow(Base):
+    """A subject whom the eye made up, so that the vaults can be asked what is known; `number` tells the eye which."""
+
+    __tablename__ = "canary"
+    __table_args__ = (STRICT,)
+
+    gallery_id: Mapped[str] = mapped_column(Text, ForeignKey("gallery.id"), primary_key=True)
+    number: Mapped[int] = mapped_column(Integer, primary_key=True)
+    subject_id: Mapped[str] = mapped_column(Text, ForeignKey("subject.id", ondelete="CASCADE"), unique=True)
+
+
 class SubjectFieldRow(Base):
     """One sealed value about a subject."""
 
