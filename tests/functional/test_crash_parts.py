@@ -13,7 +13,7 @@ from harness import OTHERS, Site
 from moiety.foundation.errors import DuplicatePhoto, PartDown, Refusal, Unavailable, UnknownSubject
 from moiety.people.enrol import IN_DOUBT
 from moiety.people.erase import BEGUN
-from moiety.wire import links
+from moiety.wire import network
 from moiety.wire.kinds import Kind, Role
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class Cut:
             self.site.kill(victim)
         if self.victims is not BYSTANDERS or self.step[1] is Role.EYE:
             # The supervisor keeps a dead part's socket: asking it takes as long as a connection may take.
-            self.patch.setattr(links, "CONNECT_SECONDS", 0.3)
+            self.patch.setattr(network, "CONNECT_SECONDS", 0.3)
 
     def mend(self) -> None:
         """Start again what was killed."""

@@ -14,18 +14,18 @@ from typing import TYPE_CHECKING, Any
 from moiety.foundation.errors import DiskFull, Forbidden, PartDown, Refusal, Unavailable, WireBroken, refusal_of
 from moiety.wire.frames import Buffer, Frame, Sort, encode, read_frame
 from moiety.wire.kinds import Kind, Role, may
+from moiety.wire.network import TLS
 
 if TYPE_CHECKING:
     import socket
     from collections.abc import Awaitable, Callable, Sequence
 
     from moiety.wire.identity import Identity, Peers
+    from moiety.wire.network import Link, Listening, Network, Writer
 
 _log = logging.getLogger(__name__)
 
-READ_AHEAD_BYTES = 4 << 20
 CALL_SECONDS = 60.0
-CONNECT_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class Answer:
     buffers: Sequence[Buffer] = ()
 
 
-async def _write(writer: asyncio.StreamWriter, lock: asyncio.Lock, frame: Frame) -> None:
+async def _write(writer: Writer, lock: asyncio.Lock, frame: Frame) -> None:
     """Write one frame whole; frames of different questions must not mix."""
     async with lock:
         writer.writelines(encode(frame))
@@ -47,13 +47,18 @@ class Server:
     """Answers frames from known peers with the handlers of one part."""
 
     def __init__(
-        self, identity: Identity, peers: Peers, handlers: dict[Kind, Callable[[Frame], Awaitable[Answer]]]
+        self,
+        identity: Identity,
+        peers: Peers,
+        handlers: dict[Kind, Callable[[Frame], Awaitable[Answer]]],
+        network: Network = TLS,
     ) -> None:
         """Serve `handlers`; who may call which is fixed in `kinds.ALLOWED`."""
         self._identity = identity
         self._peers = peers
         self._handlers = {Kind.PING: self._ping, **handlers}
-        self._server: asyncio.Server | None = None
+        self._network = network
+        self._listening: Listening | None = None
         self._open: set[asyncio.Task[None]] = set()
         self._closed = False
 
@@ -63,37 +68,30 @@ class Server:
 
     async def start(self, listener: socket.socket) -> int:
         """Accept connections on a socket that listens already; returns its port."""
-        self._server = await asyncio.start_server(
-            self._accept,
-            sock=listener,
-            ssl=self._identity.context(self._peers, server=True),
-            limit=READ_AHEAD_BYTES,
-            ssl_handshake_timeout=CONNECT_SECONDS,
-        )
-        port_taken: int = self._server.sockets[0].getsockname()[1]
+        port_taken: int = listener.getsockname()[1]
+        self._listening = await self._network.listen(self._identity, self._peers, listener, self._accept)
         return port_taken
 
     async def close(self) -> None:
         """Stop listening and drop every connection, also one whose handshake is still under way."""
         self._closed = True
-        if self._server:
-            self._server.close()
+        if self._listening:
+            self._listening.close()
         for task in list(self._open):
             task.cancel()
         await asyncio.gather(*self._open, return_exceptions=True)
 
-    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _accept(self, link: Link) -> None:
         """Serve one connection until it ends or breaks the rules."""
         task = asyncio.current_task()
         if task:
             self._open.add(task)
-        tls: ssl.SSLObject = writer.get_extra_info("ssl_object")
-        sender = self._peers.role_of(tls.getpeercert(binary_form=True))
+        sender, writer = link.peer, link.writer
         lock = asyncio.Lock()
         running: set[asyncio.Task[None]] = set()
         try:
             while sender and not self._closed:
-                frame = await read_frame(reader)
+                frame = await read_frame(link.reader)
                 work = asyncio.create_task(self._serve(sender, frame, writer, lock))
                 running.add(work)
                 work.add_done_callback(running.discard)
@@ -108,7 +106,7 @@ class Server:
             if task:
                 self._open.discard(task)
 
-    async def _serve(self, sender: Role, frame: Frame, writer: asyncio.StreamWriter, lock: asyncio.Lock) -> None:
+    async def _serve(self, sender: Role, frame: Frame, writer: Writer, lock: asyncio.Lock) -> None:
         """Answer one frame; every way of failing becomes a refusal without inner details."""
         try:
             answer = await self._answer(sender, frame)
@@ -159,13 +157,16 @@ class Server:
 class Client:
     """Asks one peer; connects when first needed and again after a break."""
 
-    def __init__(self, identity: Identity, peers: Peers, role: Role, host: str, port: int) -> None:
+    def __init__(
+        self, identity: Identity, peers: Peers, role: Role, host: str, port: int, network: Network = TLS
+    ) -> None:
         """Prepare to reach `role` at `host:port`."""
         self._identity = identity
         self._peers = peers
         self._role = role
         self._address = (host, port)
-        self._writer: asyncio.StreamWriter | None = None
+        self._network = network
+        self._writer: Writer | None = None
         self._connecting = asyncio.Lock()
         self._writing = asyncio.Lock()
         self._waiting: dict[int, asyncio.Future[Frame]] = {}
@@ -203,41 +204,35 @@ class Client:
             raise refusal_of(str(reply.meta.get("slug")), str(reply.meta.get("detail")))
         return Answer(reply.meta, reply.buffers)
 
-    async def _connected(self) -> asyncio.StreamWriter:
+    async def _connected(self) -> Writer:
         """Give the open connection, opening it when there is none."""
         async with self._connecting:
             if self._writer and not self._writer.is_closing():
                 return self._writer
             try:
-                async with asyncio.timeout(CONNECT_SECONDS):
-                    reader, writer = await asyncio.open_connection(
-                        *self._address,
-                        ssl=self._identity.context(self._peers, server=False),
-                        limit=READ_AHEAD_BYTES,
-                    )
+                link = await self._network.connect(self._identity, self._peers, self._address)
             except (OSError, TimeoutError):
                 raise PartDown(f"{self._role} is down or cannot be reached.") from None
-            tls: ssl.SSLObject = writer.get_extra_info("ssl_object")
-            if self._peers.role_of(tls.getpeercert(binary_form=True)) is not self._role:
-                writer.close()
+            if link.peer is not self._role:
+                link.writer.close()
                 raise PartDown(f"Something else answers at the address of {self._role}.")
-            self._writer = writer
-            self._reader_task = asyncio.create_task(self._read(reader, writer))
-            return writer
+            self._writer = link.writer
+            self._reader_task = asyncio.create_task(self._read(link))
+            return link.writer
 
-    async def _read(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _read(self, link: Link) -> None:
         """Hand each answer to whoever waits for it, until the link ends."""
         try:
             while True:
-                frame = await read_frame(reader)
+                frame = await read_frame(link.reader)
                 future = self._waiting.get(frame.id)
                 if future and not future.done():
                     future.set_result(frame)
         except (asyncio.IncompleteReadError, ConnectionError, ssl.SSLError, WireBroken):
             pass
         finally:
-            writer.close()
-            if self._writer is writer:
+            link.writer.close()
+            if self._writer is link.writer:
                 self._drop()
 
     def _drop(self) -> None:
