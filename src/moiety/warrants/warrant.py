@@ -1,4 +1,4 @@
-"""The warrant: a signed statement of one question. Final format; more kinds of signature come with the vaults issue."""
+"""The warrant: a signed statement of one question; what each kind of signature holds stands in `proofs`."""
 
 from __future__ import annotations
 
@@ -33,9 +33,12 @@ class Act(StrEnum):
 
 
 class Scheme(StrEnum):
-    """Kinds of signature; `service` is the gate's own key."""
+    """Kinds of signature: the gate's own key, a device's, a person's passkey, a session that a passkey opened."""
 
     SERVICE = "service"
+    DEVICE = "device"
+    PASSKEY = "passkey"
+    SESSION = "session"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +68,7 @@ class Warrant(Record):
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """A signature over a warrant's digest; `signer` is the public key, which rosters know."""
+    """One signature of a warrant; `signer` is the public key or credential id, which rosters know; see `proofs`."""
 
     scheme: Scheme
     signer: bytes
@@ -102,6 +105,11 @@ class SignedWarrant:
         return cls(Warrant.decode(first), tuple(signatures))
 
 
+def signed_with(warrant: Warrant, *signatures: Signature) -> SignedWarrant:
+    """Put signatures under a warrant: one, or two of two people."""
+    return SignedWarrant(warrant, signatures)
+
+
 def sign_as_service(warrant: Warrant, key: Ed25519PrivateKey) -> SignedWarrant:
     """Sign with the gate's own key."""
     signature = Signature(Scheme.SERVICE, key.public_key().public_bytes_raw(), key.sign(warrant.digest()))
@@ -133,7 +141,7 @@ def in_force(warrant: Warrant, now: float) -> None:
 
     """
     if not warrant.issued - SKEW_SECONDS <= now <= warrant.expires + SKEW_SECONDS:
-        raise Unverified("The warrant is not in force at this time.")
+        raise Unverified("The warrant is not in force at this time: it is old, or this vault's clock is wrong.")
     if not 0 <= warrant.expires - warrant.issued <= LIFE_SECONDS_MAX:
         raise Unverified("The warrant would live too long.")
 
