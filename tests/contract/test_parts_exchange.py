@@ -267,9 +267,9 @@ async def test_a_counter_a_nonce_and_a_session_are_used_once(site: InProcess) ->
 
     site.vault_b._answering.refuse("request", ExchangeAborted("refused"))
 
-    async def begin(counter: int, **more: str) -> None:
-        meta = {"counter": counter, "nonce_a": nonce_a.hex(), "nonce_b": nonce_b.hex(), "request": "request"} | more
-        await rogue.call(Kind.BEGIN, meta, [bytes(32)])
+    async def begin(counter: int, **more: str | int) -> None:
+        meta = {"counter": counter, "nonce_a": nonce_a.hex(), "nonce_b": nonce_b.hex(), "request": "request"}
+        await rogue.call(Kind.BEGIN, {**meta, "epoch": 1, **more}, [bytes(32)])
 
     with pytest.raises(ExchangeAborted, match="refused"):
         await begin(5)

@@ -98,9 +98,15 @@ class Cabinet:
 
     # ---- rows ----
 
-    def shelf(self, gallery: str) -> Shelf:
-        """Give the rows in memory."""
-        self.policy(gallery)
+    def shelf(self, gallery: str, epoch: int | None = None) -> Shelf:
+        """Give the rows in memory, of the epoch in force or of a named one.
+
+        Raises:
+            OutOfStep: this vault does not hold that epoch.
+
+        """
+        if epoch not in (None, self.epoch(gallery)):
+            raise OutOfStep
         return self._shelves[gallery]
 
     def prepare(self, gallery: str, rows: Sequence[HalfRow]) -> None:

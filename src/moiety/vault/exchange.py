@@ -94,7 +94,7 @@ class Asking:
             sid = self._parties.sid(*self._nonces, epoch, self._counter)
             return {"counter": self._counter, "nonce_a": self._nonces[0].hex(), "nonce_b": self._nonces[1].hex()}, sid
 
-    async def run(self, request: str, question: Question, epoch: int) -> NDArray[np.uint64]:
+    async def run(self, request: str, question: Question) -> NDArray[np.uint64]:
         """Run the sign test with B and give A's share u64[words].
 
         Raises:
@@ -103,9 +103,9 @@ class Asking:
 
         """
         try:
-            sid = await self._begin(request, question, epoch, anew=False)
+            sid = await self._begin(request, question, anew=False)
         except OutOfStep:
-            sid = await self._begin(request, question, epoch, anew=True)
+            sid = await self._begin(request, question, anew=True)
         chunks = list(spans(question.planes.shape[1]))
         halves = [Half("A", question.planes, self._mint_key, sid, span) for span in chunks]
         gate = asyncio.Semaphore(CHUNKS_AT_ONCE)
@@ -120,11 +120,12 @@ class Asking:
         agree(mine, bytes(reply.buffers[0]))
         return _shares(halves)
 
-    async def _begin(self, request: str, question: Question, epoch: int, *, anew: bool) -> bytes:
-        """Agree with B on the question under a fresh sid."""
-        meta, sid = await self._next_sid(epoch, anew=anew)
+    async def _begin(self, request: str, question: Question, *, anew: bool) -> bytes:
+        """Agree with B on the question under a fresh sid; A names the epoch, B answers for that one."""
+        meta, sid = await self._next_sid(question.epoch, anew=anew)
         mine = question.digest(sid)
-        reply = await self._peer.call(Kind.BEGIN, {**meta, "request": request}, [mine], MEET_SECONDS + 5)
+        about = {**meta, "request": request, "epoch": question.epoch}
+        reply = await self._peer.call(Kind.BEGIN, about, [mine], MEET_SECONDS + 5)
         agree(mine, bytes(reply.buffers[0]))
         return sid
 
@@ -146,7 +147,6 @@ class _Session:
     """B's side of one question."""
 
     question: Question
-    epoch: int
     done: asyncio.Future[NDArray[np.uint64]]
     halves: list[Half] = field(default_factory=list)
     deals: list[asyncio.Task[None]] = field(default_factory=list)
@@ -185,7 +185,7 @@ class Answering:
             slot.exception()  # A may never come: the exception counts as seen
         asyncio.get_running_loop().call_later(MEET_SECONDS, self._sessions.pop, request, None)
 
-    async def run(self, request: str, question: Question, epoch: int) -> NDArray[np.uint64]:
+    async def run(self, request: str, question: Question) -> NDArray[np.uint64]:
         """Wait for A to run the sign test and give B's share u64[words].
 
         Raises:
@@ -195,7 +195,7 @@ class Answering:
         slot = self._slot(request)
         if slot.done():
             raise ExchangeAborted("A request was used twice.")
-        session = _Session(question, epoch, asyncio.get_running_loop().create_future())
+        session = _Session(question, asyncio.get_running_loop().create_future())
         slot.set_result(session)
         try:
             async with asyncio.timeout(RUN_SECONDS):
@@ -231,13 +231,26 @@ class Answering:
             raise ExchangeAborted("Vault B was not asked this question.") from None
         if session.halves:
             raise ExchangeAborted("A session was begun twice.")
-        sid = self._parties.sid(bytes.fromhex(nonce_a), self._nonce, session.epoch, counter)
+        epoch = int(frame.meta["epoch"])
+        if epoch != session.question.epoch:
+            await self._ask_again(session, epoch)
+        sid = self._parties.sid(bytes.fromhex(nonce_a), self._nonce, epoch, counter)
         mine = session.question.digest(sid)
         self._must_agree(session, mine, bytes(frame.buffers[0]))
         for index, span in enumerate(spans(session.question.planes.shape[1])):
             session.halves.append(Half("B", session.question.planes, self._mint_key, sid, span))
             session.deals.append(asyncio.create_task(self._deal(session, index, sid, span)))
         return Answer({}, [mine])
+
+    @staticmethod
+    async def _ask_again(session: _Session, epoch: int) -> None:
+        """Take A's epoch: during a refresh the two may come to a new one at different moments."""
+        try:
+            session.question = await asyncio.to_thread(session.question.again, epoch)
+        except OutOfStep as error:
+            if not session.done.done():
+                session.done.set_exception(error)
+            raise ExchangeAborted("Vault B does not hold this epoch.") from None
 
     @staticmethod
     def _must_agree(session: _Session, mine: bytes, theirs: bytes) -> None:

@@ -18,7 +18,7 @@ from moiety.warrants.statement import Made, commit_probe
 from moiety.warrants.warrant import Act, SignedWarrant
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
     from numpy.typing import NDArray
@@ -59,16 +59,37 @@ class SealedFace:
 
 @dataclass(slots=True, repr=False)
 class Question:
-    """What both vaults must agree on, and this vault's planes u64[16, words]."""
+    """What both vaults must agree on, and this vault's planes u64[16, words]; all of one epoch's halves."""
 
     agreed: bytes
     planes: NDArray[np.uint64]
     order: bytes
     rows: int
+    epoch: int
+    asked_at: Callable[[int], Question]
+
+    def again(self, epoch: int) -> Question:
+        """Ask the same of another epoch's halves.
+
+        Raises:
+            OutOfStep: this vault does not hold them.
+
+        """
+        return self.asked_at(epoch)
 
     def digest(self, sid: bytes) -> bytes:
         """Bind the question to one sid."""
         return hashlib.sha256(pack("moiety/exchange/1", self.agreed, sid)).digest()
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class _Lines:
+    """Lines of partial scores u16[k, m] with a threshold each, and what names their positions."""
+
+    sort: str
+    partial: NDArray[np.uint16]
+    thresholds: list[int]
+    positions: bytes
 
 
 @dataclass(slots=True, repr=False)
@@ -121,7 +142,8 @@ class Questions:
         """Open one sealed probe and hold it against the eye's commitment and the norm rule."""
         warrant = face.signed.warrant
         statement = self._guard.statement(warrant, face.statement, face.signature, Made.PROBE, policy)
-        if statement.epoch != self._cabinet.epoch(policy.gallery):
+        # A probe has no half, so a refresh that ends between the eye's look and the question does it no harm.
+        if abs(statement.epoch - self._cabinet.epoch(policy.gallery)) > 1:
             raise Unverified("The probe is of another epoch.")
         opened = unseal_from(self._sealing, face.sealed, targets.sealing_bound(self._half, warrant.nonce))
         salt, raw = opened[:SALT_BYTES], opened[SALT_BYTES:]
@@ -134,23 +156,30 @@ class Questions:
             raise Unverified("The probe breaks the norm rule.") from None
         return probe
 
-    def scan(self, asked: Asked) -> Question:
-        """Compare every probe with every row at the lowest threshold: one line of comparisons per probe."""
-        shelf = self._cabinet.shelf(asked.gallery)
+    def scan(self, asked: Asked, epoch: int | None = None) -> Question:
+        """Compare every probe with every row at the lowest threshold: one line of comparisons per probe.
+
+        As with `look` and `bands`, `epoch` picks the halves; None takes the epoch in force.
+        """
+        epoch = self._epoch(asked, epoch)
+        shelf = self._cabinet.shelf(asked.gallery, epoch)
         partial = ring_dot(shelf.lanes, to_ring(asked.probes))
         lowest = self._cabinet.policy(asked.gallery).thresholds[0]
-        return self._question(asked, "scan", partial, [lowest] * len(partial), b"")
+        lines = _Lines("scan", partial, [lowest] * len(partial), b"")
+        return self._question(asked, epoch, lines, lambda other: self.scan(asked, other))
 
-    def look(self, asked: Asked, blocks: Sequence[int]) -> Question:
+    def look(self, asked: Asked, blocks: Sequence[int], epoch: int | None = None) -> Question:
         """Compare each probe with the rows of `blocks` at every threshold: a line per probe and threshold."""
-        shelf = self._cabinet.shelf(asked.gallery)
+        epoch = self._epoch(asked, epoch)
+        shelf = self._cabinet.shelf(asked.gallery, epoch)
         if len(blocks) > BLOCKS_MAX or any(not 0 <= block * WORD_BITS < len(shelf) for block in blocks):
             raise OutOfStep("The blocks are not those of this gallery.")
         positions = [p for block in blocks for p in range(block * WORD_BITS, min((block + 1) * WORD_BITS, len(shelf)))]
         partial = ring_dot(np.ascontiguousarray(shelf.lanes[positions]), to_ring(asked.probes))
         thresholds = self._cabinet.policy(asked.gallery).thresholds
         lines = np.repeat(partial, len(thresholds), axis=0)
-        return self._question(asked, "look", lines, list(thresholds) * len(partial), pack(*blocks))
+        bound = _Lines("look", lines, list(thresholds) * len(partial), pack(*blocks))
+        return self._question(asked, epoch, bound, lambda other: self.look(asked, blocks, other))
 
     def bands(self, asked: Asked, picks: Sequence[tuple[int, Sequence[int]]]) -> Question:
         """Compare picked probes at the higher thresholds with 64 positions each: hits and decoys, chosen by the gate.
@@ -162,7 +191,12 @@ class Questions:
         if asked.bands_used:
             raise Unverified("The bands of this search were asked before.")
         asked.bands_used = True
-        shelf = self._cabinet.shelf(asked.gallery)
+        return self._bands(asked, picks, None)
+
+    def _bands(self, asked: Asked, picks: Sequence[tuple[int, Sequence[int]]], epoch: int | None) -> Question:
+        """Compare the picks with the halves of an epoch."""
+        epoch = self._epoch(asked, epoch)
+        shelf = self._cabinet.shelf(asked.gallery, epoch)
         higher = self._cabinet.policy(asked.gallery).thresholds[1:]
         if not higher or not picks or len({probe for probe, _ in picks}) != len(picks):
             raise BadInput("Bands are asked for once per probe, where the gallery has several.")
@@ -176,24 +210,27 @@ class Questions:
             line[:, : len(positions)] = ring_dot(picked, to_ring(asked.probes[probe : probe + 1]))
             lines += [line] * len(higher)
         bound = pack(*(pack(probe, *positions) for probe, positions in picks))
-        return self._question(asked, "bands", np.concatenate(lines), list(higher) * len(picks), bound)
+        found = _Lines("bands", np.concatenate(lines), list(higher) * len(picks), bound)
+        return self._question(asked, epoch, found, lambda other: self._bands(asked, picks, other))
 
-    def _question(
-        self, asked: Asked, sort: str, lines: NDArray[np.uint16], thresholds: list[int], positions: bytes
-    ) -> Question:
+    def _epoch(self, asked: Asked, epoch: int | None) -> int:
+        """Give the epoch to ask of: the one in force unless another is named."""
+        return self._cabinet.epoch(asked.gallery) if epoch is None else epoch
+
+    def _question(self, asked: Asked, epoch: int, lines: _Lines, asked_at: Callable[[int], Question]) -> Question:
         """Put together what must be the same at both vaults (protocol, "Before round 1")."""
         policy = self._cabinet.policy(asked.gallery)
-        shelf = self._cabinet.shelf(asked.gallery)
+        shelf = self._cabinet.shelf(asked.gallery, epoch)
         agreed = pack(
-            sort,
+            lines.sort,
             asked.warrants,
             asked.probes.tobytes(),
-            pack(*thresholds),
+            pack(*lines.thresholds),
             policy.version,
-            self._cabinet.epoch(asked.gallery),
+            epoch,
             shelf.order_digest(),
             len(shelf),
-            positions,
+            lines.positions,
         )
-        planes = planes_of(self._party, lines, np.array(thresholds))
-        return Question(agreed, planes, shelf.order_digest(), len(shelf))
+        planes = planes_of(self._party, lines.partial, np.array(lines.thresholds))
+        return Question(agreed, planes, shelf.order_digest(), len(shelf), epoch, asked_at)

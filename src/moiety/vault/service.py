@@ -219,7 +219,7 @@ class Vault:
             raise
         self._asked[request] = asked
         asyncio.get_running_loop().call_later(ASKED_SECONDS, self._asked.pop, request, None)
-        return await self._run(request, gallery, question)
+        return await self._run(request, question)
 
     async def _bands(self, frame: Frame) -> Answer:
         """Compare picked positions of a search at the higher thresholds."""
@@ -235,14 +235,14 @@ class Vault:
         except Exception:
             self._decline(request)
             raise
-        return await self._run(request, asked.gallery, question)
+        return await self._run(request, question)
 
     def _decline(self, request: str) -> None:
         """Let the other vault know that there will be no exchange; A just does not begin one."""
 
-    async def _run(self, request: str, gallery: str, question: Question) -> Answer:
+    async def _run(self, request: str, question: Question) -> Answer:
         """Run the exchange; the reply's size depends only on the number of rows and probes."""
-        share = await self._exchange.run(request, question, self._cabinet.epoch(gallery))
+        share = await self._exchange.run(request, question)
         return Answer({"order": question.order.hex(), "rows": question.rows}, [share.data])
 
 
