@@ -41,7 +41,7 @@ FIRST_TEND_SECONDS = 10.0
 def house(at: Place) -> House:
     """Wire the gate's services."""
     keys = at.identity.keys
-    store = Store(at.installation.folder(Role.GATE) / "gate.sqlite", at.clock)
+    store = Store(at.installation.folder(Role.GATE) / "gate.sqlite", at.clock, disk=at.disk)
     links = Links(*(at.client(role) for role in (Role.EYE, Role.VAULT_A, Role.VAULT_B, Role.MINT)))
     desk = Desk(
         tenant=at.installation.tenant,

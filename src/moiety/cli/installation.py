@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from moiety.foundation import settings
 from moiety.foundation.clock import SystemClock
+from moiety.foundation.disk import SYSTEM_DISK
 from moiety.foundation.envelopes import KeyRing, write_durably
 from moiety.foundation.errors import BadInput, Fault
 from moiety.wire.identity import Identity, Peers
@@ -24,6 +25,7 @@ from moiety.wire.kinds import Role
 
 if TYPE_CHECKING:
     from moiety.foundation.clock import Clock
+    from moiety.foundation.disk import Disk
 
 FORMAT = 1
 
@@ -40,13 +42,13 @@ class Installation:
         """Where a role stores what it holds."""
         return self.data / role
 
-    def ring(self, role: Role) -> KeyRing:
+    def ring(self, role: Role, disk: Disk = SYSTEM_DISK) -> KeyRing:
         """Open a role's own keys."""
-        return KeyRing(self.keys / role)
+        return KeyRing(self.keys / role, disk)
 
-    def identity(self, role: Role, clock: Clock | None = None) -> Identity:
+    def identity(self, role: Role, clock: Clock | None = None, disk: Disk = SYSTEM_DISK) -> Identity:
         """Load who a role is."""
-        return Identity(role, self.ring(role), clock or SystemClock())
+        return Identity(role, self.ring(role, disk), clock or SystemClock())
 
     def peers(self, role: Role) -> Peers:
         """Load whom a role knows."""

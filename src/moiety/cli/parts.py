@@ -17,6 +17,7 @@ from moiety.eye.rotations import Rotations
 from moiety.eye.service import Eye, Model
 from moiety.foundation import settings
 from moiety.foundation.clock import SystemClock
+from moiety.foundation.disk import SYSTEM_DISK
 from moiety.foundation.errors import Refusal
 from moiety.kernel import warm_up
 from moiety.matching.thresholds import FMR_DEFAULT, SCORE_OF_ONE, bands
@@ -35,6 +36,7 @@ from moiety.vault.store_key import StoreKey
 from moiety.wire.kinds import Kind, Role
 from moiety.wire.links import Client, Server
 from moiety.wire.local import NAME, LocalServer
+from moiety.wire.network import TLS
 from moiety.witness.service import Witness
 from moiety.witness.tombstones import Tombstones
 
@@ -45,10 +47,12 @@ if TYPE_CHECKING:
 
     from moiety.cli.installation import Installation
     from moiety.foundation.clock import Clock
+    from moiety.foundation.disk import Disk
     from moiety.vault.halves import Halves
     from moiety.wire.frames import Frame
     from moiety.wire.identity import Identity, Peers
     from moiety.wire.links import Answer
+    from moiety.wire.network import Network
 
     Handlers = dict[Kind, Callable[[Frame], Awaitable[Answer]]]
     Words = dict[str, Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]]
@@ -74,10 +78,12 @@ class Place:
     peers: Peers
     addresses: Mapping[Role, tuple[str, int]]
     clock: Clock
+    disk: Disk = SYSTEM_DISK
+    network: Network = TLS
 
     def client(self, role: Role) -> Client:
         """Make a line to another part."""
-        return Client(self.identity, self.peers, role, *self.addresses[role])
+        return Client(self.identity, self.peers, role, *self.addresses[role], self.network)
 
     def public(self, role: Role) -> bytes:
         """Give another part's raw signing key."""
@@ -146,7 +152,7 @@ def vault_a(at: Place) -> Wired:
     """Wire vault A."""
     warm_up()
     folder = at.installation.folder(Role.VAULT_A)
-    journal = Journal(folder / "journal.sqlite")
+    journal = Journal(folder / "journal.sqlite", at.disk)
     rows = RowStore(journal, folder / "rows")
     parts = _parts(at, "a", journal, rows)
     for policy in parts.cabinet.policies:
@@ -159,7 +165,7 @@ def vault_b(at: Place) -> Wired:
     """Wire vault B."""
     warm_up()
     folder = at.installation.folder(Role.VAULT_B)
-    journal = Journal(folder / "journal.sqlite")
+    journal = Journal(folder / "journal.sqlite", at.disk)
     store_key = StoreKey(journal, at.identity.keys, at.clock)
     if store_key.due():
         store_key.rotate()
@@ -186,7 +192,7 @@ async def _rotate_daily(store_key: StoreKey) -> None:
 
 def witness(at: Place) -> Wired:
     """Wire the witness."""
-    tombstones = Tombstones(at.installation.folder(Role.WITNESS) / "tombstones.sqlite", at.clock)
+    tombstones = Tombstones(at.installation.folder(Role.WITNESS) / "tombstones.sqlite", at.clock, at.disk)
     return Wired(Witness(tombstones).handlers())
 
 
@@ -220,7 +226,7 @@ class Serving:
 async def serve(at: Place, listener: socket.socket) -> Serving:
     """Start the part of a role on a listening socket, and its local socket."""
     wired = SERVERS[at.role](at)
-    serving = Serving(Server(at.identity, at.peers, wired.handlers), local_server(at, wired.words))
+    serving = Serving(Server(at.identity, at.peers, wired.handlers, at.network), local_server(at, wired.words))
     await serving.server.start(listener)
     await serving.local.start()
     return serving

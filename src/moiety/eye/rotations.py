@@ -10,7 +10,7 @@ import os
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from moiety.foundation.envelopes import pack, write_durably
+from moiety.foundation.envelopes import pack
 from moiety.foundation.errors import NotFound
 from moiety.kernel import rotation
 
@@ -43,7 +43,7 @@ class Rotations:
         """Draw a rotation and return its id."""
         seed = os.urandom(32)
         # A crash leaves a rotation that no gallery uses; it does no harm.
-        write_durably(self._keys.path(self._name(id_of(seed))), seed)
+        self._keys.keep(self._name(id_of(seed)), seed)
         return id_of(seed)
 
     def matrix(self, rotation_id: bytes, d: int) -> NDArray[np.float32]:

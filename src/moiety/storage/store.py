@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Self
 
 from sqlalchemy.orm import Session
 
+from moiety.foundation.disk import SYSTEM_DISK
 from moiety.foundation.errors import Unavailable
 from moiety.storage.api_keys import ApiKeyTable
 from moiety.storage.canaries import CanaryTable
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
     from moiety.foundation.clock import Clock
+    from moiety.foundation.disk import Disk
 
 
 class Transaction:
@@ -87,8 +89,8 @@ class Store:
     without gaps on any database.
     """
 
-    def __init__(self, where: Path | str, clock: Clock, *, create: bool = True) -> None:
-        """Open, check and migrate the SQLite file (or SQLAlchemy URL) `where`.
+    def __init__(self, where: Path | str, clock: Clock, *, create: bool = True, disk: Disk = SYSTEM_DISK) -> None:
+        """Open, check and migrate the SQLite file (or SQLAlchemy URL) `where`; transactions end through `disk`.
 
         Raises:
             Fault: it is missing (with `create` false), damaged, or newer than this program.
@@ -96,6 +98,7 @@ class Store:
 
         """
         self.clock = clock
+        self._disk = disk
         self._engine = open_engine(where, create=create)
         self._write_lock = threading.Lock()
         self._here = threading.local()
@@ -164,5 +167,8 @@ class Store:
         """Open one session; commit at the end, or roll back on any error."""
         # A crash before COMMIT returns leaves the old state (SQLite drops the unfinished WAL frames at the next
         # start); after it, the new one. There is no state in between, so there is nothing to tidy up here.
-        with plain_errors(), Session(engine, expire_on_commit=False) as session, session.begin():
+        with plain_errors(), Session(engine, expire_on_commit=False) as session:
             yield Transaction(session, self.clock)
+            if engine is self._engine:
+                session.flush()
+                self._disk.commit(session.commit)

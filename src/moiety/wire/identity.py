@@ -87,12 +87,12 @@ class Identity:
             .sign(self._link, None)
         )
         # A crash here leaves the old certificate or the new one; peers read the card afterwards.
-        write_durably(path, certificate.public_bytes(serialization.Encoding.PEM))
+        self.keys.keep(_CERTIFICATE, certificate.public_bytes(serialization.Encoding.PEM))
         # OpenSSL reads the key from a file in PEM form; it lies beside the raw one.
         pem = self._link.private_bytes(
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         )
-        write_durably(self.keys.path("link.pem"), pem)
+        self.keys.keep("link.pem", pem)
 
     def card(self) -> Card:
         """Give the public card."""

@@ -5,11 +5,11 @@ A row id is 16 random bytes that mean nothing outside the vaults; whose row it w
 
 from __future__ import annotations
 
-import os
 import sqlite3
 import threading
 from typing import TYPE_CHECKING
 
+from moiety.foundation.disk import SYSTEM_DISK
 from moiety.foundation.errors import BadInput, DiskFull, Fault
 from moiety.foundation.ids import ROW_ID_BYTES
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from moiety.foundation.clock import Clock
+    from moiety.foundation.disk import Disk
 
 SCHEMA_VERSION = 1
 PAGE = 65_536
@@ -34,8 +35,8 @@ CREATE TRIGGER never_removed BEFORE DELETE ON tombstone BEGIN SELECT raise(ABORT
 class Tombstones:
     """The file; when `bury` returns, it is on disk."""
 
-    def __init__(self, path: Path, clock: Clock) -> None:
-        """Open or create `path`.
+    def __init__(self, path: Path, clock: Clock, disk: Disk = SYSTEM_DISK) -> None:
+        """Open or create `path` on `disk`.
 
         Raises:
             Fault: it is damaged or of another version.
@@ -43,16 +44,16 @@ class Tombstones:
         """
         self._clock = clock
         self._lock = threading.Lock()
-        # SQLite gives its log the file's mode, so the file must be private before SQLite opens it.
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        self._disk = disk
         try:
-            self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+            self._db = disk.database(path)
             self._db.execute("PRAGMA journal_mode = WAL")
             self._db.execute("PRAGMA synchronous = FULL")
             version = self._db.execute("PRAGMA user_version").fetchone()[0]
             if version == 0:
                 # One transaction: a crash leaves an empty file, and the next start comes here again.
-                self._db.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
+                self._db.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {SCHEMA_VERSION};")
+                disk.commit(lambda: self._db.execute("COMMIT"))
         except sqlite3.DatabaseError:
             raise Fault(f"The tombstones in {path.name!r} are damaged; restore them from a backup.") from None
         if version not in {0, SCHEMA_VERSION}:
@@ -75,13 +76,20 @@ class Tombstones:
                 # A crash before the commit leaves none of them; the vault tells them again until it is answered.
                 query = "INSERT OR IGNORE INTO tombstone (gallery, row_id, at) VALUES (?, ?, ?)"
                 self._db.executemany(query, [(gallery, row_id, now) for row_id in row_ids])
-                self._db.execute("COMMIT")
+                self._disk.commit(lambda: self._db.execute("COMMIT"))
             except sqlite3.OperationalError as error:
-                if self._db.in_transaction:
-                    self._db.execute("ROLLBACK")
+                self._undo()
                 if error.sqlite_errorcode in {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE}:
                     raise DiskFull from None
                 raise
+            except BaseException:
+                self._undo()
+                raise
+
+    def _undo(self) -> None:
+        """Roll back where SQLite has not done so already."""
+        if self._db.in_transaction:
+            self._db.execute("ROLLBACK")
 
     def buried(self, gallery: str, after: int = 0) -> tuple[list[bytes], int | None]:
         """Give up to 65,536 row ids behind number `after`, oldest first, and the number to go on behind, or None."""
