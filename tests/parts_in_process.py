@@ -292,7 +292,7 @@ class InProcess:
             vault._cabinet._journal.close()
         # No process is started again sooner than its peers see that their links are cut.
         peers = [line for line in (*self._lines, *map(self._line_of, self._parts.values())) if line._role is role]
-        while any(line._writer for line in peers):  # noqa: ASYNC110 - a link tells nobody when it ends
+        while any(line._open for line in peers):  # noqa: ASYNC110 - a link tells nobody when it ends
             await asyncio.sleep(0.001)
 
     @staticmethod

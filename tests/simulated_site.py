@@ -97,8 +97,9 @@ class Weather:
         asked = asyncio.create_task(call)
         for _ in range(turns):
             await asyncio.sleep(0)
-        if line._writer:
-            line._writer.transport.abort()
+        if line._open:
+            writer: Any = line._open.link.writer
+            writer.transport.abort()
         return await asked
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from bad_lines import BadLine
 from moiety.foundation.errors import (
     DiskFull,
     Forbidden,
@@ -23,10 +24,10 @@ from moiety.foundation.errors import (
     refusal_of,
     slugs,
 )
-from moiety.wire import frames
+from moiety.wire import frames, links
 from moiety.wire.frames import HEADER, MAGIC, Frame, Sort, encode, read_frame
 from moiety.wire.kinds import ALLOWED, Kind, Role, may
-from moiety.wire.links import Answer
+from moiety.wire.links import Answer, Client
 from parts_in_process import Town
 
 if TYPE_CHECKING:
@@ -284,6 +285,58 @@ async def test_what_an_asker_who_left_had_asked_for_is_ended(town: Town) -> None
     await reached.wait()
     writer.close()
     await asyncio.wait_for(ended.wait(), 5)
+
+
+async def test_an_old_link_that_ends_late_leaves_the_newer_one_alone(town: Town) -> None:
+    async def slowly(frame: Frame) -> Answer:
+        await asyncio.sleep(0.2)
+        return await echo(frame)
+
+    await town.serve({Kind.SEARCH: slowly})
+    client = town.client()
+    await client.call(Kind.PING, {})
+    old = client._open
+    assert old
+    lost = asyncio.create_task(client.call(Kind.SEARCH, {"n": 1}))
+    await asyncio.sleep(0)
+    old.link.writer.close()  # closing, but its reader has not noticed
+    kept = asyncio.create_task(client.call(Kind.SEARCH, {"n": 2}))
+    assert (await kept).meta == {"n": 2}
+    assert client._open is not old
+    with pytest.raises(PartDown):
+        await asyncio.wait_for(lost, 1)
+    client._drop(old, ConnectionResetError())
+    assert client._open
+    assert (await client.call(Kind.SEARCH, {"n": 3})).meta == {"n": 3}
+
+
+async def test_a_link_that_falls_silent_is_opened_anew(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(links, "SILENCE_SECONDS", 0.1)
+    await town.serve({Kind.SEARCH: echo})
+    with BadLine(("127.0.0.1", town.port)) as line:
+        client = Client(town.identities[Role.GATE], town.peers, Role.VAULT_A, *line.address)
+        town.clients.append(client)
+        await client.call(Kind.SEARCH, {"n": 1})
+        line.stall()
+        began = time.monotonic()
+        with pytest.raises(PartDown, match="went away"):
+            await client.call(Kind.SEARCH, {"n": 2}, seconds=20)
+        assert time.monotonic() - began < 2
+        line.flow()
+        assert (await client.call(Kind.SEARCH, {"n": 3}, seconds=5)).meta == {"n": 3}
+        assert line.connections == 2
+
+
+async def test_a_part_that_takes_its_time_is_not_taken_for_silent(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(links, "SILENCE_SECONDS", 0.05)
+
+    async def slowly(frame: Frame) -> Answer:
+        await asyncio.sleep(1)
+        return await echo(frame)
+
+    await town.serve({Kind.SEARCH: slowly})
+    client = town.client()
+    assert (await client.call(Kind.SEARCH, {"n": 1}, seconds=5)).meta == {"n": 1}
 
 
 # ---- refusals and failures ----

@@ -20,6 +20,7 @@ from cryptography.x509.oid import NameOID
 from moiety.foundation.envelopes import KeyRing, write_durably
 from moiety.foundation.errors import Fault
 from moiety.wire.kinds import Role
+from moiety.wire.tls import WatchedTls
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -107,6 +108,7 @@ class Identity:
         """TLS 1.3 only, both sides must show a certificate that is on a card; no resumption, so each link is fresh."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER if server else ssl.PROTOCOL_TLS_CLIENT)
         context.minimum_version = ssl.TLSVersion.TLSv1_3
+        context.sslobject_class = WatchedTls
         context.check_hostname = False
         context.verify_mode = ssl.CERT_REQUIRED
         context.load_cert_chain(self.keys.path(_CERTIFICATE), self.keys.path("link.pem"))

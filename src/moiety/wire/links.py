@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import logging
 import ssl
@@ -15,6 +16,7 @@ from moiety.foundation.errors import DiskFull, Forbidden, PartDown, Refusal, Una
 from moiety.wire.frames import Buffer, Frame, Sort, encode, read_frame
 from moiety.wire.kinds import Kind, Role, may
 from moiety.wire.network import TLS
+from moiety.wire.tls import why
 
 if TYPE_CHECKING:
     import socket
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 CALL_SECONDS = 60.0
+SILENCE_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +157,27 @@ class Server:
         )
 
 
+class _Open:
+    """One open connection of a client, and the questions that wait on it."""
+
+    def __init__(self, link: Link) -> None:
+        """Nobody waits yet."""
+        self.link = link
+        self.writing = asyncio.Lock()
+        self.waiting: dict[int, asyncio.Future[Frame]] = {}
+        self.tasks: list[asyncio.Task[None]] = []
+
+    def end(self, error: BaseException) -> None:
+        """Close it and tell all who wait on it why."""
+        for task in self.tasks:
+            if task is not asyncio.current_task():
+                task.cancel()
+        self.link.writer.close()
+        for future in self.waiting.values():
+            if not future.done():
+                future.set_exception(error)
+
+
 class Client:
     """Asks one peer; connects when first needed and again after a break."""
 
@@ -166,11 +190,8 @@ class Client:
         self._role = role
         self._address = (host, port)
         self._network = network
-        self._writer: Writer | None = None
+        self._open: _Open | None = None
         self._connecting = asyncio.Lock()
-        self._writing = asyncio.Lock()
-        self._waiting: dict[int, asyncio.Future[Frame]] = {}
-        self._reader_task: asyncio.Task[None] | None = None
         self._next = 0
 
     async def call(
@@ -183,69 +204,94 @@ class Client:
             PartDown: the peer cannot be reached, went away or did not answer in time.
 
         """
-        writer = await self._connected()
+        line = await self._connected()
         self._next += 1
         number = self._next
         future: asyncio.Future[Frame] = asyncio.get_running_loop().create_future()
-        self._waiting[number] = future
+        line.waiting[number] = future
         try:
             # Not `wait_for`: in Python 3.11 it may swallow a cancellation that comes together with its result.
             async with asyncio.timeout(seconds):
-                await _write(writer, self._writing, Frame(kind, Sort.ASK, number, meta, buffers))
+                await _write(line.link.writer, line.writing, Frame(kind, Sort.ASK, number, meta, buffers))
                 reply = await future
         except TimeoutError:
             raise PartDown(f"{self._role} did not answer within {seconds:.0f} s.") from None
-        except (ConnectionError, ssl.SSLError):
-            self._drop()
-            raise PartDown(f"{self._role} went away.") from None
+        except (ConnectionError, ssl.SSLError) as error:
+            self._drop(line, error)
+            raise PartDown(_refused(self._role, error) or f"{self._role} went away.") from None
         finally:
-            self._waiting.pop(number, None)
+            line.waiting.pop(number, None)
         if reply.sort is Sort.REFUSAL:
             raise refusal_of(str(reply.meta.get("slug")), str(reply.meta.get("detail")))
         return Answer(reply.meta, reply.buffers)
 
-    async def _connected(self) -> Writer:
+    async def _connected(self) -> _Open:
         """Give the open connection, opening it when there is none."""
         async with self._connecting:
-            if self._writer and not self._writer.is_closing():
-                return self._writer
+            if self._open and not self._open.link.writer.is_closing():
+                return self._open
             try:
                 link = await self._network.connect(self._identity, self._peers, self._address)
-            except (OSError, TimeoutError):
-                raise PartDown(f"{self._role} is down or cannot be reached.") from None
+            except (OSError, TimeoutError) as error:
+                told = _refused(self._role, error)
+                raise PartDown(told or f"{self._role} is down or cannot be reached.") from None
             if link.peer is not self._role:
                 link.writer.close()
                 raise PartDown(f"Something else answers at the address of {self._role}.")
-            self._writer = link.writer
-            self._reader_task = asyncio.create_task(self._read(link))
-            return link.writer
+            line = self._open = _Open(link)
+            line.tasks.append(asyncio.create_task(self._read(line)))
+            if link.moved:
+                line.tasks.append(asyncio.create_task(self._watch(line, link.moved)))
+            return line
 
-    async def _read(self, link: Link) -> None:
+    async def _read(self, line: _Open) -> None:
         """Hand each answer to whoever waits for it, until the link ends."""
+        ended: BaseException = ConnectionResetError()
         try:
             while True:
-                frame = await read_frame(link.reader)
-                future = self._waiting.get(frame.id)
+                frame = await read_frame(line.link.reader)
+                future = line.waiting.get(frame.id)
                 if future and not future.done():
                     future.set_result(frame)
-        except (asyncio.IncompleteReadError, ConnectionError, ssl.SSLError, WireBroken):
+        except (ConnectionError, ssl.SSLError) as error:
+            ended = error
+        except (asyncio.IncompleteReadError, WireBroken):
             pass
         finally:
-            link.writer.close()
-            if self._writer is link.writer:
-                self._drop()
+            self._drop(line, ended)
 
-    def _drop(self) -> None:
-        """Forget the connection and tell all who wait on it."""
-        self._writer = None
-        for future in self._waiting.values():
-            if not future.done():
-                future.set_exception(ConnectionResetError())
+    async def _watch(self, line: _Open, moved: Callable[[], object]) -> None:
+        """End a link on which nothing moves while somebody waits: not every cut is told to both ends."""
+        while True:
+            before = moved()
+            await asyncio.sleep(SILENCE_SECONDS)
+            if not line.waiting or moved() != before:
+                continue
+            with contextlib.suppress(TimeoutError, ConnectionError, ssl.SSLError):
+                async with asyncio.timeout(SILENCE_SECONDS):
+                    # Nobody waits for its answer; that bytes come is enough.
+                    await _write(line.link.writer, line.writing, Frame(Kind.PING))
+            await asyncio.sleep(SILENCE_SECONDS)
+            if moved() == before:
+                _log.warning("%s: the link to %s has fallen silent; it is opened anew", self._identity.role, self._role)
+                self._drop(line, ConnectionResetError())
+                return
+
+    def _drop(self, line: _Open, error: BaseException) -> None:
+        """Forget a connection and tell all who wait on it; a newer one stays."""
+        if self._open is line:
+            self._open = None
+        line.end(error)
 
     async def close(self) -> None:
         """End the link."""
-        if self._writer:
-            self._writer.close()
-        if self._reader_task:
-            self._reader_task.cancel()
-            await asyncio.gather(self._reader_task, return_exceptions=True)
+        line = self._open
+        if line:
+            self._drop(line, ConnectionResetError())
+            await asyncio.gather(*line.tasks, return_exceptions=True)
+
+
+def _refused(role: Role, error: BaseException) -> str | None:
+    """Say which certificate was not accepted, where that is what happened."""
+    told = why(error)
+    return f"No link to {role}: {told}." if told else None

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
+import socket
+import struct
+import termios
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    import socket
-    import ssl
     from collections.abc import Awaitable, Callable, Iterable
 
     from moiety.wire.identity import Identity, Peers
     from moiety.wire.kinds import Role
+    from moiety.wire.tls import WatchedTls
 
 READ_AHEAD_BYTES = 4 << 20
 CONNECT_SECONDS = 5.0
+# A line that was cut without a word is found by the system after half a minute, on whichever end waits.
+_KEEPALIVE = (("TCP_KEEPIDLE", 15), ("TCP_KEEPINTVL", 5), ("TCP_KEEPCNT", 3), ("TCP_USER_TIMEOUT", 30_000))
 
 
 class Writer(Protocol):
@@ -40,11 +45,16 @@ class Writer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """One connection; `peer` is whose certificate the other end has shown, None for a stranger's."""
+    """One connection; `peer` is whose certificate the other end has shown, None for a stranger's.
+
+    `moved` gives what is equal to what it gave before if since then nothing has come and nothing is on its way out;
+    None where the network cannot tell.
+    """
 
     reader: asyncio.StreamReader
     writer: Writer
     peer: Role | None
+    moved: Callable[[], object] | None = None
 
 
 class Listening(Protocol):
@@ -82,7 +92,7 @@ class TlsNetwork:
         async with asyncio.timeout(CONNECT_SECONDS):
             context = identity.context(peers, server=False)
             reader, writer = await asyncio.open_connection(*address, ssl=context, limit=READ_AHEAD_BYTES)
-        return Link(reader, writer, _shown(writer, peers))
+        return _link(reader, writer, peers)
 
     async def listen(
         self, identity: Identity, peers: Peers, listener: socket.socket, accept: Callable[[Link], Awaitable[None]]
@@ -90,7 +100,7 @@ class TlsNetwork:
         """Accept connections that have shaken hands."""
 
         async def accepted(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            await accept(Link(reader, writer, _shown(writer, peers)))
+            await accept(_link(reader, writer, peers))
 
         return await asyncio.start_server(
             accepted,
@@ -101,10 +111,27 @@ class TlsNetwork:
         )
 
 
-def _shown(writer: asyncio.StreamWriter, peers: Peers) -> Role | None:
-    """Say whose certificate the other end has shown."""
-    tls: ssl.SSLObject = writer.get_extra_info("ssl_object")
-    return peers.role_of(tls.getpeercert(binary_form=True))
+def _link(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, peers: Peers) -> Link:
+    """Take over a connection that has shaken hands, and say whose certificate the other end has shown."""
+    tls: WatchedTls = writer.get_extra_info("ssl_object")
+    line: socket.socket = writer.get_extra_info("socket")
+    line.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in _KEEPALIVE:
+        if hasattr(socket, name):
+            line.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+    peer = peers.role_of(tls.getpeercert(binary_form=True))
+
+    def moved() -> object:
+        # While bytes go out the system itself finds out whether the line is cut (TCP_USER_TIMEOUT).
+        return tls.heard if writer.is_closing() or not _unsent(line) else object()
+
+    return Link(reader, writer, peer, moved)
+
+
+def _unsent(line: socket.socket) -> int:
+    """Count the bytes that the other end has not confirmed (tcp(7), SIOCOUTQ)."""
+    found: int = struct.unpack("i", fcntl.ioctl(line.fileno(), termios.TIOCOUTQ, bytes(4)))[0]
+    return found
 
 
 TLS = TlsNetwork()
