@@ -101,13 +101,18 @@ class Supervisor:
         listener.listen(256)
         return listener
 
+    def _command(self, role: Role) -> list[str]:
+        """Give the command line of one part."""
+        command = [sys.executable, "-m", "moiety.cli.part", role.value, "--data", str(self._installation.data)]
+        command += ["--fd", str(self._sockets[role].fileno())]
+        for peer in ASKS[role]:
+            command += ["--peer", f"{peer.value}=127.0.0.1:{self._sockets[peer].getsockname()[1]}"]
+        return command
+
     def _spawn(self, role: Role) -> None:
         """Start one part."""
         descriptor = self._sockets[role].fileno()
-        command = [sys.executable, "-m", "moiety.cli.part", role.value, "--data", str(self._installation.data)]
-        command += ["--fd", str(descriptor)]
-        for peer in ASKS[role]:
-            command += ["--peer", f"{peer.value}=127.0.0.1:{self._sockets[peer].getsockname()[1]}"]
+        command = self._command(role)
         log = os.open(self._installation.logs / f"{role.value}.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         try:
             self._processes[role] = subprocess.Popen(  # noqa: S603 - our own interpreter and module
