@@ -39,7 +39,8 @@ from moiety.people.house import House
 from moiety.storage import Store
 from moiety.vault.service import Vault
 from moiety.vault.service_b import VaultB
-from moiety.wire.identity import Identity, Peers
+from moiety.wire.cards import Peers
+from moiety.wire.identity import Identity
 from moiety.wire.kinds import Kind, Role
 from moiety.wire.links import Client, Server
 
@@ -128,6 +129,16 @@ class PaintedSight:
 def _unit(vector: NDArray[Any]) -> NDArray[np.float32]:
     made: NDArray[np.float32] = (vector / np.linalg.norm(vector)).astype(np.float32)
     return made
+
+
+def painted_eye(at: Place, sight: PaintedSight, dim: int) -> tuple[Eye, Any]:
+    """Wire an eye that sees what was painted; gives it and its handlers."""
+    rotations = Rotations(at.identity.keys)
+    halver = Halver(rotations, at.identity.signing, (at.sealing(Role.VAULT_A), at.sealing(Role.VAULT_B)), at.clock)
+    model = Model("painted", MODEL, dim, TABLE, (0.45, 0.60, 0.85))
+    seeing = Eye(sight, model, rotations, halver)
+    made_up = MadeUp(at.identity.keys.secret("canary.key"), MODEL, dim, halver)
+    return seeing, {**seeing.handlers(), **made_up.handlers()}
 
 
 class _Threads(ThreadPoolExecutor):
@@ -271,13 +282,8 @@ class InProcess:
 
     def _seeing(self, at: Place) -> Any:
         """Wire an eye that sees what was painted."""
-        rotations = Rotations(at.identity.keys)
-        vaults = (at.sealing(Role.VAULT_A), at.sealing(Role.VAULT_B))
-        halver = Halver(rotations, at.identity.signing, vaults, self.clock)
-        model = Model("painted", MODEL, self._dim, TABLE, (0.45, 0.60, 0.85))
-        self._eye = Eye(self.sight, model, rotations, halver)
-        made_up = MadeUp(at.identity.keys.secret("canary.key"), MODEL, self._dim, halver)
-        return {**self._eye.handlers(), **made_up.handlers()}
+        self._eye, handlers = painted_eye(at, self.sight, self._dim)
+        return handlers
 
     async def stop(self, role: Role) -> None:
         """End a part: its links are cut at once, and nothing of it is left but its files."""
