@@ -15,7 +15,7 @@ from moiety.kernel import quantise
 from moiety.matching.asking import Asking
 from moiety.people.enrol import Who
 from moiety.warrants import targets
-from moiety.warrants.warrant import NOTHING, Act
+from moiety.warrants.warrant import Act
 from moiety.wire import links
 from moiety.wire.kinds import Kind, Role
 from parts_in_process import ASKER, DIM, InProcess
@@ -108,7 +108,8 @@ async def searched(site: InProcess, gallery: Gallery, person: Any, count: int = 
     probes: list[SealedProbe] = []
     for _ in range(count):
         probes += await asker.probes(gallery, site.sight.picture(person))
-    return asker, await asker.search(gallery, probes, Act.SEARCH, ASKER, target=NOTHING)
+    warrants = [site.desk.warrant_for(Act.SEARCH, gallery, probe.statement, ASKER) for probe in probes]
+    return asker, await asker.search(gallery, probes, warrants)
 
 
 async def test_a_face_gets_the_band_that_it_reaches(site: InProcess) -> None:

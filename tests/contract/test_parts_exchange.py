@@ -157,7 +157,8 @@ async def test_bands_at_other_positions_are_refused_at_both(site: InProcess) -> 
     gallery, persons = await filled(site)
     asker = Asking(site.desk)
     probes = await asker.probes(gallery, site.sight.picture(persons[0]))
-    bits = await asker.search(gallery, probes, Act.SEARCH, ASKER, target=NOTHING)
+    warrants = [site.desk.warrant_for(Act.SEARCH, gallery, probe.statement, ASKER) for probe in probes]
+    bits = await asker.search(gallery, probes, warrants)
     about = {"request": os.urandom(16).hex(), "parent": bits.request}
     outcomes = await asyncio.gather(
         site.links.a.call(Kind.BANDS, about | {"picks": [(0, [0, 1])]}),

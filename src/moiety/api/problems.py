@@ -45,6 +45,7 @@ PROBLEMS: Final[Mapping[type[Refusal], tuple[int, str]]] = {
     errors.KeyExpired: (401, "Key expired"),
     errors.Forbidden: (403, "Not allowed"),
     errors.WarrantRefused: (403, "Warrant refused"),
+    errors.SignatureNeeded: (403, "Signature needed"),
     errors.TooMany: (429, "Too many requests"),
     errors.RateLimited: (429, "Too many requests"),
     errors.Unavailable: (503, "Not available"),

@@ -153,6 +153,12 @@ class WarrantRefused(Refusal):
     slug = "warrant-refused"
 
 
+class SignatureNeeded(WarrantRefused):
+    """The gallery's policy wants a signature that has not come."""
+
+    slug = "signature-needed"
+
+
 class TooMany(Refusal):
     """Too many requests; wait and try again."""
 

@@ -21,9 +21,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from moiety.matching.desk import Asker, Desk
+    from moiety.matching.desk import Desk
     from moiety.storage import Gallery
-    from moiety.warrants.warrant import Act
     from moiety.wire.links import Answer
 
 WORD_BITS = 64
@@ -74,15 +73,15 @@ class Asking:
             "epoch": EPOCH_FIRST,
         }
 
-    async def probes(self, gallery: Gallery, image: bytes) -> list[SealedProbe]:
-        """Let the eye make a sealed probe of every face, biggest first.
+    async def probes(self, gallery: Gallery, image: bytes, nonce: bytes = b"") -> list[SealedProbe]:
+        """Let the eye make a sealed probe of every face, biggest first; statements' nonces are made of `nonce`.
 
         Raises:
             BadInput: the picture cannot be read.
             ModelMismatch: the gallery belongs to another model.
 
         """
-        answer = await self._desk.links.eye.call(Kind.PROBE, self.setting(gallery), [os.urandom(32), image])
+        answer = await self._desk.links.eye.call(Kind.PROBE, self.setting(gallery), [nonce or os.urandom(32), image])
         raw = [bytes(buffer) for buffer in answer.buffers]
         return [SealedProbe(told(meta), *raw[4 * i : 4 * i + 4]) for i, meta in enumerate(answer.meta["faces"])]
 
@@ -90,13 +89,11 @@ class Asking:
         self,
         gallery: Gallery,
         probes: Sequence[SealedProbe],
-        act: Act,
-        asker: Asker,
+        warrants: Sequence[bytes],
         *,
-        target: bytes,
         blocks: Sequence[int] | None = None,
     ) -> Bits:
-        """Ask both vaults about all rows, or about blocks of 64 positions.
+        """Ask both vaults about all rows, or about blocks of 64 positions, with a signed warrant for each probe.
 
         Raises:
             WarrantRefused: a vault does not accept the warrant or its budget is spent.
@@ -108,8 +105,7 @@ class Asking:
             meta["blocks"] = list(blocks)
         to_a: list[bytes] = []
         to_b: list[bytes] = []
-        for probe in probes:
-            warrant = self._desk.warrant_for(act, gallery, probe.statement, asker, target)
+        for probe, warrant in zip(probes, warrants, strict=True):
             to_a += [warrant, probe.statement, probe.signature, probe.to_a]
             to_b += [warrant, probe.statement, probe.signature, probe.to_b]
         answers = await self._desk.links.both(Kind.SEARCH, meta, to_a, to_b)

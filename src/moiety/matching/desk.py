@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
 from moiety.foundation.envelopes import pack, seal, unseal
 from moiety.foundation.errors import UnknownGallery, Unverified
 from moiety.foundation.ids import GalleryId
 from moiety.matching.alarms import Alarms
+from moiety.matching.signing import QUICK_SECONDS, Needs, Paper, Papers, Signed, Signing, Terms, Unsigned, named
 from moiety.matching.turns import Turns
 from moiety.storage import GalleryState
-from moiety.warrants.statement import Statement
-from moiety.warrants.warrant import NOTHING, Act, Warrant, sign_as_service, without_picture
+from moiety.warrants.statement import Statement, face_nonce
+from moiety.warrants.warrant import NOTHING, Act, Warrant, sign_as_service, signed_with, without_picture
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
     from moiety.foundation.clock import Clock
@@ -23,8 +26,6 @@ if TYPE_CHECKING:
     from moiety.ledger import Kind, Ledger
     from moiety.matching.links import Links
     from moiety.storage import Gallery, Store, Transaction
-
-WARRANT_SECONDS = 60
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -38,11 +39,15 @@ class Secrets:
 
 @dataclass(frozen=True, slots=True)
 class Asker:
-    """Who asks and why; `actor` is the id of a key or `owner`, `case` a case or door, `reason` a person's words."""
+    """Who asks and why; `actor` is the id of a key or `owner`, `case` a case or door, `reason` a person's words.
+
+    `signing` is how the signatures come that the gallery's policy wants.
+    """
 
     actor: str
     reason: str
     case: str = ""
+    signing: Signing = field(default_factory=Unsigned)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -72,11 +77,71 @@ class Desk:
             raise UnknownGallery
         return gallery
 
+    async def terms(self, gallery: Gallery, act: Act) -> Terms:
+        """Ask vault A which policy is in force, and whose signature an act needs by it.
+
+        Raises:
+            PartDown: the vault is away.
+
+        """
+        return Terms(gallery, act, Needs.SERVICE)
+
+    async def sign(self, papers: Papers, asker: Asker) -> Signed:
+        """Have warrants signed by whom the policy names: by the gate itself at once, by others when they have signed.
+
+        Raises:
+            SignatureNeeded: a signature has not come, or not in time.
+
+        """
+        warrants = [paper.warrant for paper in papers.papers]
+        if papers.terms.at_once:
+            return Signed([sign_as_service(one, self.secrets.service).encode() for one in warrants], {})
+        given = await asker.signing.sign(papers)
+        made = [signed_with(one, *signatures).encode() for one, signatures in zip(warrants, given, strict=True)]
+        return Signed(made, named(given))
+
+    async def for_faces(
+        self,
+        terms: Terms,
+        statements: Sequence[bytes],
+        asker: Asker,
+        picture: bytes,
+        nonce: bytes,
+        target: bytes = NOTHING,
+        about: Mapping[str, Any] | None = None,
+    ) -> Signed:
+        """Have warrants signed for faces of a picture, by the eye's statements; `about` says what the target is of."""
+        papers = [
+            Paper(self._of_face(terms.act, terms.gallery, one, asker, target, terms.seconds), one, about or {})
+            for one in statements
+        ]
+        return await self.sign(Papers(terms, tuple(papers), picture, nonce), asker)
+
+    async def for_targets(
+        self, terms: Terms, asker: Asker, targets: Sequence[tuple[bytes, Mapping[str, Any]]]
+    ) -> Signed:
+        """Have warrants signed for acts without a picture, by their targets and what those are of."""
+        nonce = os.urandom(32)
+        gallery = terms.gallery
+        policy = (self.tenant, str(gallery.id), gallery.policy_version, gallery.purpose)
+        now, papers = self.clock.now(), []
+        for number, (target, about) in enumerate(targets):
+            fresh = without_picture(terms.act, policy, asker.case, target, now, face_nonce(nonce, number))
+            papers.append(Paper(replace(fresh, expires=fresh.issued + terms.seconds), b"", about))
+        return await self.sign(Papers(terms, tuple(papers), b"", nonce), asker)
+
     def warrant_for(self, act: Act, gallery: Gallery, statement: bytes, asker: Asker, target: bytes = NOTHING) -> bytes:
-        """Sign a warrant for the face of one of the eye's statements."""
+        """Sign a warrant for the face of one of the eye's statements with the gate's own key."""
+        warrant = self._of_face(act, gallery, statement, asker, target, QUICK_SECONDS)
+        return sign_as_service(warrant, self.secrets.service).encode()
+
+    def _of_face(
+        self, act: Act, gallery: Gallery, statement: bytes, asker: Asker, target: bytes, seconds: int
+    ) -> Warrant:
+        """Write a warrant for the face of one of the eye's statements."""
         seen = Statement.decode(statement)
         now = int(self.clock.now())
-        warrant = Warrant(
+        return Warrant(
             act=act,
             tenant=self.tenant,
             gallery=gallery.id,
@@ -88,13 +153,12 @@ class Desk:
             statement_sha256=seen.digest(),
             target=target,
             issued=now,
-            expires=now + WARRANT_SECONDS,
+            expires=now + seconds,
             nonce=seen.nonce,
         )
-        return sign_as_service(warrant, self.secrets.service).encode()
 
     def plain_warrant(self, act: Act, gallery: Gallery, case: str, target: bytes) -> bytes:
-        """Sign a warrant for an act without a picture."""
+        """Sign a warrant for an act without a picture with the gate's own key."""
         policy = (self.tenant, str(gallery.id), gallery.policy_version, gallery.purpose)
         warrant = without_picture(act, policy, case, target, self.clock.now(), os.urandom(32))
         return sign_as_service(warrant, self.secrets.service).encode()
@@ -109,6 +173,7 @@ class Desk:
         *,
         subject: SubjectId | None = None,
         with_reason: bool = True,
+        signers: Mapping[str, str] | None = None,
         **detail: int | str,
     ) -> None:
         """Append an act in a gallery to the ledger, inside the caller's transaction: both are one durable write."""
@@ -121,7 +186,7 @@ class Desk:
             gallery=gallery.id,
             subject=subject,
             reason=asker.reason if with_reason else None,
-            **detail,
+            **(detail | dict(signers or {})),
         )
 
     def bind_row(self, gallery: Gallery, row_id: RowId, subject: SubjectId) -> bytes:

@@ -10,7 +10,7 @@ from moiety.ledger import Kind as Record
 from moiety.matching.answers import Candidate, FaceAnswer
 from moiety.matching.asking import WORD_BITS, Asking, Bits
 from moiety.storage import SubjectState, TemplateState
-from moiety.warrants.warrant import NOTHING, Act
+from moiety.warrants.warrant import Act
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -35,28 +35,37 @@ class Identifier:
         self._settle = settle
 
     async def identify(self, gallery: Gallery, image: bytes, asker: Asker) -> list[FaceAnswer]:
-        """Answer for every face of the picture, biggest first.
+        """Answer for every face of the picture, biggest first; where others than the gate sign, for one of them.
 
         Raises:
             BadInput: the picture cannot be read.
+            SignatureNeeded: the policy wants a signature that has not come.
             WarrantRefused: a vault refuses, or its budget for this hour is spent.
             Unavailable: a part is away, the vaults are out of step, or they failed their canaries.
 
         """
         self._desk.alarms.check(gallery.id)
-        probes = await self._asking.probes(gallery, image)
-        await asyncio.to_thread(self._note, gallery, asker, len(probes))
+        terms = await self._desk.terms(gallery, Act.SEARCH)
+        gallery, nonce = terms.gallery, asker.signing.nonce
+        probes = terms.chosen(await self._asking.probes(gallery, image, nonce), asker.signing.face)
         if not probes:
+            await asyncio.to_thread(self._note, gallery, asker, 0, {})
             return []
+        signed = await self._desk.for_faces(terms, [probe.statement for probe in probes], asker, image, nonce)
+        await asyncio.to_thread(self._note, gallery, asker, len(probes), signed.signers)
         await self._settle(gallery)
+        # It may have rung while somebody was about to sign.
+        self._desk.alarms.check(gallery.id)
         async with self._desk.turns.shared(gallery.id):
-            answers = await self._ask(gallery, probes, asker)
+            answers = await self._ask(gallery, probes, signed.warrants)
         await asyncio.to_thread(self._disclose, gallery, asker, answers)
         return answers
 
-    async def _ask(self, gallery: Gallery, probes: Sequence[SealedProbe], asker: Asker) -> list[FaceAnswer]:
+    async def _ask(
+        self, gallery: Gallery, probes: Sequence[SealedProbe], warrants: Sequence[bytes]
+    ) -> list[FaceAnswer]:
         """Scan, then ask for the bands of what was found."""
-        bits = await self._asking.search(gallery, probes, Act.SEARCH, asker, target=NOTHING)
+        bits = await self._asking.search(gallery, probes, warrants)
         few = {line: hits.tolist() for line, hits in enumerate(bits.lines) if 0 < len(hits) <= HITS_MAX}
         reached = await self._reached(gallery, bits, few)
         row_ids = await self._asking.row_ids(gallery, bits.order) if few else []
@@ -96,11 +105,11 @@ class Identifier:
         ordered = sorted(bands.items(), key=lambda item: (-item[1], item[0]))
         return tuple(Candidate(subject, gallery.bands[band]) for subject, band in ordered)
 
-    def _note(self, gallery: Gallery, asker: Asker, faces: int) -> None:
+    def _note(self, gallery: Gallery, asker: Asker, faces: int, signers: Mapping[str, str]) -> None:
         """Write the search into the ledger before a vault hears of it."""
         with self._desk.store.begin() as tx:
             # A crash after this leaves an entry for a search that was never answered: it was asked all the same.
-            self._desk.write_down(tx, Record.CONSULTATION, "identify", gallery, asker, faces=faces)
+            self._desk.write_down(tx, Record.CONSULTATION, "identify", gallery, asker, signers=signers, faces=faces)
 
     def _disclose(self, gallery: Gallery, asker: Asker, answers: Sequence[FaceAnswer]) -> None:
         """Write each candidate into the ledger before anyone is shown."""

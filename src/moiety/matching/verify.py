@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from moiety.foundation.errors import NoFace, OutOfStep, UnknownSubject
 from moiety.ledger import Kind as Record
 from moiety.matching.answers import Verdict
 from moiety.matching.asking import WORD_BITS, told
+from moiety.matching.signing import one_of
 from moiety.matching.thresholds import BAND_NAMES
 from moiety.storage import SubjectState, TemplateState
 from moiety.warrants import targets
@@ -16,14 +18,27 @@ from moiety.warrants.warrant import Act
 from moiety.wire.kinds import Kind
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from moiety.foundation.ids import RowId, SubjectId
     from moiety.matching.asking import Asking, Bits, SealedProbe
     from moiety.matching.desk import Asker, Desk
+    from moiety.matching.signing import Terms
     from moiety.storage import Gallery
 
 PAIR_PURPOSE = "comparison of two pictures"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class _Claim:
+    """Whose rows a face is held against, and the picture that shows it."""
+
+    terms: Terms
+    subject: SubjectId
+    rows: set[RowId]
+    probe: SealedProbe
+    image: bytes
+    nonce: bytes
 
 
 class Verifier:
@@ -36,26 +51,29 @@ class Verifier:
         self._settle = settle
 
     async def verify(self, gallery: Gallery, subject: SubjectId, image: bytes, asker: Asker) -> Verdict:
-        """Compare the biggest face of the picture with the photos of one subject.
+        """Compare a face of the picture, the biggest unless the request says which, with the photos of one subject.
 
         The vaults learn in which blocks of 64 rows the claimed ones lie, not which they are.
 
         Raises:
             UnknownSubject: the gallery has no such active subject.
             NoFace: the picture shows none.
+            SignatureNeeded: the policy wants a signature that has not come.
+            OutOfStep: the rows changed their places while somebody was about to sign.
             CanaryFailed: the vaults failed a question with a known answer.
 
         """
         self._desk.alarms.check(gallery.id)
         rows = await asyncio.to_thread(self._rows, gallery, subject)
-        probes = await self._asking.probes(gallery, image)
+        terms = await self._desk.terms(gallery, Act.VERIFY)
+        nonce = asker.signing.nonce
+        probes = await self._asking.probes(terms.gallery, image, nonce)
         if not probes:
             raise NoFace
-        await asyncio.to_thread(self._note, gallery, subject, asker)
+        claim = _Claim(terms, subject, rows, one_of(probes, asker.signing.face), image, nonce)
         await self._settle(gallery)
-        async with self._desk.turns.shared(gallery.id):
-            band = await self._band(gallery, rows, probes[0], asker)
-        return Verdict(band is not None, band, (probes[0].face,))
+        band = await self._band(claim, asker)
+        return Verdict(band is not None, band, (claim.probe.face,))
 
     def _rows(self, gallery: Gallery, subject: SubjectId) -> set[RowId]:
         """Give the row ids of an active subject."""
@@ -69,14 +87,39 @@ class Verifier:
                     found.add(template.row_id)
             return found
 
-    async def _band(self, gallery: Gallery, rows: set[RowId], probe: SealedProbe, asker: Asker) -> str | None:
+    async def _band(self, claim: _Claim, asker: Asker) -> str | None:
+        """Ask for the highest band; only where the gate itself signs can the rows be held still from the start."""
+        turn = self._desk.turns.shared(claim.terms.gallery.id)
+        if claim.terms.at_once:
+            async with turn:
+                return await self._look(claim, *await self._signed(claim, asker))
+        claimed, warrants = await self._signed(claim, asker)
+        self._desk.alarms.check(claim.terms.gallery.id)
+        async with turn:
+            return await self._look(claim, claimed, warrants)
+
+    async def _signed(self, claim: _Claim, asker: Asker) -> tuple[list[int], list[bytes]]:
+        """Find the claimed positions and have a warrant for their blocks signed and written down."""
+        claimed = await self._claimed(claim.terms.gallery, claim.rows)
+        blocks = _blocks(claimed)
+        signed = await self._desk.for_faces(
+            claim.terms,
+            [claim.probe.statement],
+            asker,
+            claim.image,
+            claim.nonce,
+            targets.of_blocks(blocks),
+            {"blocks": blocks},
+        )
+        await asyncio.to_thread(self._note, claim.terms.gallery, claim.subject, asker, signed.signers)
+        return claimed, signed.warrants
+
+    async def _look(self, claim: _Claim, claimed: list[int], warrants: list[bytes]) -> str | None:
         """Ask for the blocks in which the rows lie and look at the claimed positions only."""
-        claimed = await self._claimed(gallery, rows)
-        blocks = sorted({position // WORD_BITS for position in claimed})
-        target = targets.of_blocks(blocks)
-        bits = await self._asking.search(gallery, [probe], Act.VERIFY, asker, target=target, blocks=blocks)
+        gallery, blocks = claim.terms.gallery, _blocks(claimed)
+        bits = await self._asking.search(gallery, [claim.probe], warrants, blocks=blocks)
         now = await self._asking.row_ids(gallery, bits.order)
-        if {now[position] for position in claimed} != rows:
+        if {now[position] for position in claimed} != claim.rows:
             raise OutOfStep
         passed = _passed(bits, blocks, claimed)
         return gallery.bands[passed - 1] if passed else None
@@ -91,11 +134,11 @@ class Verifier:
             self._asking.forget_order(gallery)
         raise OutOfStep
 
-    def _note(self, gallery: Gallery, subject: SubjectId, asker: Asker) -> None:
+    def _note(self, gallery: Gallery, subject: SubjectId, asker: Asker, signers: Mapping[str, str]) -> None:
         """Write the question into the ledger before a vault hears of it."""
         with self._desk.store.begin() as tx:
             # A crash after this leaves an entry for a question that was never answered.
-            self._desk.write_down(tx, Record.CONSULTATION, "verify", gallery, asker, subject=subject)
+            self._desk.write_down(tx, Record.CONSULTATION, "verify", gallery, asker, subject=subject, signers=signers)
 
     async def compare(self, first: bytes, second: bytes, asker: Asker) -> Verdict:
         """Compare the biggest faces of two pictures, inside the eye; nothing is stored but the ledger's entry.
@@ -118,6 +161,11 @@ class Verifier:
             self._desk.ledger.append(
                 tx, Record.COMBINATION, "compare", actor=asker.actor, purpose=PAIR_PURPOSE, reason=asker.reason
             )
+
+
+def _blocks(claimed: Sequence[int]) -> list[int]:
+    """Give the blocks of 64 positions in which these lie."""
+    return sorted({position // WORD_BITS for position in claimed})
 
 
 def _passed(bits: Bits, blocks: Sequence[int], claimed: Sequence[int]) -> int:

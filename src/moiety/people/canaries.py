@@ -17,7 +17,7 @@ from moiety.ledger import Kind as Record
 from moiety.matching.asking import SealedProbe, told
 from moiety.matching.desk import Asker
 from moiety.storage import GalleryState
-from moiety.warrants.warrant import NOTHING, Act
+from moiety.warrants.warrant import Act
 from moiety.wire.kinds import Kind
 
 if TYPE_CHECKING:
@@ -103,11 +103,13 @@ class Canaries:
 
     async def _ask(self, gallery: Gallery, numbers: list[int]) -> list[set[RowId]]:
         """Search for canaries as for anybody; give the rows that were found, by number."""
+        terms, nonce = await self._desk.terms(gallery, Act.SEARCH), os.urandom(32)
         meta = self._asking.setting(gallery) | {"numbers": numbers}
-        answer = await self._desk.links.eye.call(Kind.CANARY_PROBE, meta, [os.urandom(32)])
+        answer = await self._desk.links.eye.call(Kind.CANARY_PROBE, meta, [nonce])
         raw = [bytes(buffer) for buffer in answer.buffers]
         probes = [SealedProbe(told(face), *raw[4 * i : 4 * i + 4]) for i, face in enumerate(answer.meta["faces"])]
-        bits = await self._asking.search(gallery, probes, Act.SEARCH, TENDER, target=NOTHING)
+        signed = await self._desk.for_faces(terms, [probe.statement for probe in probes], TENDER, b"", nonce)
+        bits = await self._asking.search(gallery, probes, signed.warrants)
         order = await self._asking.row_ids(gallery, bits.order)
         return [{order[position] for position in hits.tolist()} for hits in bits.lines]
 

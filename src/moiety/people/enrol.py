@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import os
 from collections import Counter, defaultdict
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from moiety.foundation.envelopes import pack
 from moiety.foundation.errors import BadInput, DuplicatePhoto, Unavailable, UnknownSubject
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
     from moiety.matching.answers import SeenFace
     from moiety.matching.asking import Asking
     from moiety.matching.desk import Asker, Desk
+    from moiety.matching.signing import Signed
     from moiety.people.fields import Fields, SealedField
     from moiety.people.settle import Settler
     from moiety.storage import Gallery, Intent
@@ -53,6 +53,17 @@ class Enrolled:
     face: SeenFace
 
 
+@dataclass(frozen=True, slots=True, repr=False)
+class _Seen:
+    """What the eye made of one face, signed for."""
+
+    gallery: Gallery
+    meta: dict[str, Any]
+    sealed: list[bytes]
+    signed: Signed
+    canary: int | None
+
+
 @dataclass(slots=True, repr=False)
 class _Plan:
     """One enrolment on its way."""
@@ -65,6 +76,8 @@ class _Plan:
     row: RowId
     face: SeenFace
     sealed: list[bytes]
+    warrant: bytes
+    signers: dict[str, str]
     canary: int | None = None
     intent: Intent | None = None
 
@@ -89,6 +102,7 @@ class Enroller:
             NoFace, ManyFaces, PoorQuality: the photo is not good for enrolment; the message says why.
             DuplicatePhoto: it is enrolled in this gallery already.
             UnknownSubject: there is no such subject.
+            SignatureNeeded: the policy wants a signature that has not come.
             Unavailable: a part is away or the disk is full; nothing was kept, unless the message says `IN_DOUBT`.
 
         """
@@ -103,12 +117,14 @@ class Enroller:
             values.append(self._fields.value_of(REFERENCE, who.reference))
         await self._settler.if_needed(gallery)
         mark, *blinds = await self._fields.blind(gallery, values)
+        # Looked up twice: before anybody is asked to sign, and again when nobody else can enrol the same.
+        await asyncio.to_thread(self._subject, gallery, who, blinds, mark)
+        seen = await self._look(gallery, image, asker)
 
         async def whole() -> Enrolled:
             async with self._one_at_a_time(mark, *blinds):
-                await asyncio.to_thread(self._not_twice, gallery, mark)
-                subject = await asyncio.to_thread(self._subject, gallery, who, blinds)
-                plan = await self._look(gallery, image, subject, mark)
+                subject = await asyncio.to_thread(self._subject, gallery, who, blinds, mark)
+                plan = _plan(seen, subject, mark)
                 return await self._carry_out(plan, fields if plan.new_subject else who.fields, blinds, asker)
 
         # An asker who goes away ends the waiting, not the work: a decision in a thread cannot be called back.
@@ -125,10 +141,12 @@ class Enroller:
         await self._settler.if_needed(gallery)
         (mark,) = await self._fields.blind(gallery, [pack("canary", number)])
 
+        seen = await self._look(gallery, number, asker)
+
         async def whole() -> Enrolled:
             async with self._one_at_a_time(mark):
-                await asyncio.to_thread(self._not_twice, gallery, mark)
-                plan = await self._look(gallery, number, None, mark)
+                subject = await asyncio.to_thread(self._subject, gallery, Who(), [], mark)
+                plan = _plan(seen, subject, mark)
                 return await self._carry_out(plan, {}, [], asker)
 
         made = await asyncio.shield(asyncio.create_task(whole()))
@@ -148,41 +166,30 @@ class Enroller:
             for key in [key for key in keys if not self._users[key]]:
                 del self._users[key], self._names[key]
 
-    def _not_twice(self, gallery: Gallery, mark: bytes) -> None:
-        """Refuse a photo that the gallery has."""
+    def _subject(self, gallery: Gallery, who: Who, blinds: list[bytes], mark: bytes) -> SubjectId | None:
+        """Refuse a photo that the gallery has; find whom it is to be added to, None for somebody new."""
         with self._desk.store.read() as tx:
             if tx.templates.by_mark(gallery.id, mark):
                 raise DuplicatePhoto
-
-    def _subject(self, gallery: Gallery, who: Who, blinds: list[bytes]) -> SubjectId | None:
-        """Find whom the photo is to be added to; None for somebody new."""
-        if who.subject:
-            with self._desk.store.read() as tx:
+            if who.subject:
                 if tx.subjects.get(gallery.id, who.subject).state is not SubjectState.ACTIVE:
                     raise UnknownSubject
-            return who.subject
+                return who.subject
         return self._fields.by_blind(gallery, blinds[0]) if blinds else None
 
-    async def _look(self, gallery: Gallery, seen: bytes | int, subject: SubjectId | None, mark: bytes) -> _Plan:
-        """Let the eye make the halves of a photo, or of the canary of a number."""
-        setting, nonce = self._asking.setting(gallery), os.urandom(32)
+    async def _look(self, gallery: Gallery, seen: bytes | int, asker: Asker) -> _Seen:
+        """Let the eye make the halves of a photo, or of the canary of a number, and have them signed for."""
+        terms, nonce = await self._desk.terms(gallery, Act.ENROL), asker.signing.nonce
+        setting = self._asking.setting(terms.gallery)
         canary = seen if isinstance(seen, int) else None
         if isinstance(seen, int):
             answer = await self._desk.links.eye.call(Kind.CANARY_TEMPLATE, setting | {"numbers": [seen]}, [nonce])
         else:
             answer = await self._desk.links.eye.call(Kind.TEMPLATE, setting, [nonce, seen])
-        meta = answer.meta["faces"][0]
-        return _Plan(
-            gallery=gallery,
-            subject=subject or new_subject_id(),
-            photo=new_photo_id(),
-            new_subject=subject is None,
-            mark=mark,
-            row=RowId(bytes.fromhex(meta["row"])),
-            face=told(meta),
-            sealed=[bytes(buffer) for buffer in answer.buffers],
-            canary=canary,
-        )
+        sealed = [bytes(buffer) for buffer in answer.buffers]
+        picture = b"" if isinstance(seen, int) else seen
+        signed = await self._desk.for_faces(terms, sealed[:1], asker, picture, nonce)
+        return _Seen(terms.gallery, answer.meta["faces"][0], sealed, signed, canary)
 
     async def _carry_out(self, plan: _Plan, fields: Mapping[str, str], blinds: list[bytes], asker: Asker) -> Enrolled:
         """Run both phases; what fails before the decision is undone; when the gate stops, the next start settles."""
@@ -192,7 +199,7 @@ class Enroller:
                 named = {REFERENCE: blinds[0]} if blinds else {}
                 sealed = await self._fields.sealed(plan.gallery, plan.subject, fields, named)
                 await asyncio.to_thread(self._write_fields, plan, sealed)
-                await self._prepare(plan, asker)
+                await self._prepare(plan)
                 async with self._desk.turns.alone(plan.gallery.id):
                     await self._settler.gallery(plan.gallery.id)
                     await asyncio.to_thread(self._decide, plan, asker)
@@ -245,15 +252,14 @@ class Enroller:
             # A crash after this leaves fields of a pending subject; they go when the intent is undone.
             self._fields.write(tx, plan.subject, sealed)
 
-    async def _prepare(self, plan: _Plan, asker: Asker) -> None:
+    async def _prepare(self, plan: _Plan) -> None:
         """First phase: both vaults check the warrant and keep their half."""
         statement, signature, to_a, to_b = plan.sealed
-        warrant = self._desk.warrant_for(Act.ENROL, plan.gallery, statement, asker)
         await self._desk.links.both(
             Kind.PREPARE,
             {"gallery": plan.gallery.id},
-            [warrant, statement, signature, to_a],
-            [warrant, statement, signature, to_b],
+            [plan.warrant, statement, signature, to_a],
+            [plan.warrant, statement, signature, to_b],
         )
 
     def _decide(self, plan: _Plan, asker: Asker) -> None:
@@ -265,5 +271,29 @@ class Enroller:
             tx.subjects.activate(plan.gallery.id, plan.subject)
             tx.intents.advance(plan.intent.id, IntentState.COMMITTING)
             self._desk.write_down(
-                tx, Record.COLLECTION, "enrol", plan.gallery, asker, subject=plan.subject, photo=plan.photo
+                tx,
+                Record.COLLECTION,
+                "enrol",
+                plan.gallery,
+                asker,
+                subject=plan.subject,
+                signers=plan.signers,
+                photo=plan.photo,
             )
+
+
+def _plan(seen: _Seen, subject: SubjectId | None, mark: bytes) -> _Plan:
+    """Decide on the ids of what was seen and signed for."""
+    return _Plan(
+        gallery=seen.gallery,
+        subject=subject or new_subject_id(),
+        photo=new_photo_id(),
+        new_subject=subject is None,
+        mark=mark,
+        row=RowId(bytes.fromhex(seen.meta["row"])),
+        face=told(seen.meta),
+        sealed=seen.sealed,
+        warrant=seen.signed.warrants[0],
+        signers=seen.signed.signers,
+        canary=seen.canary,
+    )

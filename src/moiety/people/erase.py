@@ -5,17 +5,24 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from moiety.foundation.errors import NotFound, Unavailable
+from moiety.foundation.errors import NotFound, OutOfStep, Unavailable, WarrantRefused
 from moiety.ledger import Kind as Record
 from moiety.storage import IntentKind, IntentState
+from moiety.warrants import targets
+from moiety.warrants.warrant import Act
 
 if TYPE_CHECKING:
-    from moiety.foundation.ids import PhotoId, SubjectId
+    from collections.abc import Mapping, Sequence
+
+    from moiety.foundation.ids import PhotoId, RowId, SubjectId
     from moiety.matching.desk import Asker, Desk
+    from moiety.matching.signing import Signed, Terms
     from moiety.people.settle import Settler
-    from moiety.storage import Gallery
+    from moiety.storage import Gallery, Intent, Transaction
 
 BEGUN = "It is in no answer any more; a vault could not destroy its half yet and does so as soon as it can."
+REFUSED = "A vault refused what was signed. It is in no answer any more, and is destroyed once a good signature comes."
+CHANGED = "Photos came or went while somebody was about to sign; ask again."
 
 
 class Eraser:
@@ -27,56 +34,135 @@ class Eraser:
         self._settler = settler
 
     async def subject(self, gallery: Gallery, subject: SubjectId, asker: Asker) -> None:
-        """Erase a person: templates, fields and personal key.
+        """Erase a person: templates, fields and personal key; one whose erasure was begun and not finished, too.
 
         Raises:
             UnknownSubject: the gallery has no such subject.
+            SignatureNeeded: the policy wants a signature that has not come.
+            WarrantRefused: a vault refuses; the subject is in no search any more.
             Unavailable: a vault is away or full; the subject is in no search any more, and the rest is done later.
 
         """
-        await asyncio.to_thread(self._begin_subject, gallery, subject, asker)
-        await self._carry_out(gallery)
+        terms = await self._desk.terms(gallery, Act.ERASE)
+        signed, rows = None, None
+        if not terms.at_once:
+            rows = await asyncio.to_thread(self._rows, gallery, subject)
+            signed = await self._signed(terms, asker, rows, subject)
+        intent = await asyncio.to_thread(self._begin_subject, gallery, subject, asker, rows, _signers(signed))
+        await self._carry_out(gallery, intent, signed)
 
     async def photo(self, gallery: Gallery, subject: SubjectId, photo: PhotoId, asker: Asker) -> None:
         """Erase one photo's template.
 
         Raises:
             UnknownSubject, NotFound: there is no such subject, or the photo is not one of theirs.
-            Unavailable: as for `subject`.
+            SignatureNeeded, WarrantRefused, Unavailable: as for `subject`.
 
         """
-        await asyncio.to_thread(self._begin_photo, gallery, subject, photo, asker)
-        await self._carry_out(gallery)
+        terms = await self._desk.terms(gallery, Act.ERASE)
+        row = await asyncio.to_thread(self._row, gallery, subject, photo)
+        signed = None if terms.at_once else await self._signed(terms, asker, (row,), None)
+        intent = await asyncio.to_thread(self._begin_photo, gallery, subject, photo, asker, _signers(signed))
+        await self._carry_out(gallery, intent, signed)
 
-    async def _carry_out(self, gallery: Gallery) -> None:
+    async def expire(self, gallery: Gallery, subject: SubjectId, asker: Asker) -> bool:
+        """Erase a person whose time is over; where people must sign for it, only take them out of every answer.
+
+        Returns whether they are erased; `Settler.unsigned` lists those who wait for a signature.
+
+        Raises:
+            UnknownSubject, WarrantRefused, Unavailable: as for `subject`.
+
+        """
+        terms = await self._desk.terms(gallery, Act.ERASE)
+        intent = await asyncio.to_thread(self._begin_subject, gallery, subject, asker, None, {})
+        if terms.at_once:
+            await self._carry_out(gallery, intent, None)
+        return terms.at_once
+
+    async def _signed(self, terms: Terms, asker: Asker, rows: Sequence[RowId], subject: SubjectId | None) -> Signed:
+        """Have the erasure of rows, and of a subject's personal key, signed."""
+        gallery = terms.gallery
+        person = b"" if subject is None else targets.person_handle(self._desk.tenant, gallery.id, subject)
+        about = {"rows": [row.hex() for row in rows], "subject": subject or ""}
+        return await self._desk.for_targets(terms, asker, [(targets.of_erasure(rows, person), about)])
+
+    async def _carry_out(self, gallery: Gallery, intent: Intent, signed: Signed | None) -> None:
         """Let the settler do now what was written down; if it cannot, the intent stays, and the refusal says so.
 
         Raises:
+            WarrantRefused: a vault refused.
             Unavailable: what kept a vault from doing its part.
 
         """
+        if signed:
+            self._settler.carry(intent, signed.warrants[0])
         try:
             async with self._desk.turns.alone(gallery.id):
                 await self._settler.gallery(gallery.id)
         except Unavailable as away:
             raise type(away)(BEGUN) from None
+        if await asyncio.to_thread(self._settler.is_open, intent):
+            raise WarrantRefused(REFUSED)
 
-    def _begin_subject(self, gallery: Gallery, subject: SubjectId, asker: Asker) -> None:
-        """Take the subject out of search and write down what is to be destroyed."""
-        with self._desk.store.begin() as tx:
-            # A crash after this: nobody finds the subject, and the next start finishes the erasure.
-            rows = tx.subjects.mark_erasing(gallery.id, subject)
-            tx.intents.open(IntentKind.ERASE, gallery.id, subject_id=subject, row_ids=rows, state=IntentState.ERASING)
-            self._desk.write_down(tx, Record.ERASURE, "erase", gallery, asker, subject=subject, templates=len(rows))
+    def _rows(self, gallery: Gallery, subject: SubjectId) -> tuple[RowId, ...]:
+        """Read the rows of a subject, in the order in which they are erased."""
+        with self._desk.store.read() as tx:
+            tx.subjects.get(gallery.id, subject)
+            return tuple(sorted(template.row_id for template in tx.templates.of_subject(subject)))
 
-    def _begin_photo(self, gallery: Gallery, subject: SubjectId, photo: PhotoId, asker: Asker) -> None:
-        """Take one template out of search and write it down."""
-        with self._desk.store.begin() as tx:
-            # A crash after this: the template is in no answer, and the next start finishes the erasure.
+    def _row(self, gallery: Gallery, subject: SubjectId, photo: PhotoId) -> RowId:
+        """Read the row of a photo."""
+        with self._desk.store.read() as tx:
             tx.subjects.get(gallery.id, subject)
             template = tx.templates.get(photo)
             if template.subject_id != subject:
                 raise NotFound("This photo does not belong to the subject.")
+            return template.row_id
+
+    def _begin_subject(
+        self,
+        gallery: Gallery,
+        subject: SubjectId,
+        asker: Asker,
+        signed_for: Sequence[RowId] | None,
+        signers: Mapping[str, str],
+    ) -> Intent:
+        """Take the subject out of search and write down what is to be destroyed."""
+        with self._desk.store.begin() as tx:
+            # A crash after this: nobody finds the subject, and the next start finishes the erasure.
+            rows = tx.subjects.mark_erasing(gallery.id, subject)
+            if signed_for is not None and tuple(signed_for) != rows:
+                raise OutOfStep(CHANGED)
+            intent = _open(tx, gallery, subject, rows)
+            self._desk.write_down(
+                tx, Record.ERASURE, "erase", gallery, asker, subject=subject, signers=signers, templates=len(rows)
+            )
+            return intent
+
+    def _begin_photo(
+        self, gallery: Gallery, subject: SubjectId, photo: PhotoId, asker: Asker, signers: Mapping[str, str]
+    ) -> Intent:
+        """Take one template out of search and write it down."""
+        with self._desk.store.begin() as tx:
+            # A crash after this: the template is in no answer, and the next start finishes the erasure.
+            template = tx.templates.get(photo)
             tx.templates.mark_erasing([photo])
-            tx.intents.open(IntentKind.ERASE, gallery.id, row_ids=[template.row_id], state=IntentState.ERASING)
-            self._desk.write_down(tx, Record.ERASURE, "photo", gallery, asker, subject=subject, photo=photo)
+            intent = _open(tx, gallery, None, (template.row_id,))
+            self._desk.write_down(
+                tx, Record.ERASURE, "photo", gallery, asker, subject=subject, signers=signers, photo=photo
+            )
+            return intent
+
+
+def _signers(signed: Signed | None) -> Mapping[str, str]:
+    """Name who signed, if somebody had to."""
+    return signed.signers if signed else {}
+
+
+def _open(tx: Transaction, gallery: Gallery, subject: SubjectId | None, rows: tuple[RowId, ...]) -> Intent:
+    """Open an intent, or give the one that is open already: what was asked twice is done once."""
+    for intent in tx.intents.pending():
+        if intent.kind is IntentKind.ERASE and (intent.subject_id, intent.row_ids) == (subject, rows):
+            return intent
+    return tx.intents.open(IntentKind.ERASE, gallery.id, subject_id=subject, row_ids=rows, state=IntentState.ERASING)

@@ -169,7 +169,9 @@ class Fields:
     # ---- reading ----
 
     async def labels(self, gallery: Gallery, subjects: Sequence[SubjectId], asker: Asker) -> dict[SubjectId, str]:
-        """Reveal the reference of each subject that has one."""
+        """Reveal the reference of each subject that has one; none where the policy wants more than the gate's key."""
+        if not (await self._desk.terms(gallery, Act.REVEAL)).at_once:
+            return {}
 
         def having() -> list[tuple[SubjectId, str]]:
             with self._desk.store.read() as tx:
@@ -186,16 +188,19 @@ class Fields:
 
         Raises:
             UnknownSubject, NotFound: there is no such subject or field.
+            SignatureNeeded: the policy wants a signature that has not come.
             WarrantRefused: B refuses, or the budget of this hour is spent.
 
         """
-        found = await asyncio.to_thread(self._begin_reveal, gallery, asked, asker)
+        terms = await self._desk.terms(gallery, Act.REVEAL)
+        found = await asyncio.to_thread(self._wanted, gallery, asked)
+        aims = [self._aim(gallery, subject, name, wrapped) for (subject, name), (wrapped, _) in found.items()]
+        signed = await self._desk.for_targets(terms, asker, aims)
+        await asyncio.to_thread(self._note_reveal, gallery, list(found), asker, signed.signers)
         buffers: list[bytes] = []
         names = []
-        for (subject, name), (wrapped, _) in found.items():
-            handle = self._handle(gallery, subject)
-            target = targets.of_field(handle, subject, name, wrapped)
-            buffers += [self._desk.plain_warrant(Act.REVEAL, gallery, asker.case, target), handle, wrapped]
+        for warrant, ((subject, name), (wrapped, _)) in zip(signed.warrants, found.items(), strict=True):
+            buffers += [warrant, self._handle(gallery, subject), wrapped]
             names.append([subject, name, class_of(name).value])
         answer = await self._desk.links.b.call(Kind.REVEAL, {"gallery": gallery.id, "names": names}, buffers)
         return {
@@ -203,19 +208,33 @@ class Fields:
             for ((subject, name), (_, sealed)), key in zip(found.items(), answer.buffers, strict=True)
         }
 
-    def _begin_reveal(
-        self, gallery: Gallery, asked: Sequence[tuple[SubjectId, str]], asker: Asker
+    def _wanted(
+        self, gallery: Gallery, asked: Sequence[tuple[SubjectId, str]]
     ) -> dict[tuple[SubjectId, str], tuple[bytes, bytes]]:
-        """Read wrapped keys and ciphertexts, and write down who is going to read what, and why."""
+        """Read wrapped keys and ciphertexts."""
         found = {}
-        with self._desk.store.begin() as tx:
-            # A crash after this leaves entries for fields that were never shown.
+        with self._desk.store.read() as tx:
             for subject, name in asked:
                 tx.subjects.get(gallery.id, subject)
                 field = tx.fields.get(subject, name)
                 found[subject, name] = (field.wrapped_key, field.ciphertext)
-                self._desk.write_down(tx, Record.CONSULTATION, "reveal", gallery, asker, subject=subject, fields=1)
         return found
+
+    def _note_reveal(
+        self, gallery: Gallery, asked: Sequence[tuple[SubjectId, str]], asker: Asker, signers: Mapping[str, str]
+    ) -> None:
+        """Write down who is going to read what, and why."""
+        with self._desk.store.begin() as tx:
+            # A crash after this leaves entries for fields that were never shown.
+            for subject, _ in asked:
+                self._desk.write_down(
+                    tx, Record.CONSULTATION, "reveal", gallery, asker, subject=subject, signers=signers, fields=1
+                )
+
+    def _aim(self, gallery: Gallery, subject: SubjectId, name: str, wrapped: bytes) -> tuple[bytes, dict[str, str]]:
+        """Give the target of a reveal, and what it is the digest of."""
+        target = targets.of_field(self._handle(gallery, subject), subject, name, wrapped)
+        return target, {"subject": subject, "field": name, "wrapped": wrapped.hex()}
 
     def _handle(self, gallery: Gallery, subject: SubjectId) -> bytes:
         """Name the personal key at B."""

@@ -28,13 +28,15 @@ class Retention:
         self._eraser = eraser
 
     async def sweep(self) -> int:
-        """Erase up to 100 subjects whose time is over; returns how many."""
+        """Erase up to 100 subjects whose time is over; returns how many are erased.
+
+        Where the policy wants people's signatures they go out of every answer now, and wait for those.
+        """
         due = await asyncio.to_thread(self._due)
         erased = 0
         for gallery, subject in due:
             try:
-                await self._eraser.subject(gallery, subject.id, CLOCK)
-                erased += 1
+                erased += await self._eraser.expire(gallery, subject.id, CLOCK)
             except Refusal as refusal:
                 _log.warning("gate: an expired subject waits to be erased: %s", refusal.slug)
         return erased

@@ -11,20 +11,39 @@ import logging
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from moiety.foundation.errors import Refusal, UnknownSubject
+from moiety.foundation.errors import Refusal, SignatureNeeded, UnknownSubject, WarrantRefused
+from moiety.matching.desk import Asker
+from moiety.matching.signing import needed
 from moiety.storage import GalleryState, IntentKind, IntentState, SubjectState, TemplateState
 from moiety.warrants import targets
 from moiety.warrants.warrant import Act
 from moiety.wire.kinds import Kind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from moiety.foundation.ids import GalleryId, RowId
     from moiety.matching.desk import Desk
     from moiety.storage import Gallery, Intent
+    from moiety.wire.links import Client
 
 _log = logging.getLogger(__name__)
+
+MYSELF = Asker("gate", "an erasure that was begun is finished")
+
+
+class _Carried:
+    """A signed warrant for an erasure, and which vaults have taken it: each takes it once."""
+
+    def __init__(self, warrant: bytes) -> None:
+        self.warrant = warrant
+        self._done: set[Client] = set()
+
+    async def hand(self, vault: Client, gallery: GalleryId, buffers: Sequence[bytes]) -> None:
+        """Hand it to a vault that has not done it yet."""
+        if vault not in self._done:
+            await vault.call(Kind.ERASE, {"gallery": gallery}, buffers)
+            self._done.add(vault)
 
 
 class Settler:
@@ -34,6 +53,7 @@ class Settler:
         """Work at `desk`."""
         self._desk = desk
         self._in_hand: set[RowId] = set()
+        self._carried: dict[int, _Carried] = {}
         self._begun = False
         self._beginning = asyncio.Lock()
 
@@ -69,7 +89,10 @@ class Settler:
 
         """
         for intent in await asyncio.to_thread(self._left, gallery):
-            await self._settle(intent)
+            try:
+                await self._settle(intent)
+            except SignatureNeeded:
+                continue  # it is in no answer any more, and waits for somebody to sign
 
     async def if_needed(self, gallery: Gallery) -> None:
         """Settle before a question: all galleries once in this process, later only what this one has left."""
@@ -183,17 +206,52 @@ class Settler:
 
     # ---- erasure ----
 
+    def carry(self, intent: Intent, warrant: bytes) -> None:
+        """Take along the warrant that people signed for an erasure, until both vaults have done it or one refuses."""
+        self._carried[intent.id] = _Carried(warrant)
+
+    def is_open(self, intent: Intent) -> bool:
+        """Say whether an intent is still to be settled."""
+        return self._state(intent) is not None
+
+    async def unsigned(self) -> list[Intent]:
+        """List the erasures that nobody has signed, where the policy wants others than the gate to sign."""
+        waiting = []
+        for intent in await asyncio.to_thread(self._left, None):
+            if intent.kind is IntentKind.ERASE and intent.id not in self._carried:
+                gallery = await asyncio.to_thread(self._gallery, intent.gallery_id)
+                if not (await self._desk.terms(gallery, Act.ERASE)).at_once:
+                    waiting.append(intent)
+        return waiting
+
     async def finish_erasure(self, intent: Intent) -> None:
-        """Both vaults destroy the halves, B the personal key; then the gate forgets."""
+        """Both vaults destroy the halves, B the personal key; then the gate forgets.
+
+        Raises:
+            SignatureNeeded: others than the gate must sign and have not, or a vault refused what they signed.
+
+        """
         gallery = await asyncio.to_thread(self._gallery, intent.gallery_id)
+        terms = await self._desk.terms(gallery, Act.ERASE)
         person = b"" if intent.subject_id is None else self._handle(intent)
-        target = targets.of_erasure(intent.row_ids, person)
-        rows = b"".join(intent.row_ids)
-        warrant = self._desk.plain_warrant(Act.ERASE, gallery, "", target)
-        await self._desk.links.both(
-            Kind.ERASE, {"gallery": gallery.id}, [warrant, rows, person], [warrant, rows, person]
-        )
+        carried = self._carried.get(intent.id)
+        if terms.at_once or carried is None:
+            signed = await self._desk.for_targets(terms, MYSELF, [(targets.of_erasure(intent.row_ids, person), {})])
+            carried = _Carried(signed.warrants[0])
+        buffers = [carried.warrant, b"".join(intent.row_ids), person]
+        try:
+            await asyncio.gather(*(carried.hand(line, gallery.id, buffers) for line in self._vaults()))
+        except WarrantRefused:
+            if terms.at_once:
+                raise
+            self._carried.pop(intent.id, None)
+            raise needed(terms.needs) from None
         await asyncio.to_thread(self._erase, intent)
+        self._carried.pop(intent.id, None)
+
+    def _vaults(self) -> tuple[Client, Client]:
+        """Give the lines to both."""
+        return self._desk.links.a, self._desk.links.b
 
     def _gallery(self, gallery: GalleryId) -> Gallery:
         with self._desk.store.read() as tx:
