@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 import ssl
-from typing import TYPE_CHECKING
+import time
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.x509.oid import NameOID
 
 from moiety.foundation.clock import HandClock, SystemClock
 from moiety.foundation.envelopes import KeyRing
 from moiety.foundation.errors import Fault, PartDown
+from moiety.wire.cards import Peers
 from moiety.wire.frames import Frame, encode, read_frame
-from moiety.wire.identity import Identity, Peers
+from moiety.wire.identity import Identity
 from moiety.wire.kinds import Kind, Role
 from moiety.wire.links import Answer
 from parts_in_process import Town
@@ -75,49 +82,132 @@ async def test_a_certificate_on_no_card_is_refused_on_both_sides(town: Town) -> 
     await town.serve({Kind.SEARCH: echo})
     stranger = town.identity(Role.GATE, "stranger")
     assert await _refused(town, stranger.context(town.peers, server=False))
-    with pytest.raises(PartDown):
+    with pytest.raises(PartDown, match="it does not know our card"):
         await town.client_of(stranger).call(Kind.SEARCH, {})
     cards = [stranger.card() if role is Role.VAULT_A else town.peers[role] for role in Role]
-    with pytest.raises(PartDown):
+    with pytest.raises(PartDown, match="not of the key on its card"):
         await town.client(peers=Peers(cards)).call(Kind.SEARCH, {})
 
 
-async def test_a_new_certificate_of_a_known_key_waits_for_its_card(town: Town) -> None:
+async def test_a_new_certificate_of_a_known_key_needs_no_new_card(town: Town) -> None:
     await town.serve({})
-    renewed = town.identity(Role.GATE)
-    renewed.keys.path("link.crt").unlink()
-    anew = Identity(Role.GATE, renewed.keys, SystemClock())
-    assert anew.card().certificate != town.peers[Role.GATE].certificate
-    assert await _refused(town, anew.context(town.peers, server=False))
+    before = town.identities[Role.GATE].certificate()
+    town.identities[Role.GATE].keys.path("link.pem").unlink()
+    anew = town.identity(Role.GATE)
+    assert anew.card() == town.peers[Role.GATE]
+    assert anew.certificate() != before
+    assert not await _refused(town, anew.context(town.peers, server=False))
 
 
-async def test_an_expired_certificate_is_refused(town: Town) -> None:
+async def test_a_certificate_that_another_known_part_signed_is_that_parts_own(town: Town) -> None:
+    """Who holds the eye's link key is the eye, whatever name his certificate bears."""
+    await town.serve({Kind.SEARCH: echo})
+    eye, gate = town.identities[Role.EYE], town.identities[Role.GATE]
+    signed = x509.load_pem_x509_certificate(eye.keys.path("link.pem").read_bytes())
+    assert town.peers.role_of(signed.public_bytes(serialization.Encoding.DER)) is Role.EYE
+    forged = _leaf(eye._link, signed.public_key(), issuer=gate.card().anchor.subject)
+    assert town.peers.role_of(forged.public_bytes(serialization.Encoding.DER)) is None
+    key = eye.keys.path("link.pem").read_bytes().split(b"-----END CERTIFICATE-----\n")[1]
+    eye.keys.path("link.pem").write_bytes(forged.public_bytes(serialization.Encoding.PEM) + key)
+    assert await _refused(town, eye.context(town.peers, server=False))
+
+
+async def test_a_shown_key_signs_no_other(town: Town) -> None:
+    """The key that TLS uses is no authority: a thief of it has it until it ends, and makes no second one."""
+    await town.serve({})
+    gate = town.identities[Role.GATE]
+    pem = gate.keys.path("link.pem").read_bytes()
+    shown, stolen = x509.load_pem_x509_certificate(pem), serialization.load_pem_private_key(pem, None)
+    assert isinstance(stolen, Ed25519PrivateKey)
+    mine = Ed25519PrivateKey.generate()
+    second = _leaf(stolen, mine.public_key(), issuer=shown.subject)
+    parts = second.public_bytes(serialization.Encoding.PEM), shown.public_bytes(serialization.Encoding.PEM)
+    raw = mine.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    gate.keys.path("link.pem").write_bytes(b"".join(parts) + raw)
+    assert await _refused(town, gate.context(town.peers, server=False))
+
+
+def _leaf(signer: Ed25519PrivateKey, key: Any, issuer: x509.Name) -> x509.Certificate:
+    now = dt.datetime.now(dt.UTC)
+    return (
+        x509.CertificateBuilder()
+        .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "moiety gate")]))
+        .issuer_name(issuer)
+        .public_key(key)
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - dt.timedelta(days=1))
+        .not_valid_after(now + dt.timedelta(days=1))
+        .sign(signer, None)
+    )
+
+
+async def test_a_running_part_renews_its_certificate_for_the_links_to_come(town: Town) -> None:
+    clock = HandClock(time.time() - 380 * DAY)
+    identity = town.identities[Role.VAULT_A] = Identity(Role.VAULT_A, KeyRing(town.folder / "renews"), clock)
+    town.peers = Peers(one.card() for one in town.identities.values())
+    await town.serve({})
+    await town.client().call(Kind.PING, {})
+    before = identity.certificate()
+    clock.move(380 * DAY)
+    assert identity.renew()
+    assert not identity.renew()
+    assert identity.certificate() != before
+    reader, writer = await town.raw()
+    shown = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
+    assert x509.load_der_x509_certificate(shown) == identity.certificate()
+    writer.close()
+    del reader
+
+
+async def test_an_expired_certificate_is_refused(town: Town, caplog: pytest.LogCaptureFixture) -> None:
     old = town.identity(Role.GATE, "old", days_ago=500)
     town.peers = Peers([*(town.peers[role] for role in Role if role is not Role.GATE), old.card()])
     await town.serve({})
     assert await _refused(town, old.context(town.peers, server=False))
+    assert "its certificate has ended" in caplog.text
+    with pytest.raises(PartDown, match="our certificate has ended in its eyes"):
+        await town.client_of(old).call(Kind.PING, {})
 
 
-async def test_a_server_whose_certificate_has_expired_is_not_believed(town: Town) -> None:
+async def test_a_server_whose_certificate_has_expired_is_not_believed(
+    town: Town, caplog: pytest.LogCaptureFixture
+) -> None:
     old = town.identity(Role.VAULT_A, "old", days_ago=500)
     town.identities[Role.VAULT_A] = old
     town.peers = Peers(identity.card() for identity in town.identities.values())
     await town.serve({})
-    with pytest.raises(PartDown):
+    with pytest.raises(PartDown, match="No link to vault-a: its certificate has ended"):
         await town.client().call(Kind.PING, {})
+    for _ in range(100):
+        if "our certificate has ended in its eyes" in caplog.text:
+            break
+        await asyncio.sleep(0.01)
+    assert "our certificate has ended in its eyes" in caplog.text, "the other end's log says it too"
 
 
-def test_a_certificate_is_renewed_before_it_ends_under_the_same_keys(tmp_path: Path) -> None:
+async def test_a_certificate_of_tomorrow_is_refused(town: Town, caplog: pytest.LogCaptureFixture) -> None:
+    early = town.identity(Role.GATE, "early", days_ago=-3)
+    town.peers = Peers([*(town.peers[role] for role in Role if role is not Role.GATE), early.card()])
+    await town.serve({})
+    with pytest.raises(PartDown, match="a clock is wrong"):
+        await town.client_of(early).call(Kind.PING, {})
+    assert "not valid yet" in caplog.text
+
+
+def test_a_certificate_is_renewed_before_it_ends_and_the_card_stays(tmp_path: Path) -> None:
     ring = KeyRing(tmp_path / "keys")
     clock = HandClock()
-    first = Identity(Role.EYE, ring, clock).card()
+    first = Identity(Role.EYE, ring, clock)
+    card, shown = first.card(), first.certificate()
     clock.move(360 * DAY)
-    assert Identity(Role.EYE, ring, clock).card() == first
+    assert Identity(Role.EYE, ring, clock).certificate() == shown
     clock.move(10 * DAY)
-    second = Identity(Role.EYE, ring, clock).card()
-    assert second.certificate != first.certificate
-    assert (second.signing, second.sealing) == (first.signing, first.sealing)
-    assert second.fingerprint != first.fingerprint
+    second = Identity(Role.EYE, ring, clock)
+    assert second.certificate() not in {shown, None}
+    assert second.card() == card
+    assert second.card().fingerprint == card.fingerprint
 
 
 async def test_another_part_at_the_address_is_not_asked(town: Town) -> None:

@@ -20,7 +20,8 @@ from moiety.foundation.clock import SystemClock
 from moiety.foundation.disk import SYSTEM_DISK
 from moiety.foundation.envelopes import KeyRing, write_durably
 from moiety.foundation.errors import BadInput, Fault
-from moiety.wire.identity import Identity, Peers
+from moiety.wire.cards import Peers
+from moiety.wire.identity import Identity
 from moiety.wire.kinds import Role
 
 if TYPE_CHECKING:

@@ -50,7 +50,8 @@ if TYPE_CHECKING:
     from moiety.foundation.disk import Disk
     from moiety.vault.halves import Halves
     from moiety.wire.frames import Frame
-    from moiety.wire.identity import Identity, Peers
+    from moiety.wire.cards import Peers
+    from moiety.wire.identity import Identity
     from moiety.wire.links import Answer
     from moiety.wire.network import Network
 

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Awaitable, Callable, Sequence
 
-    from moiety.wire.identity import Identity, Peers
+    from moiety.wire.cards import Peers
+    from moiety.wire.identity import Identity
     from moiety.wire.network import Link, Listening, Network, Writer
 
 _log = logging.getLogger(__name__)

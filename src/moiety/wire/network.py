@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
 
-    from moiety.wire.identity import Identity, Peers
+    from moiety.wire.cards import Peers
+    from moiety.wire.identity import Identity
     from moiety.wire.kinds import Role
     from moiety.wire.tls import WatchedTls
 
@@ -89,9 +90,14 @@ class TlsNetwork:
 
     async def connect(self, identity: Identity, peers: Peers, address: tuple[str, int]) -> Link:
         """Connect and shake hands."""
-        async with asyncio.timeout(CONNECT_SECONDS):
-            context = identity.context(peers, server=False)
-            reader, writer = await asyncio.open_connection(*address, ssl=context, limit=READ_AHEAD_BYTES)
+        context = identity.context(peers, server=False)
+        try:
+            async with asyncio.timeout(CONNECT_SECONDS):
+                reader, writer = await asyncio.open_connection(*address, ssl=context, limit=READ_AHEAD_BYTES)
+        except (OSError, TimeoutError):
+            if context.refused:
+                raise context.refused from None
+            raise
         return _link(reader, writer, peers)
 
     async def listen(

@@ -35,18 +35,35 @@ def why(error: BaseException) -> str | None:
     return None
 
 
+class Context(ssl.SSLContext):
+    """A context of one part; a connecting one makes one connection and remembers why it failed."""
+
+    refused: ssl.SSLError | None = None
+
+
 class WatchedTls(ssl.SSLObject):
-    """A TLS connection that counts what it reads, and at the answering end notes whom it turned away, and why."""
+    """A TLS connection that counts what it reads, and notes which certificate was not accepted, and why."""
 
     heard = 0
+    _refused: ssl.SSLError | None = None
 
     def do_handshake(self) -> None:
-        """Shake hands; a certificate that is not accepted is noted in this part's log."""
+        """Shake hands; a certificate that is not accepted is noted in this part's log and told to the other end."""
+        if self._refused:
+            raise self._refused
         try:
             super().do_handshake()
         except ssl.SSLCertVerificationError as error:
-            if self.server_side:
-                _log.warning("refused a link from a part: %s", why(error))
+            _log.warning("no link to a part: %s", why(error))
+            self._refused = error
+            if isinstance(self.context, Context) and not self.server_side:
+                self.context.refused = error
+            # asyncio sends what is pending, here the alert that says why, only for a handshake that goes on.
+            raise ssl.SSLWantReadError from error
+        except ssl.SSLError as error:
+            told = why(error)
+            if told:
+                _log.warning("no link to a part: %s", told)
             raise
 
     def read(self, len: int = 1024, buffer: Any = None) -> Any:  # noqa: A002 - the name is the standard library's
