@@ -11,23 +11,22 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import json
 import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from moiety.cli import installation, parts
+from moiety.cli import installation, keeping, parts
 from moiety.cli.parts import Place
 from moiety.eye.canaries import MadeUp
 from moiety.eye.halver import Halver
 from moiety.eye.rotations import Rotations
 from moiety.eye.service import Eye, Model
 from moiety.foundation.clock import HandClock, SystemClock
-from moiety.foundation.envelopes import KeyRing, write_durably
+from moiety.foundation.envelopes import KeyRing
 from moiety.foundation.errors import NotAnImage
 from moiety.kernel import warm_up
 from moiety.ledger import Ledger
@@ -37,6 +36,8 @@ from moiety.matching.links import Links
 from moiety.people.enrol import Enrolled, Who
 from moiety.people.house import House
 from moiety.storage import Store
+from moiety.vault.book import Book
+from moiety.vault.endorsed import Endorsed
 from moiety.vault.service import Vault
 from moiety.vault.service_b import VaultB
 from moiety.wire.cards import Peers
@@ -158,8 +159,8 @@ class _Threads(ThreadPoolExecutor):
 class InProcess:
     """One installation whose parts can be stopped and started one by one."""
 
-    def __init__(self, folder: Path, *, dim: int = DIM, rules: dict[str, int] | None = None, seed: int = 1) -> None:
-        """Put it into `folder`; `rules` replace those of both vaults' machines."""
+    def __init__(self, folder: Path, *, dim: int = DIM, standing: dict[str, Any] | None = None, seed: int = 1) -> None:
+        """Put it into `folder`; `standing` changes both vaults' standing policies."""
         self.clock = HandClock(time.time())
         self.sight = PaintedSight(dim, seed)
         self._dim = dim
@@ -167,8 +168,8 @@ class InProcess:
         self.installation = installation.create(folder / "site")
         self.installation.introduce()
         for half in (Role.VAULT_A, Role.VAULT_B):
-            if rules:
-                write_durably(self.installation.folder(half) / "rules.json", json.dumps(rules).encode())
+            if standing:
+                self.put_standing(half, **standing)
         self.servers: dict[Role, Server] = {}
         self._eye: Eye | None = None
         self._parts: dict[Role, Vault] = {}
@@ -177,6 +178,17 @@ class InProcess:
         self.addresses: dict[Role, tuple[str, int]] = {r: s.getsockname()[:2] for r, s in listeners.items()}
         self._listeners = listeners
         self._lines: list[Client] = []
+
+    def book(self, role: Role) -> Book:
+        """Open the book of a vault that does not run."""
+        made = self.installation
+        return Book(made.folder(role), made.tenant, made.identity(role, SystemClock()).signing, self.clock)
+
+    def put_standing(self, role: Role, **more: Any) -> None:
+        """Put another standing policy into a vault's book, signed by the installation's keeper."""
+        book = self.book(role)
+        changed = replace(book.standing, version=book.standing.version + 1, **more)
+        book.put_standing(Endorsed(changed.encode()).by(keeping.keeper_key(self.installation.keys)))
 
     async def __aenter__(self) -> Self:
         asyncio.get_running_loop().set_default_executor(self._threads)
@@ -272,7 +284,7 @@ class InProcess:
         handlers = self._seeing(at) if role is Role.EYE else parts.SERVERS[role](at).handlers
         self._background[role] = parts._BACKGROUND - before
         if role in {Role.VAULT_A, Role.VAULT_B}:
-            vault = getattr(handlers[Kind.SEARCH], "__self__", None)
+            vault = getattr(handlers[Kind.ROWS], "__self__", None)
             assert isinstance(vault, Vault)
             self._parts[role] = vault
         server = Server(at.identity, at.peers, handlers)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from moiety.foundation.clock import HandClock
 from moiety.foundation.envelopes import KeyRing
@@ -14,7 +15,8 @@ from moiety.kernel import quantise, split
 from moiety.vault.cabinet import Cabinet
 from moiety.vault.halves import HalfRow, RowStore, SeedStore
 from moiety.vault.journal import Journal
-from moiety.vault.policy import EPOCH_FIRST, GalleryPolicy
+from moiety.vault.policy import EPOCH_FIRST, GalleryPolicy, Needs
+from moiety.vault.roster import Keeper, Roster
 from moiety.vault.store_key import StoreKey
 from moiety.warrants.statement import Made, Pad, Statement, commit_row, row_label
 
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 DIM = 128
+KEEPER = Ed25519PrivateKey.generate()
 TENANT, GALLERY = "ten_test", "gal_test"
 
 
@@ -38,12 +41,30 @@ def policy(**more: Any) -> GalleryPolicy:
         "rotation": bytes(32),
         "dim": DIM,
         "thresholds": (6000, 9000, 12_000),
-        "needs": "service",
+        "asks": Needs.SERVICE,
+        "enrols": Needs.SERVICE,
+        "erases": Needs.SERVICE,
+        "reveals": Needs.SERVICE,
+        "erasures_alone_per_day": 50,
         "probes_per_hour": 1000,
         "templates_per_hour": 1000,
         "erasures_per_hour": 1000,
+        "reveals_per_hour": 1000,
     }
     return GalleryPolicy(**made | more)
+
+
+def roster(**more: Any) -> Roster:
+    """Make a roster of one keeper."""
+    made: dict[str, Any] = {
+        "tenant": TENANT,
+        "version": 1,
+        "quorum": 1,
+        "rp_id": "",
+        "origin": "",
+        "keepers": (Keeper("keeper", KEEPER.public_key().public_bytes_raw()),),
+    }
+    return Roster(**made | more)
 
 
 def unit(random: np.random.Generator, dim: int = DIM) -> NDArray[np.float32]:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from moiety.foundation.envelopes import pack, unpack
 from moiety.foundation.errors import Unverified
-from moiety.vault.policy import GalleryPolicy
+from moiety.vault.policy import GalleryPolicy, Needs
 from moiety.warrants.statement import Made, Pad, Statement
 from moiety.warrants.warrant import Act, Scheme, Signature, SignedWarrant, Warrant
 
@@ -65,10 +65,15 @@ policies = st.builds(
     rotation=hashes,
     dim=numbers,
     thresholds=st.lists(numbers, max_size=4).map(tuple),
-    needs=texts,
+    asks=st.sampled_from(Needs),
+    enrols=st.sampled_from(Needs),
+    erases=st.sampled_from(Needs),
+    reveals=st.sampled_from(Needs),
+    erasures_alone_per_day=numbers,
     probes_per_hour=numbers,
     templates_per_hour=numbers,
     erasures_per_hour=numbers,
+    reveals_per_hour=numbers,
 )
 records = st.one_of(statements, warrants, policies)
 signed = st.builds(

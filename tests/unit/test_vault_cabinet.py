@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 
 from moiety.foundation.errors import AlreadyThere, DiskFull, Fault, NotFound, OutOfStep, UnknownGallery, Unverified
 from moiety.vault.journal import Journal
-from moiety.vault.policy import GalleryPolicy, Rules
-from vault_samples import Sample, Store, policy, sample
+from moiety.vault.policy import GalleryPolicy, Needs, Standing
+from vault_samples import TENANT, Sample, Store, policy, sample
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -224,24 +225,30 @@ def test_a_policy_that_cannot_stand_is_refused(wrong: dict[str, object]) -> None
     assert GalleryPolicy.decode(policy(**wrong).encode()) == policy(**wrong)
 
 
-def test_the_machines_rules_bound_every_policy(tmp_path: Path) -> None:
-    path = tmp_path / "rules.json"
-    rules = Rules.load(path)
-    rules.check(POLICY)
-    assert rules == Rules() == Rules.load(path)
+def test_the_standing_policy_bounds_what_the_gate_opens() -> None:
+    standing = Standing(TENANT, 1, service_opens=1)
+    standing.check()
+    standing.must_allow(POLICY)
     for more in (
-        {"thresholds": (rules.threshold_min - 1,)},
-        {"probes_per_hour": rules.probes_per_hour_max + 1},
-        {"templates_per_hour": rules.templates_per_hour_max + 1},
+        {"version": 2},
+        {"asks": Needs.TWO_PERSON},
+        {"enrols": Needs.DEVICE},
+        {"erases": Needs.OPERATOR},
+        {"reveals": Needs.OPERATOR},
+        {"thresholds": (standing.threshold_min - 1,)},
+        {"probes_per_hour": standing.probes_per_hour_max + 1},
+        {"templates_per_hour": standing.templates_per_hour_max + 1},
+        {"erasures_per_hour": standing.erasures_per_hour_max + 1},
+        {"reveals_per_hour": standing.reveals_per_hour_max + 1},
     ):
         with pytest.raises(Unverified):
-            rules.check(policy(**more))
+            standing.must_allow(policy(**more))
     with pytest.raises(Unverified):
-        Rules(service_may_open_galleries=False).check(POLICY)
-    for damaged in (b"{", b"[]", b'{"unknown_rule": 1}'):
-        path.write_bytes(damaged)
-        with pytest.raises(Fault):
-            Rules.load(path)
+        Standing(TENANT, 1, service_opens=0).must_allow(POLICY)
+    wrongs: tuple[dict[str, Any], ...] = ({"service_opens": 2}, {"threshold_min": 16_130})
+    for wrong in wrongs:
+        with pytest.raises(Unverified):
+            replace(standing, **wrong).check()
 
 
 # ---- the journal ----

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -10,19 +11,26 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from moiety.foundation.clock import HandClock
-from moiety.foundation.errors import Unverified, WarrantRefused
-from moiety.vault.guard import Charge, Guard, Trust, refusals_alike
+from moiety.foundation.errors import UnknownGallery, Unverified, WarrantRefused
+from moiety.vault.guard import REFUSAL_STEP_SECONDS, Charge, Guard, Trust, refusals_alike
 from moiety.vault.journal import Journal
+from moiety.vault.policy import Needs
+from moiety.vault.signers import Signers
 from moiety.warrants import statement as statements
 from moiety.warrants.statement import Made, Pad, Statement
 from moiety.warrants.warrant import NOTHING, SKEW_SECONDS, Act, Warrant, sign_as_service
-from vault_samples import GALLERY, TENANT, policy
+from moiety.wire.frames import Frame, Sort
+from moiety.wire.kinds import Kind
+from vault_samples import GALLERY, TENANT, policy, roster
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from moiety.wire.links import Answer
+
 SERVICE, EYE, STRANGER = (Ed25519PrivateKey.generate() for _ in range(3))
 PUBLIC = SERVICE.public_key().public_bytes_raw()
+GATE = Signers((PUBLIC,))
 POLICY = policy()
 # The clock begins on the full hour.
 START = 1_800_000_000 - 1_800_000_000 % 3600
@@ -33,12 +41,13 @@ class Desk:
 
     def __init__(self, folder: Path) -> None:
         self.clock = HandClock(START)
+        self.roster = roster()
         self._path = folder / "journal.sqlite"
         self.restart()
 
     def restart(self) -> None:
         trust = Trust(TENANT, (PUBLIC,), EYE.public_key().public_bytes_raw())
-        self.guard = Guard(Journal(self._path), trust, self.clock)
+        self.guard = Guard(Journal(self._path), trust, self.clock, lambda: self.roster)
 
     def warrant(self, **more: Any) -> Warrant:
         now = int(self.clock.now())
@@ -60,7 +69,7 @@ class Desk:
         return replace(made, **more)
 
     def spend(self, count: int = 1, limit: int = 100, meter: str = "probes", signer: bytes = PUBLIC) -> None:
-        self.guard.spend([self.warrant() for _ in range(count)], signer, Charge(meter, count, limit))
+        self.guard.spend([self.warrant() for _ in range(count)], Signers((signer,)), Charge(meter, count, limit))
 
 
 @pytest.fixture
@@ -73,34 +82,34 @@ def desk(tmp_path: Path) -> Desk:
 
 def test_a_nonce_is_used_once_also_by_the_next_process(desk: Desk) -> None:
     warrant = desk.warrant()
-    desk.guard.spend([warrant], PUBLIC, Charge("probes", 1, 10))
+    desk.guard.spend([warrant], GATE, Charge("probes", 1, 10))
     for _ in "this process", "the next":
         with pytest.raises(Unverified, match="nonce"):
-            desk.guard.spend([warrant], PUBLIC, Charge("probes", 1, 10))
+            desk.guard.spend([warrant], GATE, Charge("probes", 1, 10))
         with pytest.raises(Unverified, match="nonce"):
-            desk.guard.spend([replace(desk.warrant(), nonce=warrant.nonce)], PUBLIC, Charge("other", 1, 10))
+            desk.guard.spend([replace(desk.warrant(), nonce=warrant.nonce)], GATE, Charge("other", 1, 10))
         desk.restart()
 
 
 def test_one_used_nonce_spoils_its_whole_batch_and_uses_up_nothing(desk: Desk) -> None:
     used, fresh = desk.warrant(), desk.warrant()
-    desk.guard.spend([used], PUBLIC, Charge("probes", 1, 10))
+    desk.guard.spend([used], GATE, Charge("probes", 1, 10))
     for batch in ([fresh, used], [fresh, fresh]):
         with pytest.raises(Unverified, match="nonce"):
-            desk.guard.spend(batch, PUBLIC, Charge("probes", 2, 10))
-    desk.guard.spend([fresh], PUBLIC, Charge("probes", 9, 10))  # the refused batches have cost nothing
+            desk.guard.spend(batch, GATE, Charge("probes", 2, 10))
+    desk.guard.spend([fresh], GATE, Charge("probes", 9, 10))  # the refused batches have cost nothing
 
 
 @pytest.mark.parametrize("later", [0, 60, 60 + SKEW_SECONDS])
 def test_a_nonce_is_remembered_for_as_long_as_its_warrant_can_be_in_force(desk: Desk, later: int) -> None:
     warrant = desk.warrant()
     signed = sign_as_service(warrant, SERVICE)
-    desk.guard.spend([warrant], PUBLIC, Charge("probes", 1, 10))
+    desk.guard.spend([warrant], GATE, Charge("probes", 1, 10))
     desk.clock.move(later)
     desk.spend()  # this is when old nonces are dropped
-    assert desk.guard.signer(signed, Act.SEARCH, POLICY) == PUBLIC
+    assert desk.guard.signers([signed], Act.SEARCH, POLICY) == GATE
     with pytest.raises(Unverified, match="nonce"):
-        desk.guard.spend([warrant], PUBLIC, Charge("probes", 1, 10))
+        desk.guard.spend([warrant], GATE, Charge("probes", 1, 10))
 
 
 def test_old_nonces_do_not_pile_up(desk: Desk) -> None:
@@ -127,14 +136,14 @@ def test_a_batch_of_64_costs_64(desk: Desk) -> None:
 def test_a_refused_question_costs_nothing_and_its_nonce_is_not_used(desk: Desk) -> None:
     warrants = [desk.warrant() for _ in range(5)]
     with pytest.raises(Unverified, match="budget"):
-        desk.guard.spend(warrants, PUBLIC, Charge("probes", 5, 4))
-    desk.guard.spend(warrants[:4], PUBLIC, Charge("probes", 4, 4))
+        desk.guard.spend(warrants, GATE, Charge("probes", 5, 4))
+    desk.guard.spend(warrants[:4], GATE, Charge("probes", 4, 4))
 
 
 def test_when_one_of_two_budgets_does_not_reach_neither_is_spent(desk: Desk) -> None:
     with pytest.raises(Unverified, match="budget"):
-        desk.guard.spend([desk.warrant()], PUBLIC, Charge("label", 5, 5), Charge("field", 6, 5))
-    desk.guard.spend([desk.warrant()], PUBLIC, Charge("label", 5, 5), Charge("field", 5, 5))
+        desk.guard.spend([desk.warrant()], GATE, Charge("label", 5, 5), Charge("field", 6, 5))
+    desk.guard.spend([desk.warrant()], GATE, Charge("label", 5, 5), Charge("field", 5, 5))
 
 
 def test_the_budget_comes_back_with_the_hour_and_not_before(desk: Desk) -> None:
@@ -168,10 +177,10 @@ def test_each_signer_gallery_and_meter_has_its_own(desk: Desk) -> None:
     desk.spend(10, limit=10)
     desk.spend(10, limit=10, meter="templates")
     desk.spend(10, limit=10, signer=b"another")
-    desk.guard.spend([desk.warrant(gallery="gal_other")], PUBLIC, Charge("probes", 10, 10))
-    desk.guard.charge(b"", GALLERY, Charge("wraps", 10, 10))
+    desk.guard.spend([desk.warrant(gallery="gal_other")], GATE, Charge("probes", 10, 10))
+    desk.guard.charge(GALLERY, Charge("wraps", 10, 10))
     with pytest.raises(Unverified, match="budget"):
-        desk.guard.charge(b"", GALLERY, Charge("wraps", 1, 10))
+        desk.guard.charge(GALLERY, Charge("wraps", 1, 10))
     with pytest.raises(Unverified, match="budget"):
         desk.spend(1, limit=10)
 
@@ -180,7 +189,7 @@ def test_each_signer_gallery_and_meter_has_its_own(desk: Desk) -> None:
 
 
 def test_a_good_warrant_names_its_signer(desk: Desk) -> None:
-    assert desk.guard.signer(sign_as_service(desk.warrant(), SERVICE), Act.SEARCH, POLICY) == PUBLIC
+    assert desk.guard.signers([sign_as_service(desk.warrant(), SERVICE)], Act.SEARCH, POLICY) == GATE
 
 
 @pytest.mark.parametrize(
@@ -200,18 +209,18 @@ def test_a_good_warrant_names_its_signer(desk: Desk) -> None:
 )
 def test_a_warrant_that_does_not_fit_is_refused(desk: Desk, wrong: dict[str, Any]) -> None:
     with pytest.raises(Unverified):
-        desk.guard.signer(sign_as_service(desk.warrant(**wrong), SERVICE), Act.SEARCH, POLICY)
+        desk.guard.signers([sign_as_service(desk.warrant(**wrong), SERVICE)], Act.SEARCH, POLICY)
 
 
 def test_a_stranger_or_a_stricter_policy_is_refused(desk: Desk) -> None:
     good = sign_as_service(desk.warrant(), SERVICE)
     with pytest.raises(Unverified):
-        desk.guard.signer(sign_as_service(desk.warrant(), STRANGER), Act.SEARCH, POLICY)
-    for needs in ("two-person", "operator", "device", ""):
+        desk.guard.signers([sign_as_service(desk.warrant(), STRANGER)], Act.SEARCH, POLICY)
+    for needs in set(Needs) - {Needs.SERVICE}:
         with pytest.raises(Unverified, match="another kind"):
-            desk.guard.signer(good, Act.SEARCH, policy(needs=needs))
+            desk.guard.signers([good], Act.SEARCH, policy(asks=needs))
     with pytest.raises(Unverified):
-        desk.guard.signer(good, Act.SEARCH, policy(tenant="ten_other"))
+        desk.guard.signers([good], Act.SEARCH, policy(tenant="ten_other"))
 
 
 def statement_for(warrant: Warrant) -> Statement:
@@ -273,12 +282,33 @@ def test_the_statement_must_be_the_eyes_and_the_warrants(desk: Desk) -> None:
             desk.guard.statement(bound, raw, signature, Made.PROBE, POLICY)
 
 
-def test_all_refusals_look_alike_and_the_reason_stays_in_the_vaults_log(caplog: pytest.LogCaptureFixture) -> None:
+FRAME = Frame(Kind.SEARCH, Sort.ASK, 1, {}, ())
+
+
+async def test_all_refusals_look_alike_and_the_reason_stays_in_the_vaults_log(caplog: pytest.LogCaptureFixture) -> None:
     told = set()
-    for reason in ("A nonce was used before.", "The budget is spent."):
-        with pytest.raises(WarrantRefused) as caught, refusals_alike("a"):
-            raise Unverified(reason)
+    for reason in (Unverified("A nonce was used before."), Unverified("The budget is spent."), UnknownGallery()):
+
+        async def refuses(_: Frame, reason: Exception = reason) -> Answer:
+            raise reason
+
+        with pytest.raises(WarrantRefused) as caught:
+            await refusals_alike("a", refuses)(FRAME)
         told.add((caught.value.slug, str(caught.value)))
         assert caught.value.__cause__ is None
-        assert reason in caplog.text
+        assert str(reason) in caplog.text
     assert len(told) == 1
+
+
+async def test_a_refusal_leaves_at_a_full_step_however_long_the_check_took() -> None:
+    loop = asyncio.get_running_loop()
+    for work in (0.0, 0.3 * REFUSAL_STEP_SECONDS, 0.6 * REFUSAL_STEP_SECONDS):
+
+        async def refuses(_: Frame, work: float = work) -> Answer:
+            await asyncio.sleep(work)
+            raise Unverified
+
+        began = loop.time()
+        with pytest.raises(WarrantRefused):
+            await refusals_alike("a", refuses)(FRAME)
+        assert loop.time() - began >= 0.99 * REFUSAL_STEP_SECONDS

@@ -12,10 +12,10 @@ from moiety.foundation.clock import HandClock
 from moiety.foundation.errors import BadInput, NotFound, Unverified
 from moiety.vault.guard import Guard, Trust
 from moiety.vault.personal import FieldName, PersonalKeys
-from moiety.vault.policy import Rules
+from moiety.vault.policy import Standing
 from moiety.warrants import targets
 from moiety.warrants.warrant import Act, SignedWarrant, sign_as_service, without_picture
-from vault_samples import GALLERY, TENANT, Store, policy
+from vault_samples import GALLERY, TENANT, Store, policy, roster
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,7 +29,7 @@ ELSEWHERE = policy(gallery="gal_other")
 ANN, BOB = b"ann" + bytes(13), b"bob" + bytes(13)
 NAME = FieldName("sub_ann", "name", "field")
 LABEL = FieldName("sub_ann", "reference", "label")
-RULES = Rules(labels_per_hour=6, fields_per_hour=3, blinds_per_hour=5, wraps_per_hour=20)
+RULES = Standing(TENANT, 1, 1, labels_per_hour=6, fields_per_hour=3, blinds_per_hour=5, wraps_per_hour=20)
 
 
 class Desk:
@@ -44,8 +44,8 @@ class Desk:
         trust = Trust(TENANT, SERVICES, bytes(32))
         assert self.store.store_key is not None
         self.store_key = self.store.store_key
-        guard = Guard(self.store.journal, trust, self.clock)
-        self.keys = PersonalKeys(self.store.journal, self.store_key, b"k" * 32, guard, RULES)
+        guard = Guard(self.store.journal, trust, self.clock, roster)
+        self.keys = PersonalKeys(self.store.journal, self.store_key, b"k" * 32, guard, lambda: RULES)
 
     def restart(self) -> None:
         self.store = self.store.again()

@@ -74,6 +74,9 @@ class Installation:
             self.folder(role).mkdir(mode=0o700, parents=True, exist_ok=True)
             # A crash between two roles is mended at the next start, which writes all of them again.
             Peers(cards).save(self.folder(role) / "peers.json")
+        from moiety.cli import keeping  # noqa: PLC0415 - most commands need no keys of keepers
+
+        keeping.begin_books(self, SystemClock())
 
 
 def where(data: Path | None) -> Path:

@@ -22,13 +22,14 @@ from moiety.foundation.errors import Refusal
 from moiety.kernel import warm_up
 from moiety.matching.thresholds import FMR_DEFAULT, SCORE_OF_ONE, bands
 from moiety.mint.dealer import Dealer, shared_key
+from moiety.vault.book import Book
 from moiety.vault.cabinet import Cabinet
 from moiety.vault.exchange import Answering, Asking, Parties
 from moiety.vault.guard import Guard, Trust
 from moiety.vault.halves import RowStore, SeedStore
 from moiety.vault.journal import Journal
 from moiety.vault.personal import PersonalKeys
-from moiety.vault.policy import Rules
+from moiety.vault.policies import Policies
 from moiety.vault.questions import Questions
 from moiety.vault.service import Parts, Vault
 from moiety.vault.service_b import VaultB
@@ -49,8 +50,8 @@ if TYPE_CHECKING:
     from moiety.foundation.clock import Clock
     from moiety.foundation.disk import Disk
     from moiety.vault.halves import Halves
-    from moiety.wire.frames import Frame
     from moiety.wire.cards import Peers
+    from moiety.wire.frames import Frame
     from moiety.wire.identity import Identity
     from moiety.wire.links import Answer
     from moiety.wire.network import Network
@@ -143,10 +144,11 @@ def _parts(at: Place, half: str, journal: Journal, halves: Halves) -> Parts:
     """Put together what both halves have."""
     cabinet = Cabinet(journal, halves, at.clock)
     trust = Trust(at.installation.tenant, (at.public(Role.GATE),), at.public(Role.EYE))
-    guard = Guard(journal, trust, at.clock)
-    rules = Rules.load(at.installation.folder(at.role) / "rules.json")
+    book = Book(at.installation.folder(at.role), at.installation.tenant, at.identity.signing, at.clock, at.disk)
+    guard = Guard(journal, trust, at.clock, lambda: book.roster)
+    policies = Policies(book, cabinet)
     questions = Questions("A" if half == "a" else "B", half, cabinet, guard, at.identity.sealing)
-    return Parts(half, cabinet, halves, guard, rules, questions, at.identity.sealing)
+    return Parts(half, cabinet, halves, guard, policies, questions, at.identity.sealing)
 
 
 def vault_a(at: Place) -> Wired:
@@ -174,7 +176,7 @@ def vault_b(at: Place) -> Wired:
     mint_key = shared_key(at.identity.sealing, at.sealing(Role.MINT), at.installation.tenant, "b")
     answering = Answering(_parties(at), mint_key, at.client(Role.MINT))
     blind = at.identity.keys.secret("blind.key")
-    personal = PersonalKeys(journal, store_key, blind, parts.guard, parts.rules)
+    personal = PersonalKeys(journal, store_key, blind, parts.guard, lambda: parts.policies.book.standing)
     _BACKGROUND.add(asyncio.create_task(_rotate_daily(store_key)))
     return Wired(VaultB(parts, answering, personal).handlers())
 

@@ -12,7 +12,7 @@ from moiety.foundation.ids import GalleryId, new_gallery_id
 from moiety.ledger import Kind as Record
 from moiety.matching.thresholds import FMR_DEFAULT, bands
 from moiety.storage import GalleryState, IntentKind, IntentState
-from moiety.vault.policy import GalleryPolicy
+from moiety.vault.policy import ERASURES_ALONE_PER_DAY, GalleryPolicy, Needs
 from moiety.warrants import targets
 from moiety.warrants.warrant import Act
 from moiety.wire.kinds import Kind
@@ -39,6 +39,7 @@ class NewGallery:
     probes_per_hour: int = 20_000
     templates_per_hour: int = 100_000
     erasures_per_hour: int = 100_000
+    reveals_per_hour: int = 1_000
     table: Mapping[float, float] | None = None
 
     def check(self) -> None:
@@ -138,10 +139,15 @@ class Galleries:
             rotation=bytes.fromhex(gallery.rotation_id),
             dim=gallery.dim,
             thresholds=gallery.thresholds,
-            needs="service",
+            asks=Needs.SERVICE,
+            enrols=Needs.SERVICE,
+            erases=Needs.SERVICE,
+            reveals=Needs.SERVICE,
+            erasures_alone_per_day=ERASURES_ALONE_PER_DAY,
             probes_per_hour=new.probes_per_hour,
             templates_per_hour=new.templates_per_hour,
             erasures_per_hour=new.erasures_per_hour,
+            reveals_per_hour=new.reveals_per_hour,
         ).encode()
         warrants = [self._desk.plain_warrant(Act.POLICY, gallery, "", targets.of_policy(policy)) for _ in "ab"]
         await self._desk.links.both(Kind.POLICY_SET, {}, [warrants[0], policy], [warrants[1], policy])

@@ -81,6 +81,17 @@ class Cabinet:
         self._policies[policy.gallery] = (policy, EPOCH_FIRST)
         self._shelves[policy.gallery] = Shelf([], np.empty((0, policy.dim), np.uint16))
 
+    def put_policy(self, policy: GalleryPolicy) -> None:
+        """Put a gallery's first policy or a later version into force, as the vault's book has it."""
+        if policy.gallery not in self._policies:
+            self.set_policy(policy)
+            return
+        epoch = self.epoch(policy.gallery)
+        with self._journal.transaction() as db:
+            # A crash before the commit leaves the version before; the next start brings it into line with the book.
+            db.execute("UPDATE policy SET raw = ? WHERE gallery = ?", (policy.encode(), policy.gallery))
+        self._policies[policy.gallery] = (policy, epoch)
+
     def drop_policy(self, gallery: str) -> None:
         """Undo `set_policy` for a gallery that never had a row.
 

@@ -2,33 +2,42 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from moiety.foundation.errors import Unverified, WarrantRefused
+from moiety.foundation.errors import UnknownGallery, Unverified, WarrantRefused
+from moiety.vault.signers import Believed, joined
 from moiety.warrants import statement as statements
-from moiety.warrants.warrant import SKEW_SECONDS, Act, SignedWarrant, in_force, signed_by_service
+from moiety.warrants.warrant import SKEW_SECONDS, in_force
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
     from moiety.foundation.clock import Clock
     from moiety.vault.journal import Journal
     from moiety.vault.policy import GalleryPolicy
+    from moiety.vault.roster import Roster
+    from moiety.vault.signers import Signers, Use
     from moiety.warrants.statement import Made, Statement
-    from moiety.warrants.warrant import Warrant
+    from moiety.warrants.warrant import Act, SignedWarrant, Warrant
+    from moiety.wire.frames import Frame
+    from moiety.wire.links import Answer
 
 _log = logging.getLogger(__name__)
 
 HOUR_SECONDS = 3600
+DAY_HOURS = 24
+ANYONE = b""
+# A refusal leaves at the next full step after its question came, so that how long it took tells little of why.
+REFUSAL_STEP_SECONDS = 0.1
 
 
 @dataclass(frozen=True, slots=True)
 class Trust:
-    """Whose signatures this vault believes: raw Ed25519 public keys."""
+    """Whose signatures this vault believes, apart from its roster: raw Ed25519 public keys."""
 
     tenant: str
     services: tuple[bytes, ...]
@@ -37,50 +46,62 @@ class Trust:
 
 @dataclass(frozen=True, slots=True)
 class Charge:
-    """What an act costs: so much on a meter that has a limit per signer, gallery and hour."""
+    """What an act costs: so much on a meter that has a limit per gallery and `hours`, for each signer or `shared`."""
 
     meter: str
     cost: int
     limit: int
+    hours: int = 1
+    shared: bool = False
 
 
-@contextmanager
-def refusals_alike(half: str) -> Iterator[None]:
-    """Turn every failed check into the same refusal; the reason goes to this vault's own log only."""
-    try:
-        yield
-    except Unverified as error:
-        _log.warning("%s: refused a warrant: %s", half, error)
-        raise WarrantRefused from None
+def refusals_alike(half: str, handler: Callable[[Frame], Awaitable[Answer]]) -> Callable[[Frame], Awaitable[Answer]]:
+    """Turn every failed check of a handler into the same refusal; the reason goes to this vault's own log only."""
+
+    async def answer(frame: Frame) -> Answer:
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        try:
+            return await handler(frame)
+        except (Unverified, UnknownGallery, WarrantRefused) as error:
+            _log.warning("vault-%s: refused a warrant: %s", half, error)
+        await asyncio.sleep(REFUSAL_STEP_SECONDS - (loop.time() - began) % REFUSAL_STEP_SECONDS)
+        raise WarrantRefused
+
+    return answer
 
 
 class Guard:
     """Checks warrants and statements against this vault's own knowledge, and spends nonces and budgets."""
 
-    def __init__(self, journal: Journal, trust: Trust, clock: Clock) -> None:
-        """Keep nonces and budgets in `journal`."""
+    def __init__(self, journal: Journal, trust: Trust, clock: Clock, roster: Callable[[], Roster]) -> None:
+        """Keep nonces and budgets in `journal`; `roster` gives the one in force."""
         self._journal = journal
         self._trust = trust
         self._clock = clock
+        self._roster = roster
 
-    def signer(self, signed: SignedWarrant, act: Act, policy: GalleryPolicy) -> bytes:
-        """Check what can be checked of a warrant alone, and return who signed it.
+    def signers(self, signed: Sequence[SignedWarrant], act: Act, policy: GalleryPolicy) -> Signers:
+        """Check what can be checked of a batch of warrants alone, and return who signed all of them.
 
         Raises:
             Unverified: any check fails.
 
         """
-        warrant = signed.warrant
+        believed = Believed(self._trust.services, self._roster(), self._clock.now())
+        for one in signed:
+            self._fits(one.warrant, act, policy)
+        return joined([believed.signers(one, policy.needs(act)) for one in signed])
+
+    def _fits(self, warrant: Warrant, act: Act, policy: GalleryPolicy) -> None:
+        """Check that a warrant is for this act, gallery, policy and time."""
         if warrant.act is not act:
             raise Unverified("The warrant is for another act.")
         if {warrant.tenant, policy.tenant} != {self._trust.tenant} or warrant.gallery != policy.gallery:
             raise Unverified("The warrant is for another gallery.")
         if (warrant.policy_version, warrant.purpose) != (policy.version, policy.purpose):
-            raise Unverified("The warrant names another purpose or an old policy.")
-        if policy.needs != "service":
-            raise Unverified("The gallery's policy needs another kind of signature.")
+            raise Unverified("The warrant names another purpose or another version of the policy.")
         in_force(warrant, self._clock.now())
-        return signed_by_service(signed, self._trust.services)
 
     def statement(self, warrant: Warrant, raw: bytes, signature: bytes, made: Made, policy: GalleryPolicy) -> Statement:
         """Check that the eye says of this picture, for this warrant, what the gallery needs.
@@ -100,11 +121,11 @@ class Guard:
             raise Unverified("The statement is of another kind, model or rotation.")
         return statement
 
-    def spend(self, warrants: Sequence[Warrant], signer: bytes, *charges: Charge) -> None:
-        """Use up the nonces and the budgets, durably, or raise and use up nothing.
+    def spend(self, warrants: Sequence[Warrant], signers: Signers, *charges: Charge) -> None:
+        """Use up nonces, passkeys' counters and the budgets of all signers, durably, or raise and use up nothing.
 
         Raises:
-            Unverified: a nonce was used before, or the budget of this hour does not reach.
+            Unverified: a nonce was used before, a counter went back, or a budget does not reach.
 
         """
         now = int(self._clock.now())
@@ -117,31 +138,61 @@ class Guard:
             if known or len(fresh) != len(warrants):
                 raise Unverified("A nonce was used before.")
             db.executemany("INSERT INTO nonce VALUES (?, ?)", fresh.items())
+            _count_uses(db, signers.uses, now)
             for charge in charges:
-                self._charge(db, signer, gallery, charge, now)
+                for payer in (ANYONE,) if charge.shared else signers.payers:
+                    _charge(db, payer, gallery, charge, now)
 
-    def charge(self, signer: bytes, gallery: str, charge: Charge) -> None:
+    def charge(self, gallery: str, charge: Charge) -> None:
         """Spend budget for a metered question that has no warrant.
 
         Raises:
-            Unverified: the budget of this hour does not reach.
+            Unverified: the budget does not reach.
 
         """
         with self._journal.transaction() as db:
             # A crash after this leaves the budget spent.
-            self._charge(db, signer, gallery, charge, int(self._clock.now()))
+            _charge(db, ANYONE, gallery, charge, int(self._clock.now()))
 
-    @staticmethod
-    def _charge(db: sqlite3.Connection, signer: bytes, gallery: str, charge: Charge, now: int) -> None:
-        """Add to the meter of this hour, or raise."""
-        hour = now // HOUR_SECONDS
-        db.execute("DELETE FROM budget WHERE hour < ?", (hour - 1,))
-        where = (signer, gallery, charge.meter, hour)
-        db.execute("INSERT INTO budget VALUES (?, ?, ?, ?, 0) ON CONFLICT DO NOTHING", where)
-        query = "SELECT spent FROM budget WHERE signer = ? AND gallery = ? AND meter = ? AND hour = ?"
-        spent = db.execute(query, where).fetchone()[0] + charge.cost
-        if spent > charge.limit:
-            raise Unverified(f"The budget of {charge.limit} per hour for {charge.meter} is spent.")
-        db.execute(
-            "UPDATE budget SET spent = ? WHERE signer = ? AND gallery = ? AND meter = ? AND hour = ?", (spent, *where)
-        )
+
+def _charge(db: sqlite3.Connection, payer: bytes, gallery: str, charge: Charge, now: int) -> None:
+    """Add to the meter of this hour, or raise."""
+    hour = now // HOUR_SECONDS
+    db.execute("DELETE FROM budget WHERE hour < ?", (hour - DAY_HOURS,))
+    where = (payer, gallery, charge.meter)
+    query = (
+        "SELECT coalesce(sum(spent), 0) FROM budget "
+        "WHERE signer = ? AND gallery = ? AND meter = ? AND hour > ? AND hour <= ?"
+    )
+    spent = db.execute(query, (*where, hour - charge.hours, hour)).fetchone()[0]
+    if spent + charge.cost > charge.limit:
+        raise Unverified(f"The budget of {charge.limit} in {charge.hours} h for {charge.meter} is spent.")
+    db.execute(
+        "INSERT INTO budget VALUES (?, ?, ?, ?, ?) "
+        "ON CONFLICT (signer, gallery, meter, hour) DO UPDATE SET spent = spent + excluded.spent",
+        (*where, hour, charge.cost),
+    )
+
+
+def _count_uses(db: sqlite3.Connection, uses: Sequence[Use], now: int) -> None:
+    """Hold each passkey's counter against the last one that was seen (WebAuthn Level 3, sections 6.1.1 and 7.2).
+
+    Counters may stay at zero for ever; one that was above zero must rise with each assertion. The assertion that
+    opened a session is shown with every reveal, and counts when it is first seen.
+    """
+    db.execute("DELETE FROM session WHERE expires < ?", (now - 2 * SKEW_SECONDS,))
+    counts: dict[bytes, list[int]] = {}
+    for use in uses:
+        if use.opened:
+            if db.execute("SELECT 1 FROM session WHERE opened = ?", (use.opened,)).fetchone():
+                continue
+            db.execute("INSERT INTO session VALUES (?, ?)", (use.opened, use.expires))
+        counts.setdefault(use.credential, []).append(use.count)
+    for credential, seen in counts.items():
+        known = db.execute("SELECT count FROM passkey_count WHERE credential = ?", (credential,)).fetchone()
+        last = known[0] if known else 0
+        if not last and not any(seen):
+            continue
+        if min(seen) <= last or len(set(seen)) != len(seen):
+            raise Unverified("A passkey's counter did not rise: it may have been copied.")
+        db.execute("INSERT OR REPLACE INTO passkey_count VALUES (?, ?)", (credential, max(seen)))

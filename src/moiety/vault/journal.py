@@ -35,6 +35,8 @@ CREATE TABLE budget (
     signer BLOB NOT NULL, gallery TEXT NOT NULL, meter TEXT NOT NULL, hour INTEGER NOT NULL, spent INTEGER NOT NULL,
     PRIMARY KEY (signer, gallery, meter, hour)
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE passkey_count (credential BLOB PRIMARY KEY, count INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE session (opened BLOB PRIMARY KEY, expires INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE person (
     handle BLOB PRIMARY KEY, gallery TEXT NOT NULL, state TEXT NOT NULL CHECK (state IN ('prepared', 'live')),
     key BLOB NOT NULL

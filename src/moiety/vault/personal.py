@@ -20,17 +20,16 @@ from moiety.warrants import targets
 from moiety.warrants.warrant import Act, SignedWarrant
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from moiety.vault.guard import Guard
     from moiety.vault.journal import Journal
-    from moiety.vault.policy import GalleryPolicy, Rules
+    from moiety.vault.policy import GalleryPolicy, Standing
     from moiety.vault.store_key import StoreKey
 
 _log = logging.getLogger(__name__)
 
 CLASSES = ("label", "field")
-ANYONE = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +50,23 @@ class FieldName:
 class PersonalKeys:
     """The keys, and the three things that can be asked of them: wrap, reveal, blind."""
 
-    def __init__(self, journal: Journal, store_key: StoreKey, blind_key: bytes, guard: Guard, rules: Rules) -> None:
-        """Keep keys in `journal`, sealed under `store_key`; `blind_key` is K_B of the blind index."""
+    def __init__(
+        self,
+        journal: Journal,
+        store_key: StoreKey,
+        blind_key: bytes,
+        guard: Guard,
+        standing: Callable[[], Standing],
+    ) -> None:
+        """Keep keys in `journal`, sealed under `store_key`; `blind_key` is K_B of the blind index.
+
+        `standing` gives the standing policy in force.
+        """
         self._journal = journal
         self._store_key = store_key
         self._blind_key = blind_key
         self._guard = guard
-        self._rules = rules
+        self._standing = standing
 
     def wrap(self, policy: GalleryPolicy, handle: bytes, names: Sequence[FieldName]) -> list[tuple[bytes, bytes]]:
         """Draw a fresh field key for each name; returns (field key, wrapped field key).
@@ -68,7 +77,7 @@ class PersonalKeys:
             Unverified: the budget of new field keys is spent.
 
         """
-        self._guard.charge(ANYONE, policy.gallery, Charge("wraps", len(names), self._rules.wraps_per_hour))
+        self._guard.charge(policy.gallery, Charge("wraps", len(names), self._standing().wraps_per_hour))
         with self._journal.transaction() as db:
             # A crash before the commit leaves no key; after it a prepared one, which FORGET or COMMIT settles.
             found = db.execute("SELECT key FROM person WHERE handle = ?", (handle,)).fetchone()
@@ -91,23 +100,29 @@ class PersonalKeys:
             NotFound: the personal key is gone: the person was erased.
 
         """
-        signers = set()
+        signers = self._guard.signers([signed for signed, _, _, _ in asked], Act.REVEAL, policy)
         opened = []
         for signed, handle, name, wrapped in asked:
-            signers.add(self._guard.signer(signed, Act.REVEAL, policy))
             if signed.warrant.target != targets.of_field(handle, name.record, name.field, wrapped):
                 raise Unverified("The warrant is for another field.")
             opened.append(unseal(self._personal(handle), wrapped, name.bound(policy, handle)))
-        if len(signers) != 1:
-            raise Unverified("A batch of reveals needs one signer.")
-        signer = signers.pop()
         counts = Counter(name.klass for _, _, name, _ in asked)
-        limits = {"label": self._rules.labels_per_hour, "field": self._rules.fields_per_hour}
-        charges = [Charge(f"reveal-{klass}", count, limits[klass]) for klass, count in counts.items()]
-        self._guard.spend([signed.warrant for signed, _, _, _ in asked], signer, *charges)
+        charges = self._charges(policy, counts)
+        self._guard.spend([signed.warrant for signed, _, _, _ in asked], signers, *charges)
         for klass, count in counts.items():
             _log.info("vault-b: revealed %d field keys of class %s in %s", count, klass, policy.gallery)
         return opened
+
+    def _charges(self, policy: GalleryPolicy, counts: Counter[str]) -> list[Charge]:
+        """Meter labels per signer; fields per signer, and over all signers together."""
+        standing = self._standing()
+        charges = []
+        if counts["label"]:
+            charges.append(Charge("reveal-label", counts["label"], standing.labels_per_hour))
+        if counts["field"]:
+            charges.append(Charge("reveal-field", counts["field"], policy.reveals_per_hour))
+            charges.append(Charge("reveal-field", counts["field"], standing.fields_per_hour, shared=True))
+        return charges
 
     def _personal(self, handle: bytes) -> bytes:
         """Open one personal key."""
@@ -124,7 +139,7 @@ class PersonalKeys:
             Unverified: the budget is spent.
 
         """
-        self._guard.charge(ANYONE, policy.gallery, Charge("blinds", len(values), self._rules.blinds_per_hour))
+        self._guard.charge(policy.gallery, Charge("blinds", len(values), self._standing().blinds_per_hour))
         return [
             hmac.new(self._blind_key, pack("moiety/blind/1", policy.gallery, value), hashlib.sha256).digest()
             for value in values

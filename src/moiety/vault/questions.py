@@ -126,16 +126,12 @@ class Questions:
         if len(faces) > PROBES_MAX:
             raise BadInput(f"At most {PROBES_MAX} probes can be asked at once.")
         act = Act.SEARCH if blocks is None else Act.VERIFY
-        signers = set()
-        for face in faces:
-            signers.add(self._guard.signer(face.signed, act, policy))
-            if blocks is not None and face.signed.warrant.target != targets.of_blocks(blocks):
-                raise Unverified("The warrant is for other blocks.")
-        if len(signers) != 1:
-            raise Unverified("A batch of probes needs one signer.")
+        signers = self._guard.signers([face.signed for face in faces], act, policy)
+        if blocks is not None and any(face.signed.warrant.target != targets.of_blocks(blocks) for face in faces):
+            raise Unverified("The warrant is for other blocks.")
         probes = np.stack([self._open(policy, face) for face in faces])
         warrants = [face.signed.warrant for face in faces]
-        self._guard.spend(warrants, signers.pop(), Charge("probes", len(faces), policy.probes_per_hour))
+        self._guard.spend(warrants, signers, Charge("probes", len(faces), policy.probes_per_hour))
         return Asked(gallery, b"".join(warrant.digest() for warrant in warrants), probes)
 
     def _open(self, policy: GalleryPolicy, face: SealedFace) -> NDArray[np.int8]:

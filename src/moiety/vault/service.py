@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from moiety.foundation.envelopes import unseal_from
 from moiety.foundation.errors import BadInput, ExchangeAborted, Unverified
-from moiety.vault.guard import Charge, refusals_alike
-from moiety.vault.policy import GalleryPolicy
+from moiety.vault.guard import DAY_HOURS, Charge, refusals_alike
+from moiety.vault.policy import GalleryPolicy, Needs
 from moiety.vault.questions import Asked, SealedFace
 from moiety.warrants import targets
 from moiety.warrants.statement import Made
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from moiety.vault.exchange import Answering, Asking
     from moiety.vault.guard import Guard
     from moiety.vault.halves import HalfRow, Halves
-    from moiety.vault.policy import Rules
+    from moiety.vault.policies import Policies
     from moiety.vault.questions import Question, Questions
     from moiety.wire.frames import Frame
 
@@ -39,6 +39,7 @@ Result = TypeVar("Result")
 
 ASKED_SECONDS = 30.0
 ROWS_AT_ONCE_MAX = 4096
+GALLERIES_PER_HOUR = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,7 @@ class Parts:
     cabinet: Cabinet
     halves: Halves
     guard: Guard
-    rules: Rules
+    policies: Policies
     questions: Questions
     sealing: X25519PrivateKey
 
@@ -63,7 +64,7 @@ class Vault:
         self._cabinet = parts.cabinet
         self._halves = parts.halves
         self._guard = parts.guard
-        self._rules = parts.rules
+        self._policies = parts.policies
         self._questions = parts.questions
         self._sealing = parts.sealing
         self._exchange = exchange
@@ -73,16 +74,20 @@ class Vault:
     def handlers(self) -> dict[Kind, Callable[[Frame], Awaitable[Answer]]]:
         """Map each kind of frame to what answers it."""
         return {
-            Kind.POLICY_SET: self._policy_set,
+            Kind.POLICY_SET: self._alike(self._policy_set),
             Kind.POLICY_DROP: self._policy_drop,
-            Kind.PREPARE: self._prepare,
+            Kind.PREPARE: self._alike(self._prepare),
             Kind.COMMIT: self._commit,
             Kind.ABORT: self._abort,
-            Kind.ERASE: self._erase,
+            Kind.ERASE: self._alike(self._erase),
             Kind.ROWS: self._rows,
-            Kind.SEARCH: self._search,
-            Kind.BANDS: self._bands,
+            Kind.SEARCH: self._alike(self._search),
+            Kind.BANDS: self._alike(self._bands),
         }
+
+    def _alike(self, handler: Callable[[Frame], Awaitable[Answer]]) -> Callable[[Frame], Awaitable[Answer]]:
+        """Let what a handler refuses look the same, whatever the reason."""
+        return refusals_alike(self._half, handler)
 
     async def _alone(
         self, gallery: str, work: Callable[Given, Result], *args: Given.args, **kwargs: Given.kwargs
@@ -104,47 +109,43 @@ class Vault:
     # ---- policies ----
 
     async def _policy_set(self, frame: Frame) -> Answer:
-        """Open a gallery by a policy warrant, if this machine's rules let the service do so."""
-        with refusals_alike(self._half):
-            signed, policy = (
-                SignedWarrant.decode(bytes(frame.buffers[0])),
-                GalleryPolicy.decode(bytes(frame.buffers[1])),
-            )
-            policy.check()
-            self._rules.check(policy)
-            signer = self._guard.signer(signed, Act.POLICY, policy)
-            if signed.warrant.target != targets.of_policy(policy.encode()):
-                raise Unverified("The warrant is for another policy.")
-            self._guard.spend([signed.warrant], signer, Charge("policies", 1, 1000))
-        await self._alone(policy.gallery, self._cabinet.set_policy, policy)
+        """Open a gallery by a policy warrant, if the standing policy lets the gate's own key do so."""
+        signed, policy = (
+            SignedWarrant.decode(bytes(frame.buffers[0])),
+            GalleryPolicy.decode(bytes(frame.buffers[1])),
+        )
+        policy.check()
+        signers = self._guard.signers([signed], Act.POLICY, policy)
+        if signed.warrant.target != targets.of_policy(policy.encode()):
+            raise Unverified("The warrant is for another policy.")
+        self._guard.spend([signed.warrant], signers, Charge("policies", 1, GALLERIES_PER_HOUR))
+        await self._alone(policy.gallery, self._policies.open, policy)
         return Answer({"epoch": self._cabinet.epoch(policy.gallery)})
 
     async def _policy_drop(self, frame: Frame) -> Answer:
-        """Undo a gallery that has no row."""
+        """Undo a gallery that the gate opened and that has no row."""
         gallery = str(frame.meta["gallery"])
-        await self._alone(gallery, self._cabinet.drop_policy, gallery)
+        await self._alone(gallery, self._policies.drop, gallery)
         return Answer({})
 
     # ---- rows come and go ----
 
     async def _prepare(self, frame: Frame) -> Answer:
         """Check and keep halves; all or none."""
-        policy = self._cabinet.policy(str(frame.meta["gallery"]))
-        await self._alone(policy.gallery, self._admit_rows, policy, frame)
+        gallery = str(frame.meta["gallery"])
+        await self._alone(gallery, self._admit_rows, gallery, frame)
         return Answer({})
 
-    def _admit_rows(self, policy: GalleryPolicy, frame: Frame) -> None:
+    def _admit_rows(self, gallery: str, frame: Frame) -> None:
         """Check every warrant, statement and half, then pay, then write."""
-        with refusals_alike(self._half):
-            faces = SealedFace.read(frame.buffers)
-            if len(faces) > ROWS_AT_ONCE_MAX:
-                raise BadInput(f"At most {ROWS_AT_ONCE_MAX} rows can be prepared at once.")
-            signers = {self._guard.signer(face.signed, Act.ENROL, policy) for face in faces}
-            if len(signers) != 1:
-                raise Unverified("A batch of rows needs one signer.")
-            rows = [self._open_row(policy, face) for face in faces]
-            charge = Charge("templates", len(faces), policy.templates_per_hour)
-            self._guard.spend([face.signed.warrant for face in faces], signers.pop(), charge)
+        policy = self._cabinet.policy(gallery)
+        faces = SealedFace.read(frame.buffers)
+        if len(faces) > ROWS_AT_ONCE_MAX:
+            raise BadInput(f"At most {ROWS_AT_ONCE_MAX} rows can be prepared at once.")
+        signers = self._guard.signers([face.signed for face in faces], Act.ENROL, policy)
+        rows = [self._open_row(policy, face) for face in faces]
+        charge = Charge("templates", len(faces), policy.templates_per_hour)
+        self._guard.spend([face.signed.warrant for face in faces], signers, charge)
         self._cabinet.prepare(policy.gallery, rows)
 
     def _open_row(self, policy: GalleryPolicy, face: SealedFace) -> HalfRow:
@@ -182,13 +183,16 @@ class Vault:
         policy = self._cabinet.policy(gallery)
         raw, joined, person = buffers
         row_ids = _row_ids(joined)
-        with refusals_alike(self._half):
-            signed = SignedWarrant.decode(raw)
-            signer = self._guard.signer(signed, Act.ERASE, policy)
-            if signed.warrant.target != targets.of_erasure(row_ids, person):
-                raise Unverified("The warrant is for other rows.")
-            charge = Charge("erasures", max(1, len(row_ids)), policy.erasures_per_hour)
-            self._guard.spend([signed.warrant], signer, charge)
+        signed = SignedWarrant.decode(raw)
+        signers = self._guard.signers([signed], Act.ERASE, policy)
+        if signed.warrant.target != targets.of_erasure(row_ids, person):
+            raise Unverified("The warrant is for other rows.")
+        cost = max(1, len(row_ids))
+        charges = [Charge("erasures", cost, policy.erasures_per_hour)]
+        if signers.alone and policy.erases is not Needs.SERVICE:
+            alone = policy.erasures_alone_per_day
+            charges.append(Charge("erasures-alone", cost, alone, hours=DAY_HOURS, shared=True))
+        self._guard.spend([signed.warrant], signers, *charges)
         self._cabinet.erase(gallery, row_ids)
         self._erase_person(gallery, person)
 
@@ -207,15 +211,14 @@ class Vault:
         request, gallery = str(frame.meta["request"]), str(frame.meta["gallery"])
         blocks = frame.meta.get("blocks")
         try:
-            with refusals_alike(self._half):
-                faces = SealedFace.read(frame.buffers)
-                asked = await asyncio.to_thread(self._questions.admit, gallery, faces, blocks)
+            faces = SealedFace.read(frame.buffers)
+            asked = await asyncio.to_thread(self._questions.admit, gallery, faces, blocks)
             if blocks is None:
                 question = await self._alone(gallery, self._questions.scan, asked)
             else:
                 question = await self._alone(gallery, self._questions.look, asked, blocks)
-        except Exception:
-            self._decline(request)
+        except Exception as error:
+            self._decline(request, error)
             raise
         self._asked[request] = asked
         asyncio.get_running_loop().call_later(ASKED_SECONDS, self._asked.pop, request, None)
@@ -227,17 +230,17 @@ class Vault:
         asked = self._asked.pop(str(frame.meta["parent"]), None)
         picks: Any = frame.meta["picks"]
         if asked is None:
-            self._decline(request)
-            raise ExchangeAborted("The search that these bands belong to is over.")
+            over = ExchangeAborted("The search that these bands belong to is over.")
+            self._decline(request, over)
+            raise over
         try:
-            with refusals_alike(self._half):
-                question = await self._alone(asked.gallery, self._questions.bands, asked, picks)
-        except Exception:
-            self._decline(request)
+            question = await self._alone(asked.gallery, self._questions.bands, asked, picks)
+        except Exception as error:
+            self._decline(request, error)
             raise
         return await self._run(request, question)
 
-    def _decline(self, request: str) -> None:
+    def _decline(self, request: str, error: Exception) -> None:
         """Let the other vault know that there will be no exchange; A just does not begin one."""
 
     async def _run(self, request: str, question: Question) -> Answer:

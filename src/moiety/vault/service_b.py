@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from moiety.foundation.errors import BadInput, ExchangeAborted
-from moiety.vault.guard import refusals_alike
+from moiety.foundation.errors import BadInput, ExchangeAborted, UnknownGallery, Unverified, WarrantRefused
 from moiety.vault.personal import FieldName
 from moiety.vault.service import Vault
 from moiety.warrants.warrant import SignedWarrant
@@ -36,15 +35,16 @@ class VaultB(Vault):
         return {
             **super().handlers(),
             **self._answering.handlers(),
-            Kind.WRAP: self._wrap,
-            Kind.REVEAL: self._reveal,
-            Kind.BLIND: self._blind,
+            Kind.WRAP: self._alike(self._wrap),
+            Kind.REVEAL: self._alike(self._reveal),
+            Kind.BLIND: self._alike(self._blind),
             Kind.FORGET: self._forget,
         }
 
-    def _decline(self, request: str) -> None:
-        """Let a waiting A know; it learns only that B does not take part."""
-        self._answering.refuse(request, ExchangeAborted("Vault B refused the question."))
+    def _decline(self, request: str, error: Exception) -> None:
+        """Let a waiting A know, so that it refuses alike; it learns no reason."""
+        warrant = isinstance(error, Unverified | UnknownGallery)
+        self._answering.refuse(request, WarrantRefused() if warrant else ExchangeAborted("Vault B gave up."))
 
     def _erase_person(self, gallery: str, handle: bytes) -> None:
         """Destroy the personal key, where the erasure names one."""
@@ -55,8 +55,7 @@ class VaultB(Vault):
         """Draw field keys; buffers: the handle; names in the meta."""
         policy = self._cabinet.policy(str(frame.meta["gallery"]))
         names = [_name(raw) for raw in frame.meta["names"]]
-        with refusals_alike(self._half):
-            pairs = await self._alone(policy.gallery, self._personal.wrap, policy, bytes(frame.buffers[0]), names)
+        pairs = await self._alone(policy.gallery, self._personal.wrap, policy, bytes(frame.buffers[0]), names)
         return Answer({}, [buffer for pair in pairs for buffer in pair])
 
     async def _reveal(self, frame: Frame) -> Answer:
@@ -66,18 +65,16 @@ class VaultB(Vault):
         raw = [bytes(buffer) for buffer in frame.buffers]
         if not names or len(raw) != 3 * len(names):
             raise BadInput("A reveal needs three buffers.")
-        with refusals_alike(self._half):
-            asked = [
-                (SignedWarrant.decode(raw[3 * i]), raw[3 * i + 1], name, raw[3 * i + 2]) for i, name in enumerate(names)
-            ]
-            keys = await asyncio.to_thread(self._personal.reveal, policy, asked)
+        asked = [
+            (SignedWarrant.decode(raw[3 * i]), raw[3 * i + 1], name, raw[3 * i + 2]) for i, name in enumerate(names)
+        ]
+        keys = await asyncio.to_thread(self._personal.reveal, policy, asked)
         return Answer({}, keys)
 
     async def _blind(self, frame: Frame) -> Answer:
         """Key values for the blind index."""
         policy = self._cabinet.policy(str(frame.meta["gallery"]))
-        with refusals_alike(self._half):
-            blinded = await asyncio.to_thread(self._personal.blind, policy, [bytes(b) for b in frame.buffers])
+        blinded = await asyncio.to_thread(self._personal.blind, policy, [bytes(b) for b in frame.buffers])
         return Answer({}, blinded)
 
     async def _forget(self, frame: Frame) -> Answer:

@@ -1,0 +1,105 @@
+"""A vault's policies at work: the book, and the cabinet's copy beside its rows, kept in step."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from moiety.foundation.errors import BadInput, Fault
+from moiety.vault.endorsed import Endorsed
+
+if TYPE_CHECKING:
+    from moiety.vault.book import Book
+    from moiety.vault.cabinet import Cabinet
+    from moiety.vault.endorsed import Entry
+    from moiety.vault.policy import GalleryPolicy
+
+
+class Policies:
+    """Changes of policies at a vault. The service holds the gallery's lock meanwhile."""
+
+    def __init__(self, book: Book, cabinet: Cabinet) -> None:
+        """Bring the cabinet into line with the book: after a crash the book may be one version ahead.
+
+        Raises:
+            Fault: the book is behind, or lacks a gallery: one of its files is old or gone.
+
+        """
+        self.book = book
+        self._cabinet = cabinet
+        held = {policy.gallery: policy for policy in cabinet.policies}
+        for policy in book.policies:
+            known = held.pop(policy.gallery, None)
+            if known and (known.version > policy.version or (known.version == policy.version and known != policy)):
+                raise _behind(policy.gallery)
+            if known != policy:
+                cabinet.put_policy(policy)
+        for gallery in held:
+            raise _behind(gallery)
+
+    def open(self, policy: GalleryPolicy) -> None:
+        """Open a gallery on the gate's word; one that a keeper has opened for the same purpose stays as it is.
+
+        Raises:
+            Unverified, AlreadyThere: the book does not take it.
+
+        """
+        self.book.open_gallery(policy)
+        self._cabinet.put_policy(self.book.entry(policy.gallery)[1])
+
+    def drop(self, gallery: str) -> None:
+        """Take back an empty gallery that the gate opened.
+
+        Raises:
+            Forbidden: a keeper has signed for it.
+            AlreadyThere: it has rows.
+
+        """
+        self.book.must_be_services(gallery)
+        self._cabinet.drop_policy(gallery)
+        self.book.drop_gallery(gallery)
+
+    def put(self, endorsed: Endorsed) -> GalleryPolicy:
+        """Put a policy that keepers signed into force.
+
+        Raises:
+            Refusal: the book does not take it.
+
+        """
+        policy = self.book.put_policy(endorsed)
+        self._cabinet.put_policy(policy)
+        return policy
+
+
+def _behind(gallery: str) -> Fault:
+    """Say that the book does not fit the journal."""
+    return Fault(
+        f"The policy of the gallery {gallery} in this vault's book is missing or older than the one its journal knows. "
+        "Put the file back from the newest backup of this vault, then start again."
+    )
+
+
+def read_endorsed(told: object) -> Endorsed:
+    """Read what a keeper's command sends: the canonical bytes of an endorsed record in hex.
+
+    Raises:
+        BadInput: it is none.
+
+    """
+    try:
+        return Endorsed.decode(bytes.fromhex(str(told)))
+    except ValueError:
+        raise BadInput("This is no signed draft.") from None
+
+
+def tell_book(book: Book) -> dict[str, Any]:
+    """Give everything in a book, for people and for drafts."""
+    return {
+        "roster": book.roster.plain(),
+        "standing": book.standing.plain(),
+        "policies": [_tell(*book.entry(policy.gallery)) for policy in book.policies],
+    }
+
+
+def _tell(entry: Entry, policy: GalleryPolicy) -> dict[str, Any]:
+    """Give a policy and how it came into the book."""
+    return {"policy": policy.plain(), "origin": entry.origin, "put_at": entry.put_at}
