@@ -225,3 +225,54 @@ def test_a_forgotten_key_is_overwritten_before_its_name_goes(tmp_path: Path) -> 
     assert len(left) == KEY_BYTES
     assert left != key
     assert ring.secret("k") != key
+
+
+# ---- keys that were lost ----
+
+
+def test_a_key_that_was_lost_is_not_made_anew(tmp_path: Path) -> None:
+    register = tmp_path / "data" / "keys.json"
+    ring = KeyRing(tmp_path / "keys", register=register)
+    kept, lost = ring.secret("kept.key"), ring.secret("lost.key")
+    ring.path("lost.key").rename(tmp_path / "copy")
+    again = KeyRing(tmp_path / "keys", register=register)
+    with pytest.raises(Fault, match=r"'lost.key' is missing .* restore"):
+        again.secret("lost.key")
+    assert not ring.path("lost.key").exists()
+    assert again.secret("kept.key") == kept
+    (tmp_path / "copy").rename(ring.path("lost.key"))
+    assert again.secret("lost.key") == lost
+    assert again.secret("new.key") not in {kept, lost}
+    assert ring.path("new.key").exists()
+
+
+def test_a_key_folder_that_is_gone_stops_the_process_and_is_not_made(tmp_path: Path) -> None:
+    register = tmp_path / "data" / "keys.json"
+    KeyRing(tmp_path / "keys", register=register).secret("k")
+    (tmp_path / "keys").rename(tmp_path / "another disk")
+    with pytest.raises(Fault, match="restore it"):
+        KeyRing(tmp_path / "keys", register=register)
+    assert not (tmp_path / "keys").exists()
+
+
+def test_a_forgotten_key_is_not_a_lost_one(tmp_path: Path) -> None:
+    ring = KeyRing(tmp_path / "keys", register=tmp_path / "keys.json")
+    first = ring.secret("store-1.key")
+    ring.forget("store-1.key")
+    assert ring.secret("store-1.key") != first
+
+
+def test_keys_from_before_there_was_a_list_are_listed_when_they_are_used(tmp_path: Path) -> None:
+    KeyRing(tmp_path / "keys").secret("old.key")
+    ring = KeyRing(tmp_path / "keys", register=tmp_path / "keys.json")
+    ring.secret("old.key")
+    ring.path("old.key").unlink()
+    with pytest.raises(Fault, match="missing"):
+        ring.secret("old.key")
+
+
+@pytest.mark.parametrize("content", [b"", b"7", b"{"])
+def test_a_damaged_list_of_keys_stops_the_process(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "keys.json").write_bytes(content)
+    with pytest.raises(Fault, match="damaged"):
+        KeyRing(tmp_path / "keys", register=tmp_path / "keys.json").secret("k")

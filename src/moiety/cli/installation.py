@@ -45,7 +45,7 @@ class Installation:
 
     def ring(self, role: Role, disk: Disk = SYSTEM_DISK) -> KeyRing:
         """Open a role's own keys."""
-        return KeyRing(self.keys / role, disk)
+        return KeyRing(self.keys / role, disk, self.folder(role) / "keys.json")
 
     def identity(self, role: Role, clock: Clock | None = None, disk: Disk = SYSTEM_DISK) -> Identity:
         """Load who a role is."""

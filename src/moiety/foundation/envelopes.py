@@ -5,6 +5,7 @@ Nothing here invents cryptography; it fixes one way of calling `cryptography`.
 
 from __future__ import annotations
 
+import json
 import os
 from typing import TYPE_CHECKING
 
@@ -99,15 +100,24 @@ def write_durably(path: Path, content: bytes, mode: int = PRIVATE, disk: Disk = 
 
 
 class KeyRing:
-    """The folder with one role's own keys: made at first use, readable by the owner alone, apart from the data."""
+    """The folder with one role's own keys: made at first use, readable by the owner alone, apart from the data.
 
-    def __init__(self, folder: Path, disk: Disk = SYSTEM_DISK) -> None:
-        """Use `folder`, creating it with mode 0700.
+    The register, a file that lies with the data, lists which keys were made. One that is listed and is not there is
+    lost: it is not made anew, because what the lost one sealed or signed would stay shut without a word.
+    """
+
+    def __init__(self, folder: Path, disk: Disk = SYSTEM_DISK, register: Path | None = None) -> None:
+        """Use `folder`, creating it with mode 0700 where no key was made yet.
 
         Raises:
-            Fault: others than the owner may enter it.
+            Fault: others than the owner may enter it, or it is gone.
 
         """
+        self._register = register
+        if not folder.exists() and self._listed():
+            raise Fault(
+                f"The key folder {folder.name!r} is gone: restore it from its copy, or mount the disk on which it lies."
+            )
         disk.folder(folder)
         if folder.stat().st_mode & 0o077:
             raise Fault(f"The key folder {folder.name!r} can be read by others; make it private (chmod 700).")
@@ -122,18 +132,41 @@ class KeyRing:
         """Store what is called `name`, whole."""
         self._disk.write(self.path(name), content)
 
+    def _listed(self) -> list[str]:
+        """Read which keys were made; a missing list is that of a new folder."""
+        if self._register is None or not self._register.exists():
+            return []
+        try:
+            return [str(name) for name in json.loads(self._register.read_bytes())]
+        except (ValueError, TypeError):
+            raise Fault(f"The list of keys {self._register.name!r} is damaged; restore it from a backup.") from None
+
+    def _list(self, names: list[str]) -> None:
+        """Write which keys were made."""
+        if self._register is not None:
+            self._disk.folder(self._register.parent)
+            self._disk.write(self._register, json.dumps(sorted(names)).encode())
+
     def _keep(self, name: str, make: Callable[[], bytes]) -> bytes:
         """Return the stored bytes, or make and store them."""
-        path = self.path(name)
+        path, listed = self.path(name), self._listed()
         if not path.exists():
+            if name in listed:
+                raise Fault(
+                    f"The key {name!r} is missing from the key folder {self._folder.name!r}: restore that folder from "
+                    "its copy. What the key opens stays shut without it, so no new one was made."
+                )
             self.keep(name, make())
+        if name not in listed:
+            # A crash before this leaves a key that is not listed; the next use lists it.
+            self._list([*listed, name])
         return path.read_bytes()
 
     def secret(self, name: str) -> bytes:
         """Return the 32 random bytes called `name`.
 
         Raises:
-            Fault: the file is not 32 bytes long.
+            Fault: it was lost, or the file is not 32 bytes long.
 
         """
         raw = self._keep(name, lambda: os.urandom(KEY_BYTES))
@@ -151,4 +184,8 @@ class KeyRing:
 
     def forget(self, name: str) -> None:
         """Destroy the key called `name`: overwrite, sync, unlink."""
+        listed = self._listed()
+        if name in listed:
+            # A crash after this leaves a key that is not listed; whoever forgets it does so again at its start.
+            self._list([one for one in listed if one != name])
         self._disk.shred(self.path(name))
