@@ -64,12 +64,12 @@ class MadeUp:
         buffers: list[Buffer] = []
         for index, number in enumerate(numbers):
             sighting = Sighting(os.urandom(32), _box(), Pad.UNKNOWN, face_nonce(nonce, index))
-            sealed = make(setting, sighting, self._face(setting.gallery, number))
+            sealed = make(setting, sighting, self.face(setting.gallery, number))
             told.append({"box": list(sighting.box), "quality": {}, "liveness": None, "row": sealed.row_id.hex()})
             buffers += [sealed.statement, sealed.signature, sealed.to_a, sealed.to_b]
         return Answer({"faces": told}, buffers)
 
-    def _face(self, gallery: str, number: int) -> NDArray[np.float32]:
+    def face(self, gallery: str, number: int) -> NDArray[np.float32]:
         """Draw the embedding f32[dim] of a canary: a direction like any other."""
         seed = hashlib.sha256(pack("moiety/canary/1", self._secret, gallery, number)).digest()
         # Our own stream and no library's generator: a canary must be the same after every upgrade.
