@@ -81,6 +81,7 @@ class Vault:
             Kind.ABORT: self._abort,
             Kind.ERASE: self._alike(self._erase),
             Kind.ROWS: self._rows,
+            Kind.STATE: self._state,
             Kind.SEARCH: self._alike(self._search),
             Kind.BANDS: self._alike(self._bands),
         }
@@ -203,6 +204,12 @@ class Vault:
         """Publish the ordered row ids."""
         shelf = self._cabinet.shelf(str(frame.meta["gallery"]))
         return Answer({"order": shelf.order_digest().hex()}, [b"".join(shelf.row_ids)])
+
+    async def _state(self, frame: Frame) -> Answer:
+        """Tell the gate which epoch and policy of a gallery are in force, and how many rows there are."""
+        gallery = str(frame.meta["gallery"])
+        policy, rows = self._cabinet.policy(gallery), len(self._cabinet.shelf(gallery))
+        return Answer({"epoch": self._cabinet.epoch(gallery), "rows": rows, "policy": policy.told()})
 
     # ---- questions ----
 
