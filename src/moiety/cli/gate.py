@@ -62,6 +62,7 @@ async def _tidy(over: House) -> None:
         try:
             settled = await over.settle()
             erased = await over.retention.sweep()
+            await over.awaiting.ask()
             pause = TIDY_SECONDS
             if settled or erased:
                 _log.info("gate: settled %d unfinished acts, erased %d expired subjects", settled, erased)
@@ -113,6 +114,7 @@ async def serve(at: Place, listener: socket.socket, hosts: list[str]) -> None:
         for task in background:
             task.cancel()
         await local.close()
+        await over.parked.close()
         await asyncio.gather(*background, return_exceptions=True)
         told.unlink(missing_ok=True)
         store.close()

@@ -10,11 +10,13 @@ from moiety.foundation.envelopes import pack, seal, unseal
 from moiety.foundation.errors import UnknownGallery, Unverified
 from moiety.foundation.ids import GalleryId
 from moiety.matching.alarms import Alarms
-from moiety.matching.signing import QUICK_SECONDS, Needs, Paper, Papers, Signed, Signing, Terms, Unsigned, named
+from moiety.matching.signing import BY_ACT, QUICK_SECONDS, Paper, Papers, Signed, Signing, Terms, Unsigned, named
 from moiety.matching.turns import Turns
 from moiety.storage import GalleryState
+from moiety.vault.policy import Needs
 from moiety.warrants.statement import Statement, face_nonce
 from moiety.warrants.warrant import NOTHING, Act, Warrant, sign_as_service, signed_with, without_picture
+from moiety.wire.kinds import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -23,7 +25,8 @@ if TYPE_CHECKING:
 
     from moiety.foundation.clock import Clock
     from moiety.foundation.ids import RowId, SubjectId
-    from moiety.ledger import Kind, Ledger
+    from moiety.ledger import Kind as Record
+    from moiety.ledger import Ledger
     from moiety.matching.links import Links
     from moiety.storage import Gallery, Store, Transaction
 
@@ -84,7 +87,9 @@ class Desk:
             PartDown: the vault is away.
 
         """
-        return Terms(gallery, act, Needs.SERVICE)
+        policy = (await self.links.a.call(Kind.STATE, {"gallery": gallery.id})).meta["policy"]
+        now = replace(gallery, policy_version=int(policy["version"]), thresholds=tuple(policy["thresholds"]))
+        return Terms(now, act, Needs(policy[BY_ACT[act]]))
 
     async def sign(self, papers: Papers, asker: Asker) -> Signed:
         """Have warrants signed by whom the policy names: by the gate itself at once, by others when they have signed.
@@ -166,7 +171,7 @@ class Desk:
     def write_down(
         self,
         tx: Transaction,
-        kind: Kind,
+        kind: Record,
         act: str,
         gallery: Gallery,
         asker: Asker,

@@ -8,28 +8,18 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from moiety.foundation.errors import BadInput, SignatureNeeded
+from moiety.vault.policy import Needs
 from moiety.warrants.proofs import SignedSlip, by_device
-from moiety.warrants.warrant import Scheme
+from moiety.warrants.warrant import Act, Scheme
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from moiety.storage import Gallery
-    from moiety.warrants.warrant import Act, Signature, Warrant
-
-
-class Needs(StrEnum):
-    """Whose signature an act needs: the gate's own key, a known device, one person's passkey, two people's."""
-
-    SERVICE = "service"
-    DEVICE = "device"
-    OPERATOR = "operator"
-    TWO_PERSON = "two-person"
-
+    from moiety.warrants.warrant import Signature, Warrant
 
 T = TypeVar("T")
 
@@ -39,6 +29,14 @@ SIGNER_HEX_CHARS = 39
 # What is at hand at once may be asked at once; for people's signatures a warrant lives as long as vaults allow.
 QUICK_SECONDS = 60
 PATIENT_SECONDS = 600
+# Which line of a policy, as a vault tells it, speaks of an act.
+BY_ACT = {
+    Act.SEARCH: "asks",
+    Act.VERIFY: "asks",
+    Act.ENROL: "enrols",
+    Act.ERASE: "erases",
+    Act.REVEAL: "reveals",
+}
 SIGNERS = {Needs.DEVICE: 1, Needs.OPERATOR: 1, Needs.TWO_PERSON: 2}
 _WORDS = {
     Needs.DEVICE: "a device: send device, door, time, nonce and signature with the picture",

@@ -65,6 +65,33 @@ class Eraser:
         intent = await asyncio.to_thread(self._begin_photo, gallery, subject, photo, asker, _signers(signed))
         await self._carry_out(gallery, intent, signed)
 
+    async def finish(self, gallery: Gallery, intent: Intent, asker: Asker) -> None:
+        """Have an erasure signed that was begun, and finish it.
+
+        Raises:
+            SignatureNeeded, WarrantRefused, Unavailable: as for `subject`.
+
+        """
+        terms = await self._desk.terms(gallery, Act.ERASE)
+        signed = await self._signed(terms, asker, intent.row_ids, intent.subject_id)
+
+        def note() -> None:
+            with self._desk.store.begin() as tx:
+                # A crash after this leaves the intent, for which somebody signs again.
+                self._desk.write_down(
+                    tx,
+                    Record.ERASURE,
+                    "erase-signed",
+                    gallery,
+                    asker,
+                    subject=intent.subject_id,
+                    signers=signed.signers,
+                    templates=len(intent.row_ids),
+                )
+
+        await asyncio.to_thread(note)
+        await self._carry_out(gallery, intent, signed)
+
     async def expire(self, gallery: Gallery, subject: SubjectId, asker: Asker) -> bool:
         """Erase a person whose time is over; where people must sign for it, only take them out of every answer.
 

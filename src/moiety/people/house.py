@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Self
 from moiety.matching.asking import Asking
 from moiety.matching.galleries import Galleries
 from moiety.matching.identify import Identifier
+from moiety.matching.parked import Parked
 from moiety.matching.verify import Verifier
+from moiety.people.awaiting import Awaiting
 from moiety.people.canaries import Canaries
 from moiety.people.directory import Directory
 from moiety.people.enrol import Enroller
@@ -36,12 +38,15 @@ class House:
     retention: Retention
     settler: Settler
     canaries: Canaries
+    parked: Parked
+    awaiting: Awaiting
 
     @classmethod
     def over(cls, desk: Desk) -> Self:
         """Build all services over `desk`."""
         asking, settler, fields = Asking(desk), Settler(desk), Fields(desk)
         eraser, enroller = Eraser(desk, settler), Enroller(desk, asking, fields, settler)
+        parked = Parked(desk.clock)
         return cls(
             desk=desk,
             galleries=Galleries(desk),
@@ -54,6 +59,8 @@ class House:
             retention=Retention(desk, eraser),
             settler=settler,
             canaries=Canaries(desk, asking, enroller, settler),
+            parked=parked,
+            awaiting=Awaiting(desk, eraser, settler, parked),
         )
 
     async def settle(self) -> int:
