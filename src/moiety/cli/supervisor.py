@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
-import socket
 import subprocess
 import sys
 import threading
 import time
-from typing import TYPE_CHECKING, Self
+from typing import IO, TYPE_CHECKING, Self
 
-from moiety.foundation.errors import BadInput, Unavailable
+from moiety.cli.starting import listen, take_lock, turn_away
+from moiety.foundation.errors import Unavailable
 from moiety.wire.kinds import Role
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Callable
     from io import TextIOWrapper
 
@@ -34,10 +34,33 @@ START_SECONDS = 120.0
 STOP_SECONDS = 10.0
 RESTART_PAUSE_SECONDS = 1.0
 WATCH_SECONDS = 0.2
+DOOR_SECONDS = 0.1
+
+
+class _FirstLine:
+    """Reads what a part says first: `ready`, or why it failed."""
+
+    def __init__(self, stdout: IO[str]) -> None:
+        """Read in a thread of its own."""
+        self._stdout = stdout
+        self.said: str | None = None
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        self.said = self._stdout.readline().strip()
+
+    def wait(self) -> str:
+        """Give the line, empty where none came in time."""
+        self._reader.join(START_SECONDS)
+        return self.said or ""
 
 
 class Supervisor:
-    """Holds the listening sockets, so that a restarted part is found where it was."""
+    """Holds the listening sockets, so that a restarted part is found where it was.
+
+    Who asks a part while it is away is turned away at once; only the gate's callers, people, wait for its return.
+    """
 
     def __init__(self, installation: Installation, host: str, port: int, say: Callable[[str], None]) -> None:
         """Prepare to serve HTTP at `host:port` (0: any free port); `say` gets one line per event."""
@@ -47,6 +70,8 @@ class Supervisor:
         self._lock: TextIOWrapper | None = None
         self._sockets: dict[Role, socket.socket] = {}
         self._processes: dict[Role, subprocess.Popen[str]] = {}
+        self._words: dict[Role, _FirstLine] = {}
+        self._known: set[Role] = set()
         self._stopping = threading.Event()
 
     @property
@@ -82,24 +107,12 @@ class Supervisor:
 
     def _take_lock(self) -> None:
         """Keep a second supervisor away."""
-        path = self._installation.run / "lock"
-        self._lock = os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "w")
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise BadInput("This installation is running already.") from None
+        self._lock = take_lock(self._installation.run)
 
     @staticmethod
     def _listen(address: tuple[str, int]) -> socket.socket:
         """Open a listening socket that children inherit."""
-        listener = socket.socket(socket.AF_INET6 if ":" in address[0] else socket.AF_INET)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listener.bind(address)
-        except OSError:
-            raise BadInput(f"Port {address[1]} of {address[0]} is taken or may not be used; choose another.") from None
-        listener.listen(256)
-        return listener
+        return listen(address)
 
     def _command(self, role: Role) -> list[str]:
         """Give the command line of one part."""
@@ -115,25 +128,31 @@ class Supervisor:
         command = self._command(role)
         log = os.open(self._installation.logs / f"{role.value}.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         try:
-            self._processes[role] = subprocess.Popen(  # noqa: S603 - our own interpreter and module
+            process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
                 command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, pass_fds=[descriptor], text=True
             )
+            assert process.stdout is not None  # noqa: S101 - it was opened as a pipe
+            self._processes[role], self._words[role] = process, _FirstLine(process.stdout)
         finally:
             os.close(log)
 
     def _await_ready(self, role: Role) -> None:
         """Wait for a part's word that it serves."""
-        process = self._processes[role]
-        said: list[str] = []
-        stdout = process.stdout
-        assert stdout is not None  # noqa: S101 - it was opened as a pipe
-        reader = threading.Thread(target=lambda: said.append(stdout.readline().strip()), daemon=True)
-        reader.start()
-        reader.join(START_SECONDS)
-        if said != ["ready"]:
-            words = said[0].removeprefix("failed ") if said and said[0] else f"see {role.value}.log in the logs folder"
+        said = self._words[role].wait()
+        if said != "ready":
             self.stop()
+            words = said.removeprefix("failed ") or f"see {role.value}.log in the logs folder"
             raise Unavailable(f"The part {role.value} did not start: {words}")
+        if not self._known:
+            threading.Thread(target=self._mind_doors, daemon=True).start()
+        self._known.add(role)
+
+    def _mind_doors(self) -> None:
+        """Turn away who asks a part that served before and does not now."""
+        while not self._stopping.wait(DOOR_SECONDS):
+            for role in self._known - {Role.GATE}:
+                if self._words[role].said != "ready" or self._processes[role].poll() is not None:
+                    turn_away(self._sockets[role])
 
     def watch(self) -> None:
         """Restart parts that end by themselves, until `stop` is called."""
