@@ -53,11 +53,23 @@ def test_splits_and_their_undoing(seed: int, n: int, d: int) -> None:
 
 
 @quick
-@given(seeds, st.integers(0, 70), st.integers(0, 9), st.sampled_from([0, 1, 7, 8, 16, 31, 32, 64, 96, 100, 512]))
+@given(seeds, st.integers(0, 200), st.integers(0, 35), st.sampled_from([0, 1, 7, 8, 16, 31, 32, 64, 96, 100, 512]))
 @example(0, 64, 64, 512)
+@example(0, 130, 49, 512)
+@example(0, 64, 33, 31)
 def test_ring_products(seed: int, n: int, q: int, d: int) -> None:
     rows, probes = some(seed, np.uint16, n, d), some(seed + 1, np.uint16, q, d)
     assert np.array_equal(fast.ring_dot(rows, probes), reference.ring_dot(rows, probes))
+    thresholds = some(seed + 2, np.uint16, q)
+    assert np.array_equal(fast.ring_planes(rows, probes, thresholds), reference.ring_planes(rows, probes, thresholds))
+
+
+@pytest.mark.parametrize("q", [1, 3, 4, 16, 17, 64])
+def test_the_largest_products_wrap_alike(q: int) -> None:
+    """Sums of u32 overflow here: 512 products of up to 2^32; what is kept of them is right all the same."""
+    for value in (0xFFFF, 0x8000, 0x7FFF):
+        rows, probes = np.full((70, 512), value, np.uint16), np.full((q, 512), 0x8000, np.uint16)
+        assert np.array_equal(fast.ring_dot(rows, probes), reference.ring_dot(rows, probes))
 
 
 @quick
@@ -93,6 +105,22 @@ def test_sign_test_steps(seed: int, words: int, party: Any, first: bool) -> None
         messages += [kernel.first_carry(plane, alpha, gamma), kernel.final_share(party, plane, own), own]
     half = len(messages) // 2
     assert all(np.array_equal(*pair) for pair in zip(messages[:half], messages[half:], strict=True))
+
+
+@quick
+@given(seeds, st.integers(0, 600), st.sampled_from([2, 4, 16]), st.sampled_from(["A", "B"]), st.integers(0, 3))
+def test_whole_rounds(seed: int, words: int, bits: int, party: Any, block: int) -> None:
+    planes = some(seed, np.uint64, bits, words)
+    works = [some(seed + 1, np.uint64, 5, words) for _ in "ab"]
+    for bit in range(bits):
+        theirs = some(seed + 2 + bit, np.uint64, 1 if bit == 1 else 2, words) if bit else None
+        gamma = some(seed + 50, np.uint64, words) if party == "B" and bit else None
+        fixed = party, bytes(range(32)), b"sid", bit, planes
+        messages = [
+            kernel.advance(*fixed, work, theirs, gamma, 8 * block)
+            for kernel, work in zip((fast, reference), works, strict=True)
+        ]
+        assert np.array_equal(*messages)
 
 
 @quick

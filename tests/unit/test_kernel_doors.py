@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 both = pytest.mark.parametrize("module", [reference, fast], ids=["reference", "fast"])
 U16 = np.zeros((4, 32), np.uint16)
 WORDS = np.zeros(4, np.uint64)
+PLANES, WORK, THEIRS = (np.zeros((n, 8), np.uint64) for n in (16, 5, 2))
 
 
 def test_labels_of_different_lists_differ() -> None:
@@ -56,6 +57,17 @@ def test_wrong_shapes_and_types_are_refused(module: ModuleType) -> None:
         lambda: module.slice_bits(U16),
         lambda: module.first_send(WORDS, WORDS[:3]),
         lambda: module.next_send("A", WORDS, WORDS, WORDS, np.zeros(5, np.uint64)),
+        lambda: module.ring_planes(U16, U16, np.zeros(3, np.uint16)),
+        lambda: module.ring_planes(U16, U16, np.zeros(4, np.uint16), np.empty((16, 3), np.uint64)),
+        lambda: module.advance("A", bytes(32), b"", 0, PLANES, np.zeros((4, 8), np.uint64)),
+        lambda: module.advance("A", bytes(32), b"", 0, PLANES, WORK, THEIRS),
+        lambda: module.advance("A", bytes(32), b"", 1, PLANES, WORK),
+        lambda: module.advance("A", bytes(32), b"", 1, PLANES, WORK, THEIRS),
+        lambda: module.advance("A", bytes(32), b"", 2, PLANES, WORK, THEIRS[:1]),
+        lambda: module.advance("B", bytes(32), b"", 2, PLANES, WORK, THEIRS, np.zeros(7, np.uint64)),
+        lambda: module.advance("A", bytes(32), b"", 16, PLANES, WORK, THEIRS),
+        lambda: module.advance("A", bytes(31), b"", 0, PLANES, WORK),
+        lambda: module.advance("A", bytes(32), b"", 0, PLANES, np.frombuffer(bytes(320), np.uint64).reshape(5, 8)),
         lambda: module.next_carry("A", WORDS.copy(), WORDS, WORDS, WORDS, WORDS, WORDS),
         lambda: module.next_carry(
             "A", np.frombuffer(bytes(32), np.uint64), *[np.zeros((2, 4), np.uint64)] * 2, *[WORDS] * 3

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from moiety.kernel import SCORE_MAX, fast, reference
-from moiety.kernel.rehearsal import rehearse
+from moiety.kernel.rehearsal import rehearse, walked
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -42,6 +42,18 @@ def test_random_shares_and_boundary_scores(kernel: ModuleType, count: int, thres
     a = kernel.below_threshold(scores.astype(np.uint16) - u_b, threshold)
     seen = rehearse(kernel, (a, u_b), 16, KEYS, b"16 bits")
     assert np.array_equal(seen.hits(), np.flatnonzero(scores >= threshold))
+
+
+@both
+@pytest.mark.parametrize("bits", [2, 4, 6, 8, 16])
+def test_whole_rounds_are_the_steps_put_together(kernel: ModuleType, bits: int) -> None:
+    values = random_u16(bits, 3000) & (2**bits - 1), random_u16(bits + 1, 3000) & (2**bits - 1)
+    planes = kernel.slice_bits(values[0], bits), kernel.slice_bits(values[1], bits)
+    steps, rounds = rehearse(kernel, values, bits, KEYS, b"rounds"), walked(kernel, planes, KEYS, b"rounds")
+    for bit in range(bits - 1):
+        for step, message in zip((steps.messages_a, steps.messages_b), rounds[2 * bit :], strict=False):
+            assert np.array_equal(step[bit].reshape(message.shape), message)
+    assert all(np.array_equal(share, last[0]) for share, last in zip(steps.shares, rounds[-2:], strict=True))
 
 
 def test_chunks_of_one_session_are_the_whole_session() -> None:

@@ -16,6 +16,7 @@ Measures    quantise(x f32[d]) -> i8[d]           rotation(seed, d) -> f32[d, d]
             norm_sq(v i8[..., d]) -> i64[...]     to_ring(v i8[...]) -> u16[...]
             check_template(x) check_probe(q) check_threshold(t) check_headroom(x_norm_sq, q_norm_sq, t)
 Scores      ring_dot(rows u16[n, d], probes u16[q, d], out=None) -> u16[q, n]
+            ring_planes(rows u16[n, d], probes u16[q, d], thresholds u16[q], out=None) -> u64[16, ceil(n / 64) * q]
 Bit-planes  below_threshold(partial u16[...], t, out=None) -> u16[...]    A's a = u_A - t
             slice_bits(values u16[m], bits=16, out=None) -> u64[bits, ceil(m / 64)]
             positions(words u64[w], count) -> i64[hits]                   which bits of h are 1
@@ -27,6 +28,8 @@ Sign test   party: "A" | "B"; every array u64[w] but for messages of bits 1 .. k
             next_send(party, plane, carry, alpha, beta, out=None) -> u64[2, w]
             next_carry(party, carry, mine, theirs, alpha, beta, gamma) -> None, `carry` in place
             final_share(party, plane_top, carry, out=None)     h = share of A ^ share of B
+            advance(party, key, sid, bit, planes u64[k, w], work u64[5, w], theirs=None, gamma=None, first_word=0)
+                -> u64[1 or 2, w], a view of `work`            a whole round: carry, triple and message in one pass
 
 One party's side, for a ring of k bits (both `values` of m numbers; `swap` sends ours and returns theirs):
 
@@ -39,6 +42,9 @@ One party's side, for a ring of k bits (both `values` of m numbers; `swap` sends
         mine = next_send(party, planes[bit], carry, alpha, beta)
         next_carry(party, carry, mine, swap(mine), alpha, beta, gamma)
     share = final_share(party, planes[k - 1], carry)           the gate: positions(share_a ^ share_b, m)
+
+The same by `advance`: `theirs = None`, then for bit in range(k): `mine = advance(..., bit, planes, work, theirs,
+gamma of bit - 1)` and, but for the last, `theirs = swap(mine)`; the last `mine[0]` is the share.
 """
 
 from __future__ import annotations
@@ -64,6 +70,7 @@ from moiety.kernel.norms import (
 
 if TYPE_CHECKING:
     from moiety.kernel.fast import (
+        advance,
         below_threshold,
         expand,
         final_share,
@@ -74,6 +81,7 @@ if TYPE_CHECKING:
         next_send,
         quantise,
         ring_dot,
+        ring_planes,
         rotation,
         slice_bits,
         split,
@@ -92,6 +100,7 @@ __all__ = [
     "Party",
     "ShapeRule",
     "Tag",
+    "advance",
     "below_threshold",
     "check_headroom",
     "check_probe",
@@ -110,6 +119,7 @@ __all__ = [
     "positions",
     "quantise",
     "ring_dot",
+    "ring_planes",
     "rotation",
     "slice_bits",
     "split",

@@ -56,6 +56,21 @@ def same_words(*inputs: U64, out: U64 | None) -> list[Any]:
     return [*(given("words", words, np.uint64, shape) for words in inputs), target("out", out, np.uint64, shape)]
 
 
+def rounds_given(bit: int, planes: U64, work: U64, theirs: U64 | None, gamma: U64 | None) -> None:
+    """Raise `ShapeRule` unless these fit together as the arguments of `advance`."""
+    _check("planes", planes, np.uint64, (None, None))
+    bits, words = planes.shape
+    if not 0 <= bit < bits:
+        raise ShapeRule(f"a ring of {bits} bits has no step {bit}")
+    _check("work", work, np.uint64, (5, words))
+    if (theirs is None) != (bit == 0):
+        raise ShapeRule("a step but the first needs the other's message")
+    if theirs is not None:
+        _check("theirs", theirs, np.uint64, (1 if bit == 1 else 2, words))
+    if gamma is not None:
+        _check("gamma", gamma, np.uint64, (words,))
+
+
 def positions(words: U64, count: int) -> npt.NDArray[np.int64]:
     """Return the indices below `count` whose bit is 1 in u64 words laid out as by `slice_bits`, ascending, as int64."""
     words = given("words", words, np.uint64, (words_for(count),))

@@ -23,6 +23,7 @@ from moiety.kernel.arrays import (
     WORD_BITS,
     first_block,
     given,
+    rounds_given,
     same_words,
     seed_bytes,
     target,
@@ -190,6 +191,22 @@ def slice_bits(values: U16, bits: int = 16, out: U64 | None = None) -> U64:
     return out
 
 
+def ring_planes(rows: U16, probes: U16, thresholds: U16, out: U64 | None = None) -> U64:
+    """Return u64[16, blocks * q]: the bit-planes of the ring product less a threshold u16[q] for each probe.
+
+    A block is 64 rows (the last is filled up with zeros); word `block * q + p` has those of probe p, row by row.
+    """
+    thresholds = given("thresholds", thresholds, np.uint16, (len(probes),))
+    out = target("out", out, np.uint64, (16, words_for(len(rows)) * len(probes)))
+    blocks = words_for(len(rows))
+    scores = np.zeros((len(probes), blocks * WORD_BITS), np.uint16)
+    scores[:, : len(rows)] = ring_dot(rows, probes)
+    scores -= thresholds[:, None]
+    by_probe = slice_bits(scores.reshape(-1)).reshape(16, len(probes), blocks)
+    out[:] = by_probe.transpose(0, 2, 1).reshape(16, -1)
+    return out
+
+
 def unslice(planes: U64, count: int) -> U16:
     """Undo `slice_bits`: return u16[count] from u64[bits, words]."""
     values = np.zeros(planes.shape[1] * WORD_BITS, np.uint16)
@@ -281,3 +298,44 @@ def final_share(party: Party, plane: U64, carry: U64, out: U64 | None = None) ->
     if party == "A":
         np.invert(out, out=out)
     return out
+
+
+def advance(
+    party: Party,
+    key: bytes,
+    sid: bytes,
+    bit: int,
+    planes: U64,
+    work: U64,
+    theirs: U64 | None = None,
+    gamma: U64 | None = None,
+    first_word: int = 0,
+) -> U64:
+    """Take one round's step: finish bit `bit - 1` with the other's message, then give the message of `bit`.
+
+    `planes` u64[k, w]; step 0 needs no message, step k - 1 gives the share u64[1, w] instead of one. `work` u64[5, w]
+    carries d, e, alpha, beta and the carry from step to step; what is returned, u64[1 or 2, w], is a view of its head.
+    `gamma` u64[w] is the mint's word of bit `bit - 1` at B; None draws A's own.
+    """
+    rounds_given(bit, planes, work, theirs, gamma)
+    work = target("work", work, np.uint64, work.shape)
+    words, last = work.shape[1], len(planes) - 1
+    mine, (_, _, alpha, beta, carry) = work[:2], work
+
+    def draw(at: int, tag: Tag, out: U64 | None = None) -> U64:
+        return triple_words(key, sid, at, tag, words, first_word, out)
+
+    if theirs is None:
+        mask = draw(0, "alpha", alpha) if party == "A" else draw(0, "beta", beta)
+        first_send(planes[0], mask, mine[0])
+        return work[:1]
+    gamma = draw(bit - 1, "gamma") if gamma is None else gamma
+    if bit == 1:
+        first_carry(theirs[0], alpha if party == "A" else planes[0], gamma, carry)
+    else:
+        next_carry(party, carry, mine.copy(), theirs, alpha, beta, gamma)
+    if bit == last:
+        final_share(party, planes[last], carry, mine[0])
+        return work[:1]
+    next_send(party, planes[bit], carry, draw(bit, "alpha", alpha), draw(bit, "beta", beta), mine)
+    return mine

@@ -76,6 +76,21 @@ def rehearse(
     return seen
 
 
+def walked(kernel: ModuleType, planes: tuple[U64, U64], keys: tuple[bytes, bytes], sid: bytes) -> list[U64]:
+    """Run the same by `advance` on planes u64[k, w]: message of A, of B, bit by bit, then both shares."""
+    words = planes[0].shape[1]
+    works = [np.zeros((5, words), np.uint64) for _ in planes]
+    seen: list[U64] = []
+    of_a = of_b = None
+    for bit in range(len(planes[0])):
+        gamma = kernel.mint_gamma(*keys, sid, bit - 1, words) if bit else None
+        mine = kernel.advance("A", keys[0], sid, bit, planes[0], works[0], of_b).copy()
+        of_b = kernel.advance("B", keys[1], sid, bit, planes[1], works[1], of_a, gamma).copy()
+        of_a = mine
+        seen += [of_a, of_b]
+    return seen
+
+
 def self_test() -> None:
     """Raise `KernelError` unless `fast` equals `reference` from a small split to the bits of its search."""
     if not all(_same(left, right) for left, right in zip(_search(fast), _search(reference), strict=True)):
@@ -96,4 +111,9 @@ def _search(kernel: ModuleType) -> Sequence[object]:
     a = kernel.below_threshold(kernel.ring_dot(rows, probes), _THRESHOLD).reshape(-1)
     b = kernel.ring_dot(pads, probes).reshape(-1)
     exchange = rehearse(kernel, (a, b), 16, (bytes(range(32)), bytes(32)), b"self-test")
-    return [rows, pads, a, b, kernel.quantise(templates[1].astype(np.float32)), exchange.hits(), *exchange.arrays()]
+    many = np.ascontiguousarray(np.tile(probes, (4, 1)))  # enough for the kernel of many probes
+    thresholds = np.full(len(many), _THRESHOLD, np.uint16)
+    planes = kernel.ring_planes(rows, many, thresholds), kernel.ring_planes(pads, many, thresholds * 0)
+    rounds = walked(kernel, planes, (bytes(range(32)), bytes(32)), b"self-test")
+    found = [rows, pads, a, b, kernel.quantise(templates[1].astype(np.float32)), exchange.hits(), *exchange.arrays()]
+    return [*found, *planes, *rounds, kernel.ring_dot(rows, many)]

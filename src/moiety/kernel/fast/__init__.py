@@ -15,11 +15,13 @@ from moiety.kernel.fast.planes import (
     next_send,
     slice_bits,
 )
-from moiety.kernel.fast.ring import ring_dot
+from moiety.kernel.fast.ring import ring_dot, ring_planes
+from moiety.kernel.fast.steps import advance
 from moiety.kernel.fast.streams import expand, mint_gamma, split, split_many, stream, triple_words
 from moiety.kernel.fast.turns import gaussians, quantise, rotation
 
 __all__ = [
+    "advance",
     "below_threshold",
     "expand",
     "final_share",
@@ -31,6 +33,7 @@ __all__ = [
     "next_send",
     "quantise",
     "ring_dot",
+    "ring_planes",
     "rotation",
     "slice_bits",
     "split",

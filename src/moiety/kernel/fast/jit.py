@@ -28,6 +28,8 @@ def _lanes() -> int:
 
 LANES = _lanes()
 ROOMY = "+avx512vl" in _FEATURES or "+neon" in _FEATURES  # 32 vector registers, not 16
+HAS_BIT_MATRICES = "+gfni" in _FEATURES and "+avx512vbmi" in _FEATURES
+HAS_DOTS = "+avx512vnni" in _FEATURES and "+avx512bw" in _FEATURES
 
 
 def taken(element: Any, dimensions: int) -> Any:

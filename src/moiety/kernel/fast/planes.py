@@ -19,6 +19,7 @@ _IN, _OUT = taken(types.uint64, 1), filled(types.uint64, 1)
 _PAIR_IN, _PAIR_OUT = taken(types.uint64, 2), filled(types.uint64, 2)
 _ONES = np.uint64(0xFFFF_FFFF_FFFF_FFFF)
 _NONE = np.uint64(0)
+_WORD = 64
 
 
 @compiled(taken(types.uint16, 1), filled(types.uint64, 2))
@@ -83,6 +84,19 @@ def _next_carry(mine: U64, theirs: U64, alpha: U64, beta: U64, gamma: U64, both:
         d = mine[0, k] ^ theirs[0, k]
         e = mine[1, k] ^ theirs[1, k]
         carry[k] ^= gamma[k] ^ (d & beta[k]) ^ (e & alpha[k]) ^ (d & e & both)
+
+
+@inlined
+def cut_block(scores: U16, thresholds: U16, words: U64, out: U64, first: int) -> None:
+    """Cut 64 scores of each probe, less its threshold, into words of bits: out[:, first + p]; `words` is scratch."""
+    for p in range(len(thresholds)):
+        threshold = thresholds[p]
+        low = p * _WORD
+        for k in range(low, low + _WORD):
+            scores[k] = scores[k] - threshold
+        bits_of_64(scores, low, words)
+        for i in range(16):
+            out[i, first + p] = words[i]
 
 
 def slice_bits(values: U16, bits: int = 16, out: U64 | None = None) -> U64:

@@ -16,7 +16,7 @@ from moiety.kernel.norms import SCORE_MAX
 
 _SIGMA = np.frombuffer(b"expand 32-byte k", np.uint32)
 _BLOCK_U16 = 32  # u16 values in one block
-_WORDS = LANES * BLOCK_WORDS  # u64 words in one register of blocks
+WORDS = LANES * BLOCK_WORDS  # u64 words in one register of blocks
 _PADS = LANES * _BLOCK_U16  # u16 values in one register of blocks
 _MINT_WORDS = 2048  # a chunk's streams, 16 KiB each, stay in the core's own cache
 _SPLIT_ROWS = 64  # 64 KiB of rows at d = 512
@@ -40,7 +40,7 @@ def _load(start: U32, lane: int, key: U32, nonce: U32) -> None:
 
 
 @inlined
-def _load_all(start: U32, key: U32, nonce: U32) -> None:
+def all_lanes(start: U32, key: U32, nonce: U32) -> None:
     """Put one key and nonce into all lanes."""
     for i in range(4):
         start[i, :] = _SIGMA[i]
@@ -51,19 +51,19 @@ def _load_all(start: U32, key: U32, nonce: U32) -> None:
 
 
 @inlined
-def _fill(start: U32, first: int, scratch: U64, out: U64) -> None:
+def fill(start: U32, first: int, scratch: U64, out: U64) -> None:
     """Write the keystream of the states' key and nonce from block `first` on."""
     at = 0
     while at < len(out):
         for lane in range(LANES):
             start[12, lane] = np.uint32(first + lane)
         first += LANES
-        if at + _WORDS <= len(out):
+        if at + WORDS <= len(out):
             chacha_blocks(start, out, at)
         else:
             chacha_blocks(start, scratch, 0)
             out[at:] = scratch[: len(out) - at]
-        at += _WORDS
+        at += WORDS
 
 
 @inlined
@@ -90,7 +90,7 @@ def _expand_blocks(keys: U32, nonces: U32, start: U32, scratch: U16, flat: U16, 
 def _expand_rows(keys: U32, nonces: U32, start: U32, scratch: U16, out: U16) -> None:
     """Fill rows a whole register of blocks at a time, each record by itself."""
     for record in range(len(keys)):
-        _load_all(start, keys[record], nonces[record])
+        all_lanes(start, keys[record], nonces[record])
         for at in range(0, out.shape[1], _PADS):
             for lane in range(LANES):
                 start[12, lane] = np.uint32(at // _BLOCK_U16 + lane)
@@ -117,8 +117,8 @@ def _expand_into(keys: U32, nonces: U32, out: U16) -> None:
 @compiled(_KEYS, _NONCES, types.int64, filled(_u64, 1))
 def _stream(keys: U32, nonces: U32, first: int, out: U64) -> None:
     start = np.empty((16, LANES), np.uint32)
-    _load_all(start, keys[0], nonces[0])
-    _fill(start, first, np.empty(_WORDS, np.uint64), out)
+    all_lanes(start, keys[0], nonces[0])
+    fill(start, first, np.empty(WORDS, np.uint64), out)
 
 
 @compiled(_KEYS, _NONCES, filled(types.uint16, 2))
@@ -151,13 +151,13 @@ def _mint(keys: U32, nonces: U32, first: int, out: U64) -> None:
     streams = len(keys)
     start = np.empty((streams, 16, LANES), np.uint32)
     for i in range(streams):
-        _load_all(start[i], keys[i], nonces[i])
-    scratch = np.empty(_WORDS, np.uint64)
+        all_lanes(start[i], keys[i], nonces[i])
+    scratch = np.empty(WORDS, np.uint64)
     parts = np.empty((streams, _MINT_WORDS), np.uint64)
     for low in range(0, len(out), _MINT_WORDS):
         count = min(_MINT_WORDS, len(out) - low)
         for i in range(streams):
-            _fill(start[i], first + low // BLOCK_WORDS, scratch, parts[i, :count])
+            fill(start[i], first + low // BLOCK_WORDS, scratch, parts[i, :count])
         if streams == 3:  # noqa: PLR2004 - gamma and the two factors of bit 0
             for k in range(count):
                 out[low + k] = parts[0, k] ^ (parts[1, k] & parts[2, k])
@@ -169,7 +169,7 @@ def _mint(keys: U32, nonces: U32, first: int, out: U64) -> None:
 # ---- called from Python ----
 
 
-def _quads(raw: U8) -> U32:
+def quads(raw: U8) -> U32:
     """Return u8[n, 4m] as u32[n, m], copied only when it does not lie on a 4-byte boundary."""
     return np.require(raw.view(np.uint32), requirements=["C", "A"])
 
@@ -178,11 +178,16 @@ def _nonce(name: bytes) -> U8:
     return np.frombuffer(nonce_of(name), np.uint8)
 
 
+def nonce_quads(name: bytes) -> U32:
+    """Return the nonce of a label as u32[1, 3]."""
+    return quads(_nonce(name)[None])
+
+
 def stream(seed: bytes, name: bytes, words: int, first_word: int = 0, out: U64 | None = None) -> U64:
     """Return u64[words] of PRG(seed, name); twin of `reference.stream`."""
     first = first_block(first_word, words)
     out = target("out", out, np.uint64, (words,))
-    _stream(_quads(seed_bytes(seed)[None]), _quads(_nonce(name)[None]), first, out)
+    _stream(quads(seed_bytes(seed)[None]), quads(_nonce(name)[None]), first, out)
     return out
 
 
@@ -191,7 +196,7 @@ def expand(seeds: U8, nonces: U8, d: int, out: U16 | None = None) -> U16:
     seeds = given("seeds", seeds, np.uint8, (None, SEED_BYTES))
     nonces = given("nonces", nonces, np.uint8, (len(seeds), NONCE_BYTES))
     out = target("out", out, np.uint16, (len(seeds), d))
-    _expand(_quads(seeds), _quads(nonces), out)
+    _expand(quads(seeds), quads(nonces), out)
     return out
 
 
@@ -211,7 +216,7 @@ def split_many(templates: I8, seeds: U8, nonces: U8, out: U16 | None = None) -> 
     seeds = given("seeds", seeds, np.uint8, (len(templates), SEED_BYTES))
     nonces = given("nonces", nonces, np.uint8, (len(templates), NONCE_BYTES))
     out = target("out", out, np.uint16, templates.shape)
-    _split(templates, _quads(seeds), _quads(nonces), out)
+    _split(templates, quads(seeds), quads(nonces), out)
     return out
 
 
@@ -233,5 +238,5 @@ def mint_gamma(
         named = [(key_a, "gamma"), (key_a, "alpha"), (key_b, "alpha"), (key_a, "beta"), (key_b, "beta")]
     keys = np.stack([seed_bytes(key) for key, _ in named])
     nonces = np.stack([_nonce(triple_label(sid, bit, tag)) for _, tag in named])
-    _mint(_quads(keys), _quads(nonces), first, out)
+    _mint(quads(keys), quads(nonces), first, out)
     return out
