@@ -143,7 +143,7 @@ def test_writers_may_write_while_a_backup_reads(shop: Shop) -> None:
         with sqlite3.connect(shop.data / shop.role / "journal.sqlite") as db:
             db.execute("INSERT INTO numbered (word) VALUES ('later')")
         db.close()
-        (moment,) = frozen.values()
+        (moment,) = frozen.databases.values()
         assert list(moment.read("SELECT count(*) FROM numbered WHERE word = 'later'")) == [(0,)]
 
 

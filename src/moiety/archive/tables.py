@@ -54,14 +54,15 @@ class Snapshot:
         found = self.read("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY rowid")
         return [name for (name,) in found if not name.startswith("sqlite_")]
 
-    def batches(self, table: str) -> Iterator[bytes]:
-        """Give a table's rows, some thousands at a time."""
+    def batches(self, table: str, where: str = "") -> Iterator[bytes]:
+        """Give a table's rows, some thousands at a time: all of them, or those that meet a condition of ours."""
         columns = [name for (name,) in self.read("SELECT name FROM pragma_table_info(?)", (table,))]
         tagged = [
             f"CASE typeof({c}) WHEN 'blob' THEN 'x' || hex({c}) WHEN 'text' THEN 't' || {c} ELSE {c} END"
             for c in map(_quoted, columns)
         ]
-        cursor = self._db.execute(f"SELECT {', '.join(tagged)} FROM {_quoted(table)}")  # noqa: S608 - quoted names
+        condition = f" WHERE {where}" if where else ""
+        cursor = self._db.execute(f"SELECT {', '.join(tagged)} FROM {_quoted(table)}{condition}")  # noqa: S608 - quoted names, conditions of ours
         while rows := cursor.fetchmany(ROWS_AT_ONCE):
             yield json.dumps({"columns": columns, "rows": rows}, separators=(",", ":")).encode()
 

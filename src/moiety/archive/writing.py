@@ -6,7 +6,7 @@ import hashlib
 import json
 import secrets
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from moiety.archive import age_keys, places
 from moiety.archive.holdings import SEEDS
@@ -21,8 +21,7 @@ if TYPE_CHECKING:
 
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-    from moiety.archive.holdings import Holdings
-    from moiety.archive.tables import Snapshot
+    from moiety.archive.holdings import Frozen, Holdings
     from moiety.foundation.clock import Clock
     from moiety.foundation.disk import Disk
 
@@ -84,9 +83,7 @@ class Writer:
         self._remember(order)
         return made
 
-    def _write(
-        self, part: str, run: str, order: Order, to: age_keys.Recipient, frozen: Mapping[Path, Snapshot]
-    ) -> Backup:
+    def _write(self, part: str, run: str, order: Order, to: age_keys.Recipient, frozen: Frozen) -> Backup:
         """Write one file: sealed, read again, then its key, its note, and last its name."""
         about = Manifest(
             tenant=self.tenant,
@@ -96,7 +93,7 @@ class Writer:
             at=int(self.clock.now()),
             days=order.kept(part),
             signer=self.signing.public_key().public_bytes_raw().hex(),
-            galleries=self.holdings.galleries(frozen),
+            galleries=frozen.galleries(),
         )
         path = order.folder(part) / f"{places.stem_of(about)}{SEALED}"
         if path.exists():
@@ -104,7 +101,7 @@ class Writer:
         unfinished = path.with_name(path.name + UNFINISHED)
         key = age_keys.Identity.generate()
         sums = Sums()
-        stream = tarred(self.holdings.members(part, frozen), sums, lambda done: self._closing(about, done))
+        stream = tarred(frozen.members(part), sums, lambda done: self._closing(about, done))
         size, digest = seal_file(unfinished, stream, key, self.disk)
         made = Backup(path, about, size, digest, order.recipient, order.keys_to)
         try:
@@ -127,17 +124,21 @@ class Writer:
     def _remember(self, order: Order) -> None:
         """Keep where backups go and to whom, for the next run and for the other vault's check."""
         told = {"to": str(order.to), "seeds_to": str(order.seeds_to), "keys_to": str(order.keys_to)}
-        told["recipient"] = order.recipient
-        self.disk.write(self.holdings.folder / RECORD, json.dumps(told, indent=1).encode())
+        remember(self.holdings.folder, self.disk, **told, recipient=order.recipient)
 
 
-def remembered(folder: Path) -> dict[str, str]:
-    """Read what `take` kept of the last run; nothing where there was none."""
+def remember(folder: Path, disk: Disk, **told: Any) -> None:
+    """Add to what a part keeps of its last backup."""
+    disk.write(folder / RECORD, json.dumps({**remembered(folder), **told}, indent=1).encode())
+
+
+def remembered(folder: Path) -> dict[str, Any]:
+    """Read what a part keeps of its last backup: where it went, to whom, and which epochs both vaults have."""
     try:
         found = json.loads((folder / RECORD).read_bytes())
-        return {str(name): str(value) for name, value in found.items()}
-    except (OSError, ValueError, AttributeError):
+    except (OSError, ValueError):
         return {}
+    return found if isinstance(found, dict) else {}
 
 
 class _Hashing:

@@ -33,6 +33,8 @@ SETTINGS = (
     Setting("MOIETY_HOSTS", "", "Further host names under which the gate may be called, separated by commas."),
     Setting("MOIETY_CANARIES", "2", "Made-up faces in each gallery, by which the vaults are tested; 0: none."),
     Setting("MOIETY_CANARY_MINUTES", "60", "Minutes between two questions for the made-up faces."),
+    Setting("MOIETY_BACKUP_DAYS", "30", "After so many days a backup is destroyed by the next one."),
+    Setting("MOIETY_BACKUP_SEEDS_DAYS", "7", "The same for vault B's seeds and personal keys."),
     Setting("MOIETY_LOG", "info", "How much the parts log.", ("debug", "info", "warning", "error")),
 )
 _BY_NAME = {setting.name: setting for setting in SETTINGS}

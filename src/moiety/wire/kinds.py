@@ -63,6 +63,9 @@ class Kind(IntEnum):
     # vaults -> witness
     BURY = 60
     BURIED = 61
+    # vault A -> vault B, about backups and restores
+    BACKED_UP = 70
+    HOLDS = 71
 
 
 _VAULTS = {Role.VAULT_A, Role.VAULT_B}
@@ -104,6 +107,8 @@ ALLOWED: dict[Kind, tuple[set[Role], set[Role]]] = {
             Kind.REFRESH_DROP,
             Kind.REFRESH_STATE,
             Kind.STREAM,
+            Kind.BACKED_UP,
+            Kind.HOLDS,
         )
     },
     **{kind: ({Role.VAULT_B}, {Role.MINT}) for kind in (Kind.DEAL, Kind.DEAL_AHEAD)},
