@@ -30,6 +30,19 @@ def keeper_key(keys: Path) -> Ed25519PrivateKey:
     return KeyRing(keys / KEEPER).signing_key("keeper.key")
 
 
+def own_key(keys: Path) -> Ed25519PrivateKey:
+    """Open the keeper's key that a one-machine installation made for itself.
+
+    Raises:
+        BadInput: there is none here.
+
+    """
+    path = keys / KEEPER / "keeper.key"
+    if not path.exists():
+        raise BadInput("Name a keeper's key file with --key; this installation has none of its own.")
+    return read_key_file(path)
+
+
 def new_key_file(path: Path) -> Ed25519PrivateKey:
     """Make a keeper's private key in a new file that only its owner can read.
 

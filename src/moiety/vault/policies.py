@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from typing import TYPE_CHECKING, Any
 
 from moiety.foundation.errors import BadInput, Fault
 from moiety.vault.endorsed import Endorsed
+from moiety.vault.policy import GalleryPolicy
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from moiety.vault.book import Book
     from moiety.vault.cabinet import Cabinet
     from moiety.vault.endorsed import Entry
-    from moiety.vault.policy import GalleryPolicy
+    from moiety.vault.policy import Standing
+    from moiety.vault.roster import Roster
+
+_log = logging.getLogger(__name__)
+
+# What keepers may put, by the word for it; each gives the version that is in force then.
+PUTS: dict[str, Callable[[Book, Endorsed], int]] = {
+    "roster": lambda book, endorsed: book.put_roster(endorsed).version,
+    "standing": lambda book, endorsed: book.put_standing(endorsed).version,
+    "policy": lambda book, endorsed: book.put_policy(endorsed).version,
+}
 
 
 class Policies:
@@ -76,6 +91,50 @@ def _behind(gallery: str) -> Fault:
         f"The policy of the gallery {gallery} in this vault's book is missing or older than the one its journal knows. "
         "Put the file back from the newest backup of this vault, then start again."
     )
+
+
+class BookWords:
+    """What commands on the vault's own machine may ask of its book while it runs."""
+
+    def __init__(self, half: str, policies: Policies, alone: Callable[..., Awaitable[GalleryPolicy]]) -> None:
+        """Change policies while `alone(gallery, work, …)` keeps everybody else from the gallery."""
+        self._half = half
+        self._policies = policies
+        self._alone = alone
+
+    def words(self) -> dict[str, Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]]:
+        """Map each word to what answers it."""
+        return {
+            "book-show": self._show,
+            "roster-put": self._put_roster,
+            "standing-put": self._put_standing,
+            "policy-put": self._put_policy,
+        }
+
+    async def _show(self, _: dict[str, Any]) -> dict[str, Any]:
+        """Give the whole book."""
+        return tell_book(self._policies.book)
+
+    async def _put_roster(self, given: dict[str, Any]) -> dict[str, Any]:
+        """Take the next roster."""
+        endorsed = read_endorsed(given.get("endorsed"))
+        return self._done("roster", await asyncio.to_thread(self._policies.book.put_roster, endorsed))
+
+    async def _put_standing(self, given: dict[str, Any]) -> dict[str, Any]:
+        """Take the next standing policy."""
+        endorsed = read_endorsed(given.get("endorsed"))
+        return self._done("standing policy", await asyncio.to_thread(self._policies.book.put_standing, endorsed))
+
+    async def _put_policy(self, given: dict[str, Any]) -> dict[str, Any]:
+        """Take the next policy of a gallery."""
+        endorsed = read_endorsed(given.get("endorsed"))
+        gallery = GalleryPolicy.decode(endorsed.body).gallery
+        return self._done("gallery policy", await self._alone(gallery, self._policies.put, endorsed))
+
+    def _done(self, what: str, record: Roster | Standing | GalleryPolicy) -> dict[str, Any]:
+        """Write it into the vault's own log and tell the version."""
+        _log.info("vault-%s: keepers put %s version %d into force", self._half, what, record.version)
+        return {"version": record.version}
 
 
 def read_endorsed(told: object) -> Endorsed:
