@@ -241,7 +241,7 @@ class Run:
             digests.add(shelf.order_digest())
         assert len(digests) == 1
         # A's file holds nothing but the rows of its journal.
-        file = self.site.installation.folder(Role.VAULT_A) / "rows" / f"{self.gallery.id}.rows"
+        file = self.site.installation.folder(Role.VAULT_A) / "rows" / f"{self.gallery.id}.1.rows"
         slots = file.read_bytes() if file.exists() else b""
         used = sum(any(slots[at : at + 2 * DIM]) for at in range(0, len(slots), 2 * DIM))
         assert used == len(rows)

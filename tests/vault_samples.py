@@ -10,20 +10,28 @@ import numpy as np
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from moiety.foundation.clock import HandClock
+from moiety.foundation.disk import SYSTEM_DISK
 from moiety.foundation.envelopes import KeyRing
+from moiety.foundation.errors import NotFound
 from moiety.kernel import quantise, split
+from moiety.vault import register
 from moiety.vault.cabinet import Cabinet
-from moiety.vault.halves import HalfRow, RowStore, SeedStore
 from moiety.vault.journal import Journal
 from moiety.vault.policy import EPOCH_FIRST, GalleryPolicy, Needs
 from moiety.vault.roster import Keeper, Roster
+from moiety.vault.rows import RowStore
+from moiety.vault.seeds import TURN_SECONDS, SeedStore
 from moiety.vault.store_key import StoreKey
 from moiety.warrants.statement import Made, Pad, Statement, commit_row, row_label
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
+
+    from moiety.foundation.disk import Disk
+    from moiety.vault.halves import HalfRow
 
 DIM = 128
 KEEPER = Ed25519PrivateKey.generate()
@@ -116,22 +124,56 @@ def sample(random: np.random.Generator, of: GalleryPolicy) -> Sample:
 class Store:
     """One half's store in a folder, with its journal; `Store.again()` is what the next process finds there."""
 
-    def __init__(self, folder: Path, half: str, clock: HandClock | None = None) -> None:
+    def __init__(self, folder: Path, half: str, clock: HandClock | None = None, disk: Disk = SYSTEM_DISK) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder, self.half = folder, half
         self.clock = clock or HandClock()
-        self.journal = Journal(folder / "journal.sqlite")
-        self.keys = KeyRing(folder / "keys")
+        self.journal = Journal(folder / "journal.sqlite", disk)
+        self.keys = KeyRing(folder / "keys", disk)
         self.store_key = StoreKey(self.journal, self.keys, self.clock) if half == "b" else None
         self.halves: RowStore | SeedStore = (
-            SeedStore(self.journal, self.store_key) if self.store_key else RowStore(self.journal, folder / "rows")
+            SeedStore(self.journal, self.keys, folder / "seeds", self.clock, disk)
+            if half == "b"
+            else RowStore(self.journal, folder / "rows", disk)
         )
         self.cabinet = Cabinet(self.journal, self.halves, self.clock)
+
+    @property
+    def rows(self) -> RowStore:
+        """Half A's store."""
+        assert isinstance(self.halves, RowStore)
+        return self.halves
+
+    @property
+    def seeds(self) -> SeedStore:
+        """Half B's store."""
+        assert isinstance(self.halves, SeedStore)
+        return self.halves
+
+    def prepare(self, of: GalleryPolicy, *given: Sample) -> list[bytes]:
+        """Prepare samples; returns their row ids."""
+        self.cabinet.prepare(of.gallery, [self.opened(of, one) for one in given])
+        return [one.row_id for one in given]
+
+    def lanes(self, of: GalleryPolicy, row_ids: Sequence[bytes]) -> NDArray[np.uint16]:
+        """Read the lanes of rows of any state from disk, in this order."""
+        slots = register.slots_of(self.journal, of.gallery, row_ids)
+        rows = register.Rows(register.as_ids(row_ids), slots, np.zeros(len(slots), np.int64))
+        lanes, damaged = self.cabinet.read(of.gallery, self.cabinet.epoch(of.gallery), rows)
+        if damaged.any():
+            raise NotFound("A row can be read no more in a vault.")
+        return lanes
 
     def again(self) -> Store:
         """Close it and open it as the next process would."""
         self.journal.close()
         return Store(self.folder, self.half, self.clock)
+
+    def turn_keys(self) -> None:
+        """Let a day go by at B."""
+        self.clock.move(TURN_SECONDS)
+        for of in self.seeds.due():
+            self.seeds.turn(of)
 
     def opened(self, of: GalleryPolicy, one: Sample) -> HalfRow:
         """Read this half of a sample."""

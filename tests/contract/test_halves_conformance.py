@@ -9,7 +9,7 @@ import pytest
 
 from moiety.foundation.errors import AlreadyThere, NotFound, Unverified
 from moiety.kernel import expand, nonce_of
-from moiety.vault import halves as module
+from moiety.vault import register
 from moiety.warrants.statement import row_label
 from vault_samples import Sample, Store, policy, sample
 
@@ -22,7 +22,10 @@ OTHER = policy(gallery="gal_other")
 
 @pytest.fixture(params=["a", "b"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
-    return Store(tmp_path, request.param)
+    made = Store(tmp_path, request.param)
+    for one in (POLICY, OTHER):
+        made.cabinet.set_policy(one)
+    return made
 
 
 @pytest.fixture
@@ -32,7 +35,7 @@ def samples() -> list[Sample]:
 
 
 def prepared(store: Store, *given: Sample) -> None:
-    store.halves.prepare(POLICY, [store.opened(POLICY, one) for one in given])
+    store.prepare(POLICY, *given)
 
 
 def lane(store: Store, one: Sample) -> bytes:
@@ -49,7 +52,7 @@ def test_what_was_prepared_is_there_in_any_order_and_after_a_restart(store: Stor
     prepared(store, *samples[4:])
     for _ in "this process", "the next one":
         for wanted in (samples, samples[::-1], samples[2:3], samples[5:0:-2]):
-            lanes = store.halves.lanes(POLICY, [one.row_id for one in wanted])
+            lanes = store.lanes(POLICY, [one.row_id for one in wanted])
             assert [row.tobytes() for row in lanes] == [lane(store, one) for one in wanted]
         store = store.again()
 
@@ -58,29 +61,30 @@ def test_row_and_pad_are_the_template(tmp_path: Path, samples: list[Sample]) -> 
     a, b = Store(tmp_path / "a", "a"), Store(tmp_path / "b", "b")
     ids = [one.row_id for one in samples]
     for half in (a, b):
+        half.cabinet.set_policy(POLICY)
         prepared(half, *samples)
-    joined = a.halves.lanes(POLICY, ids) + b.halves.lanes(POLICY, ids)
+    joined = a.lanes(POLICY, ids) + b.lanes(POLICY, ids)
     assert np.array_equal(joined.view(np.int16), np.stack([one.template for one in samples]).astype(np.int16))
 
 
 def test_many_rows_are_read_as_few(store: Store, monkeypatch: pytest.MonkeyPatch, samples: list[Sample]) -> None:
     prepared(store, *samples)
     ids = [one.row_id for one in samples]
-    few = store.halves.lanes(POLICY, ids)
-    monkeypatch.setattr(module, "IDS_PER_QUERY", 2)
-    assert np.array_equal(store.halves.lanes(POLICY, ids), few)
+    few = store.lanes(POLICY, ids)
+    monkeypatch.setattr(register, "IDS_PER_QUERY", 2)
+    assert np.array_equal(store.lanes(POLICY, ids), few)
 
 
 def test_no_rows_are_no_lanes(store: Store) -> None:
-    assert store.halves.lanes(POLICY, []).shape == (0, 128)
+    assert store.lanes(POLICY, []).shape == (0, 128)
 
 
 def test_a_missing_row_is_named_missing(store: Store, samples: list[Sample]) -> None:
     prepared(store, samples[0])
     with pytest.raises(NotFound):
-        store.halves.lanes(POLICY, [samples[0].row_id, samples[1].row_id])
+        store.lanes(POLICY, [samples[0].row_id, samples[1].row_id])
     with pytest.raises(NotFound):
-        store.halves.lanes(OTHER, [samples[0].row_id])
+        store.lanes(OTHER, [samples[0].row_id])
 
 
 @pytest.mark.parametrize("where", [0, 31, 32, 40, -1])
@@ -117,9 +121,9 @@ def test_a_batch_is_kept_whole_or_not_at_all(store: Store, samples: list[Sample]
     with pytest.raises(AlreadyThere):
         prepared(store, samples[4], samples[4])
     assert store.journal.read("SELECT row_id FROM row") == [(samples[0].row_id,)]
-    assert store.halves.lanes(POLICY, [samples[0].row_id])[0].tobytes() == lane(store, samples[0])
+    assert store.lanes(POLICY, [samples[0].row_id])[0].tobytes() == lane(store, samples[0])
     prepared(store, *samples[1:])
-    lanes = store.halves.lanes(POLICY, [one.row_id for one in samples])
+    lanes = store.lanes(POLICY, [one.row_id for one in samples])
     assert [row.tobytes() for row in lanes] == [lane(store, one) for one in samples]
 
 
@@ -130,11 +134,11 @@ def test_a_destroyed_row_is_gone_and_its_id_never_comes_back(store: Store, sampl
     store = store.again()
     assert store.tombstones == {samples[1].row_id, samples[4].row_id}
     with pytest.raises(NotFound):
-        store.halves.lanes(POLICY, [samples[1].row_id])
+        store.lanes(POLICY, [samples[1].row_id])
     with pytest.raises(AlreadyThere):
         prepared(store, samples[1])
     kept = [one for i, one in enumerate(samples) if i not in {1, 4}]
-    assert [row.tobytes() for row in store.halves.lanes(POLICY, [one.row_id for one in kept])] == [
+    assert [row.tobytes() for row in store.lanes(POLICY, [one.row_id for one in kept])] == [
         lane(store, one) for one in kept
     ]
 
@@ -148,7 +152,7 @@ def test_an_unknown_row_gets_its_tombstone_too(store: Store, samples: list[Sampl
 def test_a_row_is_not_destroyed_in_the_name_of_another_gallery(store: Store, samples: list[Sample]) -> None:
     prepared(store, samples[0])
     store.halves.destroy(OTHER, [samples[0].row_id], 5.0)
-    assert store.halves.lanes(POLICY, [samples[0].row_id])[0].tobytes() == lane(store, samples[0])
+    assert store.lanes(POLICY, [samples[0].row_id])[0].tobytes() == lane(store, samples[0])
     assert store.tombstones == set()
 
 
@@ -158,7 +162,7 @@ def test_nothing_that_was_destroyed_or_sealed_stands_on_the_disk(store: Store, s
         assert not any(one.to_b[:32] in store.bytes_on_disk() for one in samples), "a seed stands there in clear"
     else:
         assert all(lane(store, one) in store.bytes_on_disk() for one in samples)
-    sealed = dict(store.journal.read("SELECT row_id, seed FROM row"))
+    sealed = dict(store.journal.read("SELECT row_id, sealed FROM fresh"))
     store.halves.destroy(POLICY, [one.row_id for one in samples[:3]], 5.0)
     left = store.bytes_on_disk()
     for one in samples[:3]:

@@ -118,15 +118,15 @@ async def _thresholds_that_differ(site: InProcess, forger: Forger) -> Sequence[o
 
 
 async def _rows_in_another_order(site: InProcess, forger: Forger) -> Sequence[object]:
-    (shelf,) = site.vault(Role.VAULT_B)._cabinet._shelves.values()
-    shelf._ids[0], shelf._ids[1] = shelf._ids[1], shelf._ids[0]
+    ((shelf,),) = (one.values() for one in site.vault(Role.VAULT_B)._cabinet._shelves.values())
+    shelf._ids = shelf.ids[::-1].copy()
     shelf._digest = None
     face = forger.face(probe(1))
     return await forger.each([face], [face])
 
 
 async def _a_row_missing_at_one(site: InProcess, forger: Forger) -> Sequence[object]:
-    (shelf,) = site.vault(Role.VAULT_A)._cabinet._shelves.values()
+    ((shelf,),) = (one.values() for one in site.vault(Role.VAULT_A)._cabinet._shelves.values())
     shelf.remove(shelf.row_ids[-1:])
     face = forger.face(probe(1))
     return await forger.each([face], [face])

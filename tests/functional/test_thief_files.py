@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import io
 import json
+import shutil
 import stat
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,16 +18,21 @@ from PIL import Image
 
 from harness import Site, upload
 from moiety.foundation import settings
-from moiety.foundation.envelopes import unseal
-from moiety.kernel import expand, nonce_of, quantise, rotation
+from moiety.foundation.clock import SystemClock
+from moiety.foundation.envelopes import KeyRing
+from moiety.kernel import quantise, rotation
+from moiety.vault.cabinet import Cabinet
+from moiety.vault.journal import Journal
+from moiety.vault.rows import RowStore
+from moiety.vault.seeds import SeedStore
 from moiety.vision.eyesight import Eyesight, VisionOptions
-from moiety.warrants.statement import row_label
 from moiety.wire.kinds import Role
 from thief import correlation, spellings, uniformity
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from moiety.cli.installation import Installation
     from moiety.cli.samples import Samples
 
 pytestmark = pytest.mark.slow
@@ -209,7 +215,7 @@ class Faces:
 
 
 @pytest.fixture(scope="module")
-def faces(loot: Loot) -> Faces:
+def faces(loot: Loot, tmp_path_factory: pytest.TempPathFactory) -> Faces:
     """Measure the enrolled pictures with the eye's own rotation, and take both halves apart from disk."""
     made = loot.site.made
     gallery, rotation_id = loot.site.read(Role.GATE, "SELECT id, rotation_id FROM gallery")[0]
@@ -218,18 +224,21 @@ def faces(loot: Loot) -> Faces:
     eyes = Eyesight(options)
     embeddings = np.stack([eyes.faces(image)[0].embedding for image in loot.pictures[:: len(QUALITIES) + 1]])
     templates = np.stack([quantise(turn @ embedding) for embedding in embeddings])
-    file = (made.folder(Role.VAULT_A) / "rows" / f"{gallery}.rows").read_bytes()
-    slots = dict(loot.site.read(Role.VAULT_A, "SELECT row_id, slot FROM row"))
-    (number,) = loot.site.read(Role.VAULT_B, "SELECT number FROM store_key")[0]
-    store_key = made.ring(Role.VAULT_B).path(f"store-{number}.key").read_bytes()
-    rows, pads = [], []
-    for row_id, sealed, epoch in loot.site.read(Role.VAULT_B, "SELECT row_id, seed, epoch FROM row"):
-        slot = slots[row_id] * 2 * DIM
-        rows.append(np.frombuffer(file, "<u2", DIM, slot))
-        seed = np.frombuffer(unseal(store_key, sealed, row_id), np.uint8)[None]
-        nonce = np.frombuffer(nonce_of(row_label(made.tenant, gallery, row_id, epoch)), np.uint8)[None]
-        pads.append(expand(seed, nonce, DIM)[0])
-    return Faces(templates.astype(np.float64), embeddings.astype(np.float64), np.stack(rows), np.stack(pads))
+    rows, pads = (half_of(made, role, gallery, tmp_path_factory.mktemp(role)) for role in (Role.VAULT_A, Role.VAULT_B))
+    return Faces(templates.astype(np.float64), embeddings.astype(np.float64), rows, pads)
+
+
+def half_of(made: Installation, role: Role, gallery: str, copy: Path) -> NDArray[np.uint16]:
+    """Open a copy of a vault's files with its own keys, as the vault does, and give its lanes in their order."""
+    folder = shutil.copytree(made.folder(role), copy / role, ignore=shutil.ignore_patterns("*.sock"))
+    keys = KeyRing(shutil.copytree(made.keys / role, copy / "keys"))
+    journal = Journal(folder / "journal.sqlite")
+    halves = (
+        RowStore(journal, folder / "rows")
+        if role is Role.VAULT_A
+        else SeedStore(journal, keys, folder / "seeds", SystemClock())
+    )
+    return Cabinet(journal, halves, SystemClock()).shelf(gallery).lanes
 
 
 def test_both_halves_together_are_the_faces(faces: Faces) -> None:

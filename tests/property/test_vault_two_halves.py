@@ -110,9 +110,7 @@ class TwoHalves:
         self.halves[half] = self.halves[half].again()
 
     def rotate(self) -> None:
-        key = self.halves[1].store_key
-        assert key is not None
-        key.rotate()
+        self.halves[1].turn_keys()
 
     def step(self) -> None:
         acts = (self.prepare, self.commit, self.abort, self.erase, self.restart, self.rotate)

@@ -141,7 +141,7 @@ def test_a_half_that_cannot_be_read_is_not_committed_and_can_be_later(
         raise DiskFull
 
     with monkeypatch.context() as patched:
-        patched.setattr(type(store.halves), "lanes", fails)
+        patched.setattr(type(store.halves), "load", fails)
         with pytest.raises(DiskFull):
             store.cabinet.commit(G, [(ids[0], 1)], [])
     store.cabinet.commit(G, [(ids[0], 1)], [])

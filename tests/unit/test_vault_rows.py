@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from moiety.foundation.errors import NotFound
-from moiety.vault import halves
-from moiety.vault.halves import RowStore
+from moiety.vault import register
+from moiety.vault.rows import RowStore
 from vault_samples import DIM, Sample, Store, policy, sample
 
 if TYPE_CHECKING:
@@ -21,18 +21,20 @@ ROW_BYTES = 2 * DIM
 
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
-    return Store(tmp_path, "a")
+    made = Store(tmp_path, "a")
+    made.cabinet.set_policy(POLICY)
+    return made
 
 
 def prepared(store: Store, count: int, seed: int = 1) -> list[Sample]:
     random = np.random.default_rng(seed)
     made = [sample(random, POLICY) for _ in range(count)]
-    store.halves.prepare(POLICY, [store.opened(POLICY, one) for one in made])
+    store.prepare(POLICY, *made)
     return made
 
 
 def rows_file(store: Store) -> Path:
-    return store.folder / "rows" / f"{POLICY.gallery}.rows"
+    return store.folder / "rows" / f"{POLICY.gallery}.1.rows"
 
 
 def slot(store: Store, number: int) -> bytes:
@@ -47,7 +49,7 @@ def test_slots_are_given_in_order_and_freed_ones_first(store: Store) -> None:
     second = prepared(store, 3, seed=2)
     assert [store.slots[one.row_id] for one in second] == [1, 4, 6]
     ids = [one.row_id for one in (*first[2:4], *second)]
-    lanes = store.halves.lanes(POLICY, ids)
+    lanes = store.lanes(POLICY, ids)
     assert [row.tobytes() for row in lanes] == [one.to_a[32:] for one in (*first[2:4], *second)]
 
 
@@ -64,13 +66,11 @@ def test_a_crash_before_the_journal_knows_leaves_free_slots(store: Store, monkey
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(halves, "_insert", crash)
+        patched.setattr(register, "insert", crash)
         with pytest.raises(KeyboardInterrupt):
             prepared(store, 2, seed=2)
     assert slot(store, 3) != bytes(ROW_BYTES)
     store = store.again()
-    assert isinstance(store.halves, RowStore)
-    store.halves.sweep(POLICY)
     assert slot(store, 2) == slot(store, 3) == bytes(ROW_BYTES)
     assert [slot(store, i) for i in (0, 1)] == [one.to_a[32:] for one in kept]
     assert sorted(store.slots.values()) == [0, 1]
@@ -85,15 +85,12 @@ def test_a_crash_between_journal_and_blanking_is_swept_at_the_next_start(
         store.halves.destroy(POLICY, [made[0].row_id], 0.0)
     assert slot(store, 0) == made[0].to_a[32:]
     store = store.again()
-    assert isinstance(store.halves, RowStore)
-    store.halves.sweep(POLICY)
     assert slot(store, 0) == bytes(ROW_BYTES)
     assert [slot(store, i) for i in (1, 2)] == [one.to_a[32:] for one in made[1:]]
 
 
-def test_a_sweep_of_a_gallery_without_a_file_does_nothing(store: Store) -> None:
-    assert isinstance(store.halves, RowStore)
-    store.halves.sweep(POLICY)
+def test_a_start_without_files_makes_none(store: Store) -> None:
+    store = store.again()
     assert not rows_file(store).exists()
 
 
@@ -101,14 +98,14 @@ def test_a_file_that_is_too_short_is_said_to_be_and_not_read_past(store: Store) 
     made = prepared(store, 3)
     with rows_file(store).open("r+b") as file:
         file.truncate(2 * ROW_BYTES + 10)
-    with pytest.raises(NotFound, match="shorter"):
-        store.halves.lanes(POLICY, [one.row_id for one in made])
-    assert len(store.halves.lanes(POLICY, [made[0].row_id])) == 1
+    with pytest.raises(NotFound, match="read no more"):
+        store.lanes(POLICY, [one.row_id for one in made])
+    assert len(store.lanes(POLICY, [made[0].row_id])) == 1
 
 
 def test_rows_are_copied_into_memory_of_our_own(store: Store) -> None:
     made = prepared(store, 2)
-    lanes = store.halves.lanes(POLICY, [made[0].row_id])
+    lanes = store.lanes(POLICY, [made[0].row_id])
     before = lanes.tobytes()
     with rows_file(store).open("r+b") as file:
         file.write(bytes(2 * ROW_BYTES))

@@ -6,14 +6,14 @@ import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pytest
 
-from moiety.foundation.envelopes import KeyRing, unseal
+from moiety.foundation.clock import HandClock
+from moiety.foundation.envelopes import KeyRing
 from moiety.foundation.errors import DiskFull, Unverified
+from moiety.vault import store_key
 from moiety.vault.journal import Journal
-from moiety.vault.store_key import DAY_SECONDS, StoreKey
-from vault_samples import Sample, Store, policy, sample
+from moiety.vault.store_key import TURN_SECONDS, StoreKey
 
 if TYPE_CHECKING:
     import sqlite3
@@ -21,186 +21,171 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from pathlib import Path
 
-POLICY = policy()
+PEOPLE = [bytes([i]) * 16 for i in range(1, 8)]
+
+
+class Shop:
+    """A journal with personal keys, and the key that they are sealed under."""
+
+    def __init__(self, folder: Path, clock: HandClock | None = None) -> None:
+        self.folder = folder
+        self.clock = clock or HandClock()
+        self.journal = Journal(folder / "journal.sqlite")
+        self.keys = KeyRing(folder / "keys")
+        self.key = StoreKey(self.journal, self.keys, self.clock)
+
+    def again(self) -> Shop:
+        """Open it as the next process would."""
+        self.journal.close()
+        return Shop(self.folder, self.clock)
+
+    def put(self, handle: bytes) -> None:
+        with self.journal.transaction() as db:
+            sealed = self.key.seal(handle * 2, handle)
+            db.execute("INSERT INTO person VALUES (?, 'gal', 'live', ?)", (handle, sealed))
+
+    @property
+    def seals(self) -> list[bytes]:
+        return [raw for (raw,) in self.journal.read("SELECT key FROM person ORDER BY handle")]
+
+    @property
+    def files(self) -> list[str]:
+        return [name for name in self.keys.names() if name.startswith("store-")]
+
+    def on_disk(self) -> bytes:
+        return b"".join(path.read_bytes() for path in self.folder.iterdir() if path.is_file())
+
+    def check(self) -> None:
+        """Every personal key opens and is what it was."""
+        for handle, sealed in self.journal.read("SELECT handle, key FROM person"):
+            assert self.key.unseal(sealed, handle) == handle * 2
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    made = Store(tmp_path, "b")
+def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shop]:
+    monkeypatch.setattr(store_key, "SEALED_ANEW_AT_ONCE", 3)
+    made = Shop(tmp_path)
+    for handle in PEOPLE:
+        made.put(handle)
     yield made
     made.journal.close()
 
 
-@pytest.fixture
-def samples() -> list[Sample]:
-    random = np.random.default_rng(1)
-    return [sample(random, POLICY) for _ in range(5)]
+def test_after_a_rotation_everything_opens_and_the_old_key_is_gone(shop: Shop) -> None:
+    old_key, old_seals = shop.key.current(), shop.seals
+    assert all(raw in shop.on_disk() for raw in old_seals)
+    shop.key.rotate()
+    assert shop.files == ["store-2.key"]
+    assert shop.key.current() != old_key
+    assert not any(raw in shop.on_disk() for raw in old_seals), "a page or the log keeps what the old key opens"
+    shop.check()
+    shop.again().check()
 
 
-def key(store: Store) -> StoreKey:
-    assert store.store_key is not None
-    return store.store_key
-
-
-def key_files(store: Store) -> set[str]:
-    return {path.name for path in (store.folder / "keys").iterdir() if path.name.startswith("store-")}
-
-
-def lanes(store: Store, samples: list[Sample]) -> bytes:
-    return store.halves.lanes(POLICY, [one.row_id for one in samples]).tobytes()
-
-
-def filled(store: Store, samples: list[Sample]) -> bytes:
-    """Keep seeds and a personal key; returns the pads."""
-    store.halves.prepare(POLICY, [store.opened(POLICY, one) for one in samples])
-    with store.journal.transaction() as db:
-        sealed = key(store).seal(b"p" * 32, b"h" * 16)
-        db.execute("INSERT INTO person VALUES (?, ?, 'live', ?)", (b"h" * 16, POLICY.gallery, sealed))
-    return lanes(store, samples)
-
-
-def personal(store: Store) -> bytes:
-    ((sealed,),) = store.journal.read("SELECT key FROM person")
-    return key(store).unseal(sealed, b"h" * 16)
-
-
-def test_after_a_rotation_everything_opens_and_the_old_key_is_gone(store: Store, samples: list[Sample]) -> None:
-    before = filled(store, samples)
-    old_key = key(store).current()
-    old_seals = [raw for (raw,) in store.journal.read("SELECT seed FROM row UNION ALL SELECT key FROM person")]
-    assert all(raw in store.bytes_on_disk() for raw in old_seals)
-    key(store).rotate()
-    assert key_files(store) == {"store-2.key"}
-    assert key(store).current() != old_key
-    assert not any(raw in store.bytes_on_disk() for raw in old_seals), "a page or the log keeps what the old key opens"
-    store = store.again()
-    assert lanes(store, samples) == before
-    assert personal(store) == b"p" * 32
-
-
-def test_a_running_vault_goes_on_across_rotations(store: Store, samples: list[Sample]) -> None:
-    before = filled(store, samples)
-    for number in (2, 3, 4):
-        key(store).rotate()
-        assert key_files(store) == {f"store-{number}.key"}
-        assert lanes(store, samples) == before
-        assert personal(store) == b"p" * 32
-
-
-def test_it_is_due_after_a_day_also_over_restarts(store: Store) -> None:
-    assert not key(store).due()
-    store.clock.move(DAY_SECONDS - 1)
-    assert not key(store).due()
-    store = store.again()
-    store.clock.move(1)
-    assert key(store).due()
-    key(store).rotate()
-    assert not key(store).due()
-    assert not key(store.again()).due()
+def test_it_is_due_within_a_day_also_over_restarts(shop: Shop) -> None:
+    shop.clock.move(TURN_SECONDS - 1)
+    assert not shop.key.due()
+    shop = shop.again()
+    shop.clock.move(1)
+    assert shop.key.due()
+    shop.key.rotate()
+    assert not shop.key.due()
+    assert not shop.again().key.due()
 
 
 class Crash(BaseException):
     """The process ends here."""
 
 
-def crash(*_: object, **__: object) -> None:
-    raise Crash
-
-
-@pytest.mark.parametrize(
-    "where", ["before anything", "before the commit", "before the log is emptied", "before the old key goes"]
-)
-def test_a_crash_in_a_rotation_loses_nothing_and_leaves_one_key(
-    store: Store, samples: list[Sample], where: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    before = filled(store, samples)
-    with monkeypatch.context() as patched:
-        if where == "before anything":
-            patched.setattr(KeyRing, "secret", crash)
-        elif where == "before the commit":
-            patched.setattr(Journal, "transaction", failing_at_commit(Crash))
-        elif where == "before the log is emptied":
-            patched.setattr(Journal, "scour", crash)
-        else:
-            patched.setattr(KeyRing, "forget", crash)
-        with pytest.raises(Crash):
-            key(store).rotate()
-    store = store.again()
-    committed = where in {"before the log is emptied", "before the old key goes"}
-    assert key_files(store) == {"store-2.key" if committed else "store-1.key"}
-    assert lanes(store, samples) == before
-    assert personal(store) == b"p" * 32
-    key(store).rotate()
-    assert lanes(store, samples) == before
-
-
-def failing_at_commit(error: type[BaseException]) -> Callable[[Journal], AbstractContextManager[sqlite3.Connection]]:
-    """Make a transaction that fails when all its statements have run."""
-    real = Journal.transaction
+def failing(error: type[BaseException], at: int) -> Callable[[Journal], AbstractContextManager[sqlite3.Connection]]:
+    """Make the transaction numbered `at` fail when all its statements have run."""
+    real, seen = Journal.transaction, iter(range(1000))
 
     @contextmanager
     def transaction(self: Journal) -> Iterator[sqlite3.Connection]:
         with real(self) as db:
             yield db
-            raise error
+            if next(seen) == at:
+                raise error
 
     return transaction
 
 
-def test_a_full_disk_leaves_the_old_key_in_use(
-    store: Store, samples: list[Sample], monkeypatch: pytest.MonkeyPatch
+def crash(*_: object, **__: object) -> None:
+    raise Crash
+
+
+@pytest.mark.parametrize("where", [0, 1, 2, 3, "scour", "forget"])
+def test_a_crash_in_a_rotation_loses_nothing_and_the_next_ends_it(
+    shop: Shop, where: int | str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    before = filled(store, samples)
-    store.clock.move(DAY_SECONDS)
     with monkeypatch.context() as patched:
-        patched.setattr(Journal, "transaction", failing_at_commit(DiskFull))
+        if isinstance(where, int):
+            patched.setattr(Journal, "transaction", failing(Crash, where))
+        else:
+            patched.setattr(KeyRing if where == "forget" else Journal, where, crash)
+        with pytest.raises(Crash):
+            shop.key.rotate()
+    shop = shop.again()
+    shop.check()
+    shop.put(b"\xaa" * 16)
+    shop.check()
+    # Before the first commit nothing has begun; after it the rotation is due until it has ended.
+    assert shop.key.due() == (where != 0)
+    old = shop.seals
+    shop.key.rotate()
+    shop.check()
+    assert shop.files == ["store-2.key"]
+    assert not set(old[:-1]) & set(shop.seals)
+    assert not shop.key.due()
+
+
+def test_a_full_disk_leaves_the_old_key_in_use(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    shop.clock.move(TURN_SECONDS)
+    with monkeypatch.context() as patched:
+        patched.setattr(Journal, "transaction", failing(DiskFull, 0))
         with pytest.raises(DiskFull):
-            key(store).rotate()
-    assert key(store).due(), "it must be tried again"
-    assert lanes(store, samples) == before
-    more = sample(np.random.default_rng(9), POLICY)
-    store.halves.prepare(POLICY, [store.opened(POLICY, more)])
-    assert lanes(store.again(), [*samples, more])[: len(before)] == before
+            shop.key.rotate()
+    assert shop.key.due(), "it must be tried again"
+    shop.put(b"\xaa" * 16)
+    shop.check()
+    shop.again().check()
 
 
-def test_enrolling_and_reading_while_the_key_rotates_neither_blocks_nor_fails(store: Store) -> None:
-    random = np.random.default_rng(2)
-    samples = [sample(random, POLICY) for _ in range(40)]
+def test_a_damaged_personal_key_keeps_no_rotation_from_ending(shop: Shop, caplog: pytest.LogCaptureFixture) -> None:
+    with shop.journal.transaction() as db:
+        db.execute("UPDATE person SET key = ? WHERE handle = ?", (bytes(60), PEOPLE[2]))
+    shop.key.rotate()
+    assert shop.files == ["store-2.key"]
+    assert PEOPLE[2].hex() in caplog.text
+    for handle, sealed in shop.journal.read("SELECT handle, key FROM person"):
+        if handle == PEOPLE[2]:
+            with pytest.raises(Unverified):
+                shop.key.unseal(sealed, handle)
+        else:
+            assert shop.key.unseal(sealed, handle) == handle * 2
+
+
+def test_new_people_come_while_the_key_rotates(shop: Shop) -> None:
     failed: list[BaseException] = []
 
-    def enrol() -> None:
+    def work(act: Callable[[int], object], times: int) -> None:
         try:
-            for one in samples:
-                store.halves.prepare(POLICY, [store.opened(POLICY, one)])
-                store.halves.lanes(POLICY, [one.row_id])
+            for number in range(times):
+                act(number)
         except BaseException as error:  # noqa: BLE001 - handed to the test's own thread
             failed.append(error)
 
-    def rotate() -> None:
-        try:
-            for _ in range(15):
-                key(store).rotate()
-        except BaseException as error:  # noqa: BLE001 - as above
-            failed.append(error)
-
-    threads = [threading.Thread(target=work, daemon=True) for work in (enrol, rotate)]
+    threads = [
+        threading.Thread(target=work, args=(lambda i: shop.put(i.to_bytes(16)), 60), daemon=True),
+        threading.Thread(target=work, args=(lambda _: shop.key.rotate(), 12), daemon=True),
+        threading.Thread(target=work, args=(lambda _: shop.check(), 30), daemon=True),
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join(30)
     assert not any(thread.is_alive() for thread in threads), "the journal and the store key wait for each other"
     assert failed == []
-    before = lanes(store, samples)
-    assert lanes(store.again(), samples) == before
-
-
-def test_what_is_sealed_for_one_row_does_not_open_as_anothers(store: Store, samples: list[Sample]) -> None:
-    filled(store, samples)
-    sealed = dict(store.journal.read("SELECT row_id, seed FROM row"))
-    one, other = samples[0].row_id, samples[1].row_id
-    with pytest.raises(Unverified):
-        unseal(key(store).current(), sealed[one], other)
-    with store.journal.transaction() as db:
-        db.execute("UPDATE row SET seed = ? WHERE row_id = ?", (sealed[one], other))
-    with pytest.raises(Unverified):
-        lanes(store, samples)
+    shop.check()
+    assert len(shop.again().seals) == len(PEOPLE) + 60

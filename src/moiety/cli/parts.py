@@ -26,11 +26,12 @@ from moiety.vault.book import Book
 from moiety.vault.cabinet import Cabinet
 from moiety.vault.exchange import Answering, Asking, Parties
 from moiety.vault.guard import Guard, Trust
-from moiety.vault.halves import RowStore, SeedStore
 from moiety.vault.journal import Journal
 from moiety.vault.personal import PersonalKeys
 from moiety.vault.policies import Policies
 from moiety.vault.questions import Questions
+from moiety.vault.rows import RowStore
+from moiety.vault.seeds import SeedStore
 from moiety.vault.service import Parts, Vault
 from moiety.vault.service_b import VaultB
 from moiety.vault.store_key import StoreKey
@@ -156,10 +157,8 @@ def vault_a(at: Place) -> Wired:
     warm_up()
     folder = at.installation.folder(Role.VAULT_A)
     journal = Journal(folder / "journal.sqlite", at.disk)
-    rows = RowStore(journal, folder / "rows")
+    rows = RowStore(journal, folder / "rows", at.disk)
     parts = _parts(at, "a", journal, rows)
-    for policy in parts.cabinet.policies:
-        rows.sweep(policy)
     mint_key = shared_key(at.identity.sealing, at.sealing(Role.MINT), at.installation.tenant, "a")
     return Wired(Vault(parts, Asking(_parties(at), mint_key, at.client(Role.VAULT_B))).handlers())
 
@@ -170,27 +169,28 @@ def vault_b(at: Place) -> Wired:
     folder = at.installation.folder(Role.VAULT_B)
     journal = Journal(folder / "journal.sqlite", at.disk)
     store_key = StoreKey(journal, at.identity.keys, at.clock)
-    if store_key.due():
-        store_key.rotate()
-    parts = _parts(at, "b", journal, SeedStore(journal, store_key))
+    seeds = SeedStore(journal, at.identity.keys, folder / "seeds", at.clock, at.disk)
+    parts = _parts(at, "b", journal, seeds)
     mint_key = shared_key(at.identity.sealing, at.sealing(Role.MINT), at.installation.tenant, "b")
     answering = Answering(_parties(at), mint_key, at.client(Role.MINT))
     blind = at.identity.keys.secret("blind.key")
     personal = PersonalKeys(journal, store_key, blind, parts.guard, lambda: parts.policies.book.standing)
-    _BACKGROUND.add(asyncio.create_task(_rotate_daily(store_key)))
+    _BACKGROUND.add(asyncio.create_task(_turn_keys_daily(store_key, seeds)))
     return Wired(VaultB(parts, answering, personal).handlers())
 
 
 _BACKGROUND: set[asyncio.Task[None]] = set()
 
 
-async def _rotate_daily(store_key: StoreKey) -> None:
-    """Rotate B's store key when it is a day old."""
+async def _turn_keys_daily(store_key: StoreKey, seeds: SeedStore) -> None:
+    """Turn each of B's keys that is a day old, so that what was erased under it can be read no more."""
     while True:
-        await asyncio.sleep(ROTATION_CHECK_SECONDS)
-        if store_key.due():
-            with contextlib.suppress(Refusal):  # a full disk: tried again in ten minutes
+        with contextlib.suppress(Refusal):  # a full disk: tried again in ten minutes
+            if store_key.due():
                 await asyncio.to_thread(store_key.rotate)
+            for of in seeds.due():
+                await asyncio.to_thread(seeds.turn, of)
+        await asyncio.sleep(ROTATION_CHECK_SECONDS)
 
 
 def witness(at: Place) -> Wired:

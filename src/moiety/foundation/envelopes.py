@@ -128,6 +128,10 @@ class KeyRing:
         """Where the key called `name` lies."""
         return self._folder / name
 
+    def names(self) -> list[str]:
+        """List the keys that are stored."""
+        return sorted(path.name for path in self._folder.iterdir() if path.is_file() and path.suffix != ".new")
+
     def keep(self, name: str, content: bytes) -> None:
         """Store what is called `name`, whole."""
         self._disk.write(self.path(name), content)

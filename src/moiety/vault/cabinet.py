@@ -2,43 +2,64 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from moiety.foundation.errors import AlreadyThere, NotFound, OutOfStep, UnknownGallery
+from moiety.foundation.errors import AlreadyThere, OutOfStep, UnknownGallery
+from moiety.vault import generations, register
+from moiety.vault.memory import reserve
 from moiety.vault.policy import EPOCH_FIRST, GalleryPolicy
+from moiety.vault.register import Rows
 from moiety.vault.shelf import Shelf
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Sequence
 
+    from numpy.typing import NDArray
+
     from moiety.foundation.clock import Clock
+    from moiety.vault.generations import Generation
     from moiety.vault.halves import HalfRow, Halves
     from moiety.vault.journal import Journal
 
+_log = logging.getLogger(__name__)
+
 
 class Cabinet:
-    """Everything a vault holds of galleries. Not thread-safe: the service takes a lock per gallery."""
+    """Everything a vault holds of galleries. Not thread-safe: the service takes turns at each gallery."""
 
     def __init__(self, journal: Journal, halves: Halves, clock: Clock) -> None:
-        """Load every open gallery into memory."""
+        """Load every open gallery into memory.
+
+        Raises:
+            Fault: a file of the half is missing.
+
+        """
         self._journal = journal
         self._halves = halves
         self._clock = clock
         self._policies: dict[str, tuple[GalleryPolicy, int]] = {}
-        self._shelves: dict[str, Shelf] = {}
+        # More than one epoch only while a refresh puts the next into force.
+        self._shelves: dict[str, dict[int, Shelf]] = {}
         for raw, epoch in journal.read("SELECT raw, epoch FROM policy"):
             policy = GalleryPolicy.decode(raw)
             self._policies[policy.gallery] = (policy, epoch)
-            self._shelves[policy.gallery] = self._load(policy)
+        halves.tidy({policy.gallery: policy.dim for policy in self.policies})
+        for policy in self.policies:
+            self._shelves[policy.gallery] = {self.epoch(policy.gallery): self._load(policy)}
 
     def _load(self, policy: GalleryPolicy) -> Shelf:
-        """Read the live rows of a gallery in their order."""
-        query = "SELECT row_id FROM row WHERE gallery = ? AND state = 'live' ORDER BY seq"
-        row_ids = [row_id for (row_id,) in self._journal.read(query, (policy.gallery,))]
-        return Shelf(row_ids, self._halves.lanes(policy, row_ids))
+        """Read the live rows of a gallery in their order; damaged ones are excluded and named."""
+        of = self.generation(policy.gallery)
+        rows = register.live(self._journal, policy.gallery)
+        lanes = reserve(len(rows), policy.dim)
+        damaged = self._halves.load(policy, of, rows, lanes)
+        shelf = Shelf(of.epoch, rows.ids, rows.seqs, lanes)
+        if damaged.any():
+            self._strike_out(policy.gallery, [shelf], register.as_bytes(rows.ids[damaged]))
+        return shelf
 
     @property
     def policies(self) -> list[GalleryPolicy]:
@@ -59,9 +80,13 @@ class Cabinet:
         return self._policies[gallery][0]
 
     def epoch(self, gallery: str) -> int:
-        """Give the epoch of the gallery's halves."""
+        """Give the epoch of the gallery's halves in force."""
         self.policy(gallery)
         return self._policies[gallery][1]
+
+    def generation(self, gallery: str) -> Generation:
+        """Give the generation in force."""
+        return generations.held(self._journal, gallery)[self.epoch(gallery)]
 
     def set_policy(self, policy: GalleryPolicy) -> None:
         """Put a gallery's first policy into force; the same policy again changes nothing.
@@ -75,11 +100,13 @@ class Cabinet:
             if known[0] != policy:
                 raise AlreadyThere("Another policy is in force for this gallery.")
             return
+        first = self._halves.found(policy)
         with self._journal.transaction() as db:
             # A crash before the commit leaves no policy; the gate's journal asks again or drops the gallery.
             db.execute("INSERT INTO policy VALUES (?, ?, ?)", (policy.gallery, policy.encode(), EPOCH_FIRST))
+            generations.put(db, first)
         self._policies[policy.gallery] = (policy, EPOCH_FIRST)
-        self._shelves[policy.gallery] = Shelf([], np.empty((0, policy.dim), np.uint16))
+        self._shelves[policy.gallery] = {EPOCH_FIRST: Shelf.empty(EPOCH_FIRST, policy.dim)}
 
     def put_policy(self, policy: GalleryPolicy) -> None:
         """Put a gallery's first policy or a later version into force, as the vault's book has it."""
@@ -101,9 +128,15 @@ class Cabinet:
         """
         if self._journal.read("SELECT 1 FROM row WHERE gallery = ? LIMIT 1", (gallery,)):
             raise AlreadyThere("The gallery has rows; it cannot be dropped.")
+        known = generations.held(self._journal, gallery)
         with self._journal.transaction() as db:
-            # A crash before the commit leaves the empty gallery, which is dropped again.
+            # A crash before the commit leaves the empty gallery, which is dropped again; after it, files of no
+            # generation, which the next start removes.
             db.execute("DELETE FROM policy WHERE gallery = ?", (gallery,))
+            for epoch in known:
+                generations.remove(db, gallery, epoch)
+        for of in known.values():
+            self._halves.drop(of)
         self._policies.pop(gallery, None)
         self._shelves.pop(gallery, None)
 
@@ -116,65 +149,120 @@ class Cabinet:
             OutOfStep: this vault does not hold that epoch.
 
         """
-        if epoch not in (None, self.epoch(gallery)):
+        shelves, wanted = self._shelves.get(gallery, {}), self.epoch(gallery) if epoch is None else epoch
+        if wanted not in shelves:
             raise OutOfStep
-        return self._shelves[gallery]
+        return shelves[wanted]
 
     def prepare(self, gallery: str, rows: Sequence[HalfRow]) -> None:
-        """Make rows durable; no search sees them yet."""
-        self._halves.prepare(self.policy(gallery), rows)
+        """Make rows of the epoch in force durable; no search sees them yet."""
+        if rows:
+            self._halves.prepare(self.policy(gallery), self.generation(gallery), rows)
 
     def commit(self, gallery: str, places: Sequence[tuple[bytes, int]], people: Sequence[bytes]) -> None:
         """Make prepared rows live at their places (row id, seq); rows that are live at that place already stay.
 
         The order is that of the places, whichever was committed first: a row that comes late takes its place.
 
+        A row that can be read no more is excluded at its place.
+
         Raises:
             NotFound: a row was never prepared here.
             OutOfStep: a row is live at another place, or its place is another row's.
 
         """
-        policy = self.policy(gallery)
+        self.policy(gallery)
         with self._journal.transaction() as db:
             # A crash before the commit leaves prepared rows, which the gate commits again; after it, live rows.
-            (last,) = db.execute("SELECT max(seq) FROM row WHERE gallery = ?", (gallery,)).fetchone()
-            in_order = sorted(places, key=lambda place: place[1])
-            made = [(row_id, seq) for row_id, seq in in_order if _enliven(db, gallery, row_id, seq)]
-            fresh = [row_id for row_id, _ in made]
-            late = bool(made) and made[0][1] < (last or 0)
+            fresh = register.enliven(db, gallery, places)
             known = [(handle, gallery) for handle in people]
             db.executemany("UPDATE person SET state = 'live' WHERE handle = ? AND gallery = ?", known)
             # Read before the commit: a half that cannot be read must not be live on disk and missing in memory.
-            lanes = self._halves.lanes(policy, fresh)
-            shelf = self._load(policy) if late else self._shelves[gallery]
-        if late:
-            self._shelves[gallery] = shelf
-        elif fresh:
-            shelf.append(fresh, lanes)
+            rows = self._rows(gallery, [row_id for row_id, _ in fresh], [seq for _, seq in fresh])
+            read = {epoch: self.read(gallery, epoch, rows) for epoch in self._shelves[gallery]} if fresh else {}
+            bad = np.logical_or.reduce([damaged for _, damaged in read.values()]) if read else np.empty(0, np.bool_)
+            gone = register.exclude(db, gallery, register.as_bytes(rows.ids[bad]))
+        _name(gallery, gone)
+        for epoch, (lanes, _) in read.items():
+            self._shelves[gallery][epoch].place(rows.ids[~bad], rows.seqs[~bad], lanes[~bad])
+
+    def _rows(self, gallery: str, row_ids: Sequence[bytes], seqs: Sequence[int]) -> Rows:
+        """Find the slots of a few rows."""
+        slots = register.slots_of(self._journal, gallery, row_ids)
+        return Rows(register.as_ids(row_ids), slots, np.array(seqs, np.int64))
+
+    def read(self, gallery: str, epoch: int, rows: Rows) -> tuple[NDArray[np.uint16], NDArray[np.bool_]]:
+        """Read the lanes u16[n, d] of a few rows of an epoch that is held; says which are damaged."""
+        policy = self.policy(gallery)
+        lanes = np.zeros((len(rows), policy.dim), np.uint16)
+        return lanes, self._halves.load(policy, generations.held(self._journal, gallery)[epoch], rows, lanes)
 
     def abort(self, gallery: str, row_ids: Sequence[bytes] | None) -> None:
         """Remove those of the rows that are only prepared (all such rows for None); live rows are left alone."""
-        query = "SELECT row_id FROM row WHERE gallery = ? AND state = 'prepared'"
-        prepared = {row_id for (row_id,) in self._journal.read(query, (gallery,))}
-        gone = list(prepared) if row_ids is None else [row_id for row_id in row_ids if row_id in prepared]
+        prepared = register.in_state(self._journal, gallery, "prepared")
+        gone = prepared if row_ids is None else [row_id for row_id in row_ids if row_id in set(prepared)]
         if gone:
             self._halves.destroy(self.policy(gallery), gone, self._clock.now())
 
     def erase(self, gallery: str, row_ids: Sequence[bytes]) -> None:
         """Take rows out of search and destroy their halves; a row that is not there gets its tombstone all the same."""
-        self._shelves[gallery].remove(row_ids)
-        self._halves.destroy(self.policy(gallery), row_ids, self._clock.now())
+        policy = self.policy(gallery)
+        for shelf in self._shelves[gallery].values():
+            shelf.remove(row_ids)
+        self._halves.destroy(policy, row_ids, self._clock.now())
+
+    # ---- rows that are damaged ----
+
+    def excluded(self, gallery: str) -> list[bytes]:
+        """List the rows that are in no search because a half of theirs was damaged or altered."""
+        self.policy(gallery)
+        return register.in_state(self._journal, gallery, "excluded")
+
+    def exclude(self, gallery: str, row_ids: Sequence[bytes]) -> list[bytes]:
+        """Take damaged rows out of every search, durably, and name them in the log; returns those that were live."""
+        return self._strike_out(gallery, list(self._shelves[gallery].values()), row_ids)
+
+    def _strike_out(self, gallery: str, shelves: list[Shelf], row_ids: Sequence[bytes]) -> list[bytes]:
+        with self._journal.transaction() as db:
+            # A crash before the commit leaves them live; they are found again when the gallery is next attested.
+            gone = register.exclude(db, gallery, row_ids)
+        for shelf in shelves:
+            shelf.remove(gone)
+        _name(gallery, gone)
+        return gone
+
+    # ---- generations ----
+
+    def switch(self, gallery: str, epoch: int, shelf: Shelf, lost: Sequence[bytes], *, keep: bool) -> None:
+        """Put a prepared generation into force with its `shelf`; `lost` are prepared rows that it does not have.
+
+        With `keep` the shelf of the epoch before stays in memory until `let_go`.
+        """
+        policy = self.policy(gallery)
+        with self._journal.transaction() as db:
+            # Before the commit the old epoch is in force, after it the new one, whatever else is on the disk.
+            generations.put_in_force(db, gallery, epoch)
+            register.bury(db, gallery, lost, self._clock.now())
+        self._policies[gallery] = (policy, epoch)
+        self._shelves[gallery] = {**(self._shelves[gallery] if keep else {}), epoch: shelf}
+
+    def let_go(self, gallery: str) -> list[int]:
+        """Drop every generation but the one in force, from memory and disk; returns the epochs that were dropped."""
+        epoch = self.epoch(gallery)
+        self._shelves[gallery] = {epoch: self._shelves[gallery][epoch]}
+        known = generations.held(self._journal, gallery)
+        others = [of for other, of in known.items() if other != epoch]
+        if others:
+            with self._journal.transaction() as db:
+                # A crash after the commit leaves files and keys of no generation, which the next start removes.
+                for of in others:
+                    generations.remove(db, gallery, of.epoch)
+            for of in others:
+                self._halves.drop(of)
+        return [of.epoch for of in others]
 
 
-def _enliven(db: sqlite3.Connection, gallery: str, row_id: bytes, seq: int) -> bool:
-    """Make one prepared row live at its place; false when it is so already."""
-    found = db.execute("SELECT state, seq FROM row WHERE row_id = ? AND gallery = ?", (row_id, gallery)).fetchone()
-    if found is None:
-        raise NotFound("A row that was to be committed was never prepared.")
-    if found == ("live", seq):
-        return False
-    taken = db.execute("SELECT 1 FROM row WHERE gallery = ? AND seq = ?", (gallery, seq)).fetchone()
-    if found[0] == "live" or taken:
-        raise OutOfStep
-    db.execute("UPDATE row SET state = 'live', seq = ? WHERE row_id = ?", (seq, row_id))
-    return True
+def _name(gallery: str, row_ids: Sequence[bytes]) -> None:
+    """Name excluded rows in the log: ids are no secret."""
+    for row_id in row_ids:
+        _log.error("row %s of %s was damaged or altered in a vault; it is in no search now", row_id.hex(), gallery)

@@ -1,4 +1,4 @@
-"""A half's SQLite file: row states, policies, used nonces, budgets, tombstones, and at B seeds and personal keys.
+"""A half's SQLite file: row states, policies, used nonces, budgets, tombstones, and at B fresh seeds and personal keys.
 
 One writer, full synchronisation: when a call returns, it is on disk. Nothing here is a template.
 """
@@ -19,15 +19,24 @@ if TYPE_CHECKING:
 
     from moiety.foundation.disk import Disk
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 _SCHEMA = """
 CREATE TABLE policy (gallery TEXT PRIMARY KEY, raw BLOB NOT NULL, epoch INTEGER NOT NULL) STRICT;
+CREATE TABLE generation (
+    gallery TEXT NOT NULL, epoch INTEGER NOT NULL, mark BLOB NOT NULL, sealing INTEGER NOT NULL,
+    sealed_at REAL NOT NULL, flat INTEGER NOT NULL, PRIMARY KEY (gallery, epoch)
+) STRICT, WITHOUT ROWID;
 CREATE TABLE row (
-    row_id BLOB PRIMARY KEY, gallery TEXT NOT NULL, state TEXT NOT NULL CHECK (state IN ('prepared', 'live')),
-    seq INTEGER, epoch INTEGER NOT NULL, slot INTEGER, salt BLOB, seed BLOB, commitment BLOB NOT NULL
+    row_id BLOB NOT NULL UNIQUE, gallery TEXT NOT NULL, slot INTEGER NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('prepared', 'live', 'excluded')), seq INTEGER,
+    PRIMARY KEY (gallery, slot)
 ) STRICT, WITHOUT ROWID;
 CREATE UNIQUE INDEX row_order ON row (gallery, seq);
-CREATE UNIQUE INDEX row_slot ON row (gallery, slot);
+CREATE INDEX row_unlike ON row (gallery, state) WHERE state <> 'live';
+CREATE TABLE fresh (
+    row_id BLOB PRIMARY KEY, gallery TEXT NOT NULL, epoch INTEGER NOT NULL, sealed BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX fresh_of ON fresh (gallery, epoch);
 CREATE TABLE tombstone (row_id BLOB PRIMARY KEY, gallery TEXT NOT NULL, at REAL NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE nonce (nonce BLOB PRIMARY KEY, expires INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 CREATE INDEX nonce_expires ON nonce (expires);
@@ -76,7 +85,10 @@ class Journal:
             self._db.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {SCHEMA_VERSION};")
             self.disk.commit(lambda: self._db.execute("COMMIT"))
         elif version != SCHEMA_VERSION:
-            raise Fault(f"The journal {self._path.name!r} has version {version}; this program knows {SCHEMA_VERSION}.")
+            raise Fault(
+                f"The journal {self._path.name!r} has version {version}; this program knows {SCHEMA_VERSION} and "
+                "brings no other version over: enrol into a new installation, or run the program that made it."
+            )
 
     @contextmanager
     def alone(self) -> Iterator[None]:
@@ -115,6 +127,13 @@ class Journal:
         """Run one query and give all its rows."""
         with self._lock:
             return self._db.execute(query, parameters).fetchall()
+
+    def batches(self, query: str, parameters: Sequence[Any], size: int) -> Iterator[list[tuple[Any, ...]]]:
+        """Run one query and give its rows, `size` at a time; nobody else uses the file meanwhile."""
+        with self._lock:
+            cursor = self._db.execute(query, parameters)
+            while some := cursor.fetchmany(size):
+                yield some
 
     def scour(self) -> None:
         """Empty the write-ahead log, so that what was deleted stands in no file."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 from moiety.foundation.envelopes import unseal_from
 from moiety.foundation.errors import BadInput, ExchangeAborted, Unverified
 from moiety.vault.guard import DAY_HOURS, Charge, refusals_alike
+from moiety.vault.policies import BookWords
 from moiety.vault.policy import GalleryPolicy, Needs
 from moiety.vault.questions import Asked, SealedFace
 from moiety.warrants import targets
@@ -85,6 +86,10 @@ class Vault:
             Kind.SEARCH: self._alike(self._search),
             Kind.BANDS: self._alike(self._bands),
         }
+
+    def words(self) -> dict[str, Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]]:
+        """Map each word that commands on this machine may ask to what answers it."""
+        return BookWords(self._half, self._policies, self._alone).words()
 
     def _alike(self, handler: Callable[[Frame], Awaitable[Answer]]) -> Callable[[Frame], Awaitable[Answer]]:
         """Let what a handler refuses look the same, whatever the reason."""
@@ -203,7 +208,7 @@ class Vault:
     async def _rows(self, frame: Frame) -> Answer:
         """Publish the ordered row ids."""
         shelf = self._cabinet.shelf(str(frame.meta["gallery"]))
-        return Answer({"order": shelf.order_digest().hex()}, [b"".join(shelf.row_ids)])
+        return Answer({"order": shelf.order_digest().hex()}, [shelf.ids.tobytes()])
 
     async def _state(self, frame: Frame) -> Answer:
         """Tell the gate which epoch and policy of a gallery are in force, and how many rows there are."""

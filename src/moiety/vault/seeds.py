@@ -1,0 +1,368 @@
+"""Half B on disk: seeds, each sealed for its row, and their commitments.
+
+What comes in lies in the journal's table `fresh`. Once a day, and in a refresh, all seeds of a generation are sealed
+anew into one file of slots under a key of its own (`<gallery>.<epoch>.<key>.seeds`), which is never written again: a
+seed that was destroyed since is not in the next file, and dies with the key of the last one.
+"""
+
+from __future__ import annotations
+
+import hmac
+import os
+import re
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from moiety.foundation.disk import SYSTEM_DISK
+from moiety.foundation.envelopes import NONCE_BYTES, pack
+from moiety.foundation.errors import Fault, Unverified
+from moiety.kernel import expand, nonce_of
+from moiety.vault import generations, register
+from moiety.vault.flat import Flat
+from moiety.vault.generations import FIRST_MARK, Generation
+from moiety.vault.halves import AT_ONCE, COMMITMENT_BYTES, SEED_BYTES, HalfRow
+from moiety.vault.policy import EPOCH_FIRST
+from moiety.vault.register import Rows, Slots
+from moiety.warrants.statement import row_label
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from moiety.foundation.clock import Clock
+    from moiety.foundation.disk import Disk
+    from moiety.foundation.envelopes import KeyRing
+    from moiety.vault.journal import Journal
+    from moiety.vault.policy import GalleryPolicy
+    from moiety.warrants.statement import Statement
+
+TAG_BYTES = 16
+SEALED_BYTES = NONCE_BYTES + SEED_BYTES + TAG_BYTES
+RECORD_BYTES = SEALED_BYTES + COMMITMENT_BYTES
+# What is destroyed must be unreadable within a day: the key turns an hour earlier.
+TURN_SECONDS = 82_800
+_FILE = re.compile(r"(?P<gallery>.+)\.(?P<epoch>\d+)\.(?P<key>\d+)\.seeds")
+_KEY = re.compile(r"store-(?P<gallery>.+)\.(?P<epoch>\d+)\.(?P<key>\d+)\.key")
+# Stands for a row id where a label is taken apart; no label holds it by itself.
+_HOLE = b"\xff" * 16
+
+
+def _name(of: Generation) -> str:
+    return f"store-{of.gallery}.{of.epoch}.{of.key}.key"
+
+
+class SeedStore:
+    """Half B: seeds sealed for their rows, expanded to pads in memory."""
+
+    def __init__(self, journal: Journal, keys: KeyRing, folder: Path, clock: Clock, disk: Disk = SYSTEM_DISK) -> None:
+        """Keep files in `folder`, and their keys in `keys`."""
+        self._journal = journal
+        self._keys = keys
+        self._folder = folder
+        self._clock = clock
+        self._disk = disk
+        self._slots: dict[str, Slots] = {}
+        # Held by whoever changes rows, and by a turn of the key for its last step.
+        self._lock = threading.RLock()
+        # Slots whose rows came or went while a turn is under way, by gallery.
+        self._touched: dict[str, list[int]] = {}
+        disk.folder(folder)
+
+    def flat(self, of: Generation) -> Flat:
+        """Give the file of a generation."""
+        return Flat(self._disk, self._folder / f"{of.gallery}.{of.epoch}.{of.key}.seeds", RECORD_BYTES)
+
+    def cipher(self, of: Generation) -> AESGCM:
+        """Give the key of a generation.
+
+        Raises:
+            Fault: it is missing.
+
+        """
+        if not self._keys.path(_name(of)).exists():
+            raise Fault(f"Vault B's key {_name(of)!r} is missing; restore it from a backup.")
+        return AESGCM(self._keys.secret(_name(of)))
+
+    def make_key(self, of: Generation) -> AESGCM:
+        """Make the key of a new generation, durably."""
+        return AESGCM(self._keys.secret(_name(of)))
+
+    def _of(self, gallery: str) -> Slots:
+        """Know which slots of a gallery are free."""
+        if gallery not in self._slots:
+            self._slots[gallery] = Slots(self._journal, gallery)
+        return self._slots[gallery]
+
+    def open_half(self, policy: GalleryPolicy, statement: Statement, opened: bytes) -> HalfRow:
+        """Read seed ‖ c and hold c against the statement.
+
+        Raises:
+            Unverified: the commitment differs or the length is wrong.
+
+        """
+        seed, commitment = opened[:SEED_BYTES], opened[SEED_BYTES:]
+        if len(seed) != SEED_BYTES or not hmac.compare_digest(commitment, statement.commitment):
+            raise Unverified(f"A sealed seed for {policy.gallery} is not the one that the eye committed to.")
+        return HalfRow(statement.row, statement.epoch, commitment, seed)
+
+    def found(self, policy: GalleryPolicy) -> Generation:
+        """Make the first generation of a gallery, and its key; one that a crash leaves alone goes at the next start."""
+        made = Generation(policy.gallery, EPOCH_FIRST, FIRST_MARK, 1, self._clock.now())
+        self.make_key(made)
+        return made
+
+    def prepare(self, policy: GalleryPolicy, of: Generation, rows: Sequence[HalfRow]) -> None:
+        """Seal the seeds into the journal."""
+        gallery = policy.gallery
+        with self._lock:
+            slots = self._of(gallery).take(len(rows))
+            try:
+                of = generations.held(self._journal, gallery)[of.epoch]
+                ids = register.as_ids([row.row_id for row in rows])
+                seeds = np.frombuffer(b"".join(row.lane for row in rows), np.uint8).reshape(-1, SEED_BYTES)
+                kept = np.frombuffer(b"".join(row.commitment for row in rows), np.uint8).reshape(-1, COMMITMENT_BYTES)
+                records = sealed(self.cipher(of), of, ids, seeds, kept)
+                with self._journal.transaction() as db:
+                    # A crash before the commit leaves nothing; after it, prepared rows that the gate commits or aborts.
+                    register.insert(db, gallery, [row.row_id for row in rows], slots)
+                    fresh = [(row.row_id, gallery, of.epoch, r.tobytes()) for row, r in zip(rows, records, strict=True)]
+                    db.executemany("INSERT INTO fresh VALUES (?, ?, ?, ?)", fresh)
+            except BaseException:
+                self._of(gallery).give_back(slots)
+                raise
+            self._touched.get(gallery, []).extend(slots)
+
+    def load(self, policy: GalleryPolicy, of: Generation, rows: Rows, lanes: NDArray[np.uint16]) -> NDArray[np.bool_]:
+        """Expand the pads r = PRG(seed, 'moiety/row/1' ‖ tenant ‖ gallery ‖ row id ‖ epoch).
+
+        Raises:
+            Fault: the file or its key is missing.
+
+        """
+        damaged = np.zeros(len(rows), np.bool_)
+        with self._lock, ThreadPoolExecutor(1) as other:
+            waiting = None
+            for start, seeds, _, wrong in self.opened(of, rows):
+                part = slice(start, start + len(wrong))
+                damaged[part] = wrong
+                nonces = nonces_of(policy, of.epoch, rows.ids[part])
+                if waiting:
+                    waiting.result()
+                # Compiled code runs beside this thread's next step.
+                waiting = other.submit(expand, seeds, nonces, policy.dim, lanes[part])
+            if waiting:
+                waiting.result()
+        return damaged
+
+    def commitments(self, of: Generation, rows: Rows) -> NDArray[np.uint8]:
+        """Give the commitments u8[n, 32] of rows as they stand on disk; zeros where a seed does not open."""
+        found = np.zeros((len(rows), COMMITMENT_BYTES), np.uint8)
+        with self._lock:
+            for start, _, kept, wrong in self.opened(of, rows):
+                found[start : start + len(wrong)] = np.where(wrong[:, None], 0, kept)
+        return found
+
+    def differing(
+        self, policy: GalleryPolicy, of: Generation, rows: Rows, lanes: NDArray[np.uint16]
+    ) -> NDArray[np.bool_]:
+        """Read all seeds again and say which rows they do not make the pads in memory of."""
+        damaged = np.zeros(len(rows), np.bool_)
+        pads = np.empty((AT_ONCE, policy.dim), np.uint16)
+        with self._lock:
+            for start, seeds, _, wrong in self.opened(of, rows):
+                part = slice(start, start + len(wrong))
+                expand(seeds, nonces_of(policy, of.epoch, rows.ids[part]), policy.dim, pads[: len(wrong)])
+                damaged[part] = wrong | (pads[: len(wrong)] != lanes[part]).any(axis=1)
+        return damaged
+
+    def opened(
+        self, of: Generation, rows: Rows
+    ) -> Iterator[tuple[int, NDArray[np.uint8], NDArray[np.uint8], NDArray[np.bool_]]]:
+        """Unseal rows some thousand at a time: where they begin, seeds and commitments u8[k, 32], which failed."""
+        of = generations.held(self._journal, of.gallery)[of.epoch]
+        cipher, flat = self.cipher(of), self.flat(of)
+        if of.flat and not flat.path.exists():
+            raise Fault(f"Vault B's file {flat.path.name!r} is missing; restore it from a backup.")
+        few = len(rows) <= AT_ONCE
+        fresh_slots, fresh = self._fresh(of, rows.slots.tolist() if few else None)
+        for start in range(0, len(rows), AT_ONCE):
+            part = rows.part(slice(start, start + AT_ONCE))
+            records = np.zeros((len(part), RECORD_BYTES), np.uint8)
+            in_file = part.slots < of.flat
+            if in_file.any():
+                some = np.zeros((int(in_file.sum()), RECORD_BYTES), np.uint8)
+                flat.read(part.slots[in_file], some)
+                records[in_file] = some
+            if len(fresh_slots):
+                at = np.minimum(np.searchsorted(fresh_slots, part.slots), len(fresh_slots) - 1)
+                hit = fresh_slots[at] == part.slots
+                records[hit] = fresh[at[hit]]
+            seeds, wrong = unsealed(cipher, of, part.ids, records)
+            yield start, seeds, records[:, SEALED_BYTES:], wrong
+
+    def _fresh(self, of: Generation, slots: list[int] | None) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
+        """Give what is not in the file yet, of some slots or of all: slots i64[m], ascending, and records u8[m, 92]."""
+        found = sorted(register.fresh(self._journal, of.gallery, of.epoch, slots))
+        # A record of another length was tampered with: it stands for one that does not open.
+        records = b"".join(r if len(r) == RECORD_BYTES else bytes(RECORD_BYTES) for _, r in found)
+        return (
+            np.array([slot for slot, _ in found], np.int64),
+            np.frombuffer(records, np.uint8).reshape(-1, RECORD_BYTES),
+        )
+
+    def destroy(self, policy: GalleryPolicy, row_ids: Sequence[bytes], now: float) -> None:
+        """Delete the seeds that lie in the journal; copies, and those in the file, end when the key is turned."""
+        with self._lock:
+            slots = self._of(policy.gallery)
+            with self._journal.transaction() as db:
+                # A crash before the commit leaves the rows live; the gate's journal asks again at its next start.
+                free = register.bury(db, policy.gallery, row_ids, now)
+                gone = [(row_id, policy.gallery) for row_id in row_ids]
+                db.executemany("DELETE FROM fresh WHERE row_id = ? AND gallery = ?", gone)
+            self._touched.get(policy.gallery, []).extend(free)
+            slots.give_back(free)
+        self._journal.scour()
+
+    # ---- keys ----
+
+    def due(self) -> list[Generation]:
+        """List the generations whose key is a day old."""
+        now = self._clock.now()
+        return [of for of in generations.all_held(self._journal) if now - of.sealed_at >= TURN_SECONDS]
+
+    def turn(self, of: Generation) -> None:
+        """Seal all seeds of a generation into a new file under a new key, and destroy the old file and key.
+
+        Rows may come and go meanwhile; only the last step keeps them waiting.
+        """
+        new = replace(of, key=of.key + 1, sealed_at=self._clock.now())
+        # A crash before the commit leaves a key and a file that the next start removes; after it, the old ones.
+        cipher = self.make_key(new)
+        flat = self.flat(new)
+        self._disk.remove(flat.path)
+        self._touched[of.gallery] = []
+        try:
+            end = 0
+            for rows in register.owned(self._journal, of.gallery):
+                end = max(end, self._seal_anew(of, new, cipher, rows))
+            with self._lock:
+                slots = sorted(set(self._touched[of.gallery]))
+                changed = register.at_slots(self._journal, of.gallery, slots)
+                end = max(end, self._seal_anew(of, new, cipher, changed))
+                gone = np.setdiff1d(np.array(slots, np.int64), changed.slots)
+                flat.blank(gone)
+                new = replace(new, flat=end)
+                if end:
+                    flat.sync()
+                self._switch(new)
+        finally:
+            del self._touched[of.gallery]
+        self._journal.scour()
+        self.flat(of).remove()
+        self._keys.forget(_name(of))
+
+    def _seal_anew(self, of: Generation, new: Generation, cipher: AESGCM, rows: Rows) -> int:
+        """Write rows into the next file; what does not open stays behind as zeros. Returns the end of their slots."""
+        for start, seeds, kept, wrong in self.opened(of, rows):
+            part = rows.part(slice(start, start + len(wrong)))
+            records = sealed(cipher, new, part.ids, seeds, np.ascontiguousarray(kept))
+            records[wrong] = 0
+            self.flat(new).write(part.slots, records)
+        return int(rows.slots.max()) + 1 if len(rows) else 0
+
+    def _switch(self, new: Generation) -> None:
+        """Let the new file and key be those of the generation."""
+        with self._journal.transaction() as db:
+            db.execute("DELETE FROM fresh WHERE gallery = ? AND epoch = ?", (new.gallery, new.epoch))
+            generations.put(db, new)
+
+    def tidy(self, dims: Mapping[str, int]) -> None:
+        """Remove files and keys of no generation; `dims` is A's concern."""
+        del dims
+        held = {(of.gallery, of.epoch, of.key) for of in generations.all_held(self._journal)}
+
+        def lost(named: re.Match[str] | None) -> bool:
+            return named is not None and (named["gallery"], int(named["epoch"]), int(named["key"])) not in held
+
+        for path in sorted(self._folder.iterdir()):
+            if lost(_FILE.fullmatch(path.name)):
+                self._disk.remove(path)
+        for name in self._keys.names():
+            if lost(_KEY.fullmatch(name)):
+                self._keys.forget(name)
+
+    def drop(self, of: Generation) -> None:
+        """Destroy the key of a generation and remove its file."""
+        self._keys.forget(_name(of))
+        self.flat(of).remove()
+        self._journal.scour()
+
+
+def _bound(of: Generation) -> bytes:
+    """Give what a seed is bound to, before the row's id and commitment."""
+    return pack("moiety/seed/1", of.gallery, of.epoch)
+
+
+def sealed(
+    cipher: AESGCM, of: Generation, ids: NDArray[np.uint8], seeds: NDArray[np.uint8], commitments: NDArray[np.uint8]
+) -> NDArray[np.uint8]:
+    """Seal seeds u8[n, 32], each for its row: records u8[n, 92] of nonce ‖ ciphertext ‖ tag ‖ commitment."""
+    head, encrypt = _bound(of), cipher.encrypt
+    nonces, plain = os.urandom(NONCE_BYTES * len(ids)), seeds.tobytes()
+    names = np.concatenate([ids, commitments], axis=1).tobytes()
+    made = b"".join(
+        [
+            encrypt(nonces[12 * i : 12 * i + 12], plain[32 * i : 32 * i + 32], head + names[48 * i : 48 * i + 48])
+            for i in range(len(ids))
+        ]
+    )
+    records = np.empty((len(ids), RECORD_BYTES), np.uint8)
+    records[:, :NONCE_BYTES] = np.frombuffer(nonces, np.uint8).reshape(-1, NONCE_BYTES)
+    records[:, NONCE_BYTES:SEALED_BYTES] = np.frombuffer(made, np.uint8).reshape(-1, SEED_BYTES + TAG_BYTES)
+    records[:, SEALED_BYTES:] = commitments
+    return records
+
+
+def unsealed(
+    cipher: AESGCM, of: Generation, ids: NDArray[np.uint8], records: NDArray[np.uint8]
+) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+    """Open records u8[n, 92]: the seeds u8[n, 32], zeros where one does not open, and which those are."""
+    head, decrypt, raw = _bound(of), cipher.decrypt, records.tobytes()
+    names = np.concatenate([ids, records[:, SEALED_BYTES:]], axis=1).tobytes()
+
+    def one(i: int) -> bytes:
+        at = RECORD_BYTES * i
+        return decrypt(raw[at : at + 12], raw[at + 12 : at + SEALED_BYTES], head + names[48 * i : 48 * i + 48])
+
+    wrong = np.zeros(len(ids), np.bool_)
+    try:
+        opened = [one(i) for i in range(len(ids))]
+    except InvalidTag:
+        opened = [_or_nothing(one, i) for i in range(len(ids))]
+        wrong[:] = [not seed for seed in opened]
+        opened = [seed or bytes(SEED_BYTES) for seed in opened]
+    return np.frombuffer(b"".join(opened), np.uint8).reshape(-1, SEED_BYTES), wrong
+
+
+def _or_nothing(open_one: Callable[[int], bytes], i: int) -> bytes:
+    """Open one record; nothing when it was altered."""
+    try:
+        return open_one(i)
+    except InvalidTag:
+        return b""
+
+
+def nonces_of(policy: GalleryPolicy, epoch: int, ids: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Give the nonces u8[n, 12] of rows' pads; what all labels share is made once."""
+    before, behind = row_label(policy.tenant, policy.gallery, _HOLE, epoch).split(_HOLE)
+    joined = ids.tobytes()
+    made = b"".join([nonce_of(before + joined[16 * i : 16 * i + 16] + behind) for i in range(len(ids))])
+    return np.frombuffer(made, np.uint8).reshape(-1, NONCE_BYTES)
