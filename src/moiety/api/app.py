@@ -11,7 +11,7 @@ from starlette.middleware import Middleware
 from starlette.routing import Match, Route
 
 from moiety.access import RateLimiter
-from moiety.api import entry, galleries, journal, keys, probes, schemas, state, subjects
+from moiety.api import entry, galleries, journal, keys, probes, questions, schemas, state, subjects, waiting
 from moiety.api.entrance import Access, Entrance, Strikes
 from moiety.api.limits import Limits, Queue
 from moiety.api.parts import Parts
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from moiety.api.problems import Problem
     from moiety.people.house import House
 
-MODULES: Final = (galleries, subjects, probes, keys, journal, state, entry)
+MODULES: Final = (galleries, subjects, probes, questions, keys, journal, state, entry)
 ABOUT: Final = (
     "Who is this, and is it really them? Answers are bands in words; there is no score, no distance and no embedding "
     "in any request or answer. Errors are problem+json (RFC 9457)."
@@ -44,8 +44,9 @@ def create_app(
     limits: Limits | None = None,
     *,
     on_fault: Callable[[Fault], None],
+    sign_at: str = "",
 ) -> FastAPI:
-    """Build the application over `house`.
+    """Build the application over `house`; `sign_at` is the address of the page on which people sign.
 
     `access` says who may come in and under which host names. `on_fault` is called when going on would be wrong: it
     has to end the process after the answer is out. The server that runs it must not write an access log of its own:
@@ -63,7 +64,9 @@ def create_app(
         limiter=limiter,
         queue=Queue(limits.pictures_at_once, limits.pictures_waiting),
         parts=Parts(house.desk.links.state, clock),
+        sign_at=sign_at,
     )
+    house.parked.on_fault = on_fault
     app = FastAPI(
         title="moiety",
         version=API_VERSION,
@@ -131,7 +134,7 @@ def _words() -> frozenset[str]:
     """Collect the names in the API's description: only these are ever repeated in an answer."""
     models = [
         one
-        for one in vars(schemas).values()
+        for one in (*vars(schemas).values(), *vars(waiting).values())
         if isinstance(one, type) and issubclass(one, schemas.Taken | schemas.Given)
     ]
     fields = {name for model in models for name in model.model_fields}

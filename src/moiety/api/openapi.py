@@ -8,6 +8,7 @@ from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
 from moiety.api.problems import HTTP, MEDIA_TYPE, PROBLEMS, URN
+from moiety.api.waiting import QuestionSeen
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
     from pydantic import BaseModel
 
-    from moiety.access import Permission
+    from moiety.api.routes import Rule
 
 _REF: Final = "#/components/schemas/{model}"
 
@@ -88,6 +89,7 @@ _WORDS: Final = {
     503: "A part cannot answer now; nothing was changed.",
     507: "The disk is full; nothing was kept.",
 }
+_WAITS: Final = "The gallery's policy wants people's signatures: the question waits, and is answered at `Location`."
 _HEADERS: Final = {
     401: {"WWW-Authenticate": {"schema": {"type": "string"}}},
     429: {"Retry-After": {"schema": {"type": "integer"}, "description": "Seconds."}},
@@ -95,14 +97,14 @@ _HEADERS: Final = {
 }
 
 
-def described(
-    permission: Permission | None, form: type[BaseModel] | None, path: str
-) -> tuple[dict[str, Any], dict[int | str, dict[str, Any]]]:
+def described(rule: Rule, path: str) -> tuple[dict[str, Any], dict[int | str, dict[str, Any]]]:
     """Give what a route adds to its description: permission and form, and the problems that it may answer."""
     extra: dict[str, Any] = {"security": []}
+    form = rule.form
     found = {400, 421, 422, 429, 500}
-    if permission is not None:
-        extra = {"security": [{name: []} for name in _SCHEMES], "x-moiety-permission": str(permission)}
+    if not rule.public:
+        named = str(rule.permission or "that of the question")
+        extra = {"security": [{name: []} for name in _SCHEMES], "x-moiety-permission": named}
         found |= {401, 403, 408, 409, 413, 415, 503, 507}
     if "{" in path:
         found |= {404}
@@ -111,7 +113,8 @@ def described(
     if form is not None:
         content = {"multipart/form-data": {"schema": {"$ref": _REF.format(model=form.__name__)}}}
         extra["requestBody"] = {"required": True, "content": content}
-    return extra, {status: _problem(status) for status in sorted(found)}
+    waits: dict[int | str, dict[str, Any]] = {202: {"description": _WAITS, "model": QuestionSeen}} if rule.parks else {}
+    return extra, waits | {status: _problem(status) for status in sorted(found)}
 
 
 def _problem(status: int) -> dict[str, Any]:

@@ -1,7 +1,11 @@
 """The questions: who is this, is it really them, and do two pictures show the same person."""
 
+from pydantic import BaseModel
+from starlette.responses import Response
+
 from moiety.access import Caller, Permission
 from moiety.api import faces
+from moiety.api.questions import Request, answered
 from moiety.api.routes import Routes
 from moiety.api.schemas import (
     CandidateInfo,
@@ -16,6 +20,7 @@ from moiety.api.schemas import (
 from moiety.api.visits import Here, TheCaller, TheGallery, TheHouse, asker_of, form_of
 from moiety.foundation.ids import SubjectId
 from moiety.matching.answers import FaceAnswer
+from moiety.matching.desk import Asker
 from moiety.people.house import House
 from moiety.storage import Gallery
 
@@ -27,17 +32,28 @@ routes = Routes("questions")
     "/v1/galleries/{gallery}/identify",
     permission=Permission.PROBE_IDENTIFY,
     form=IdentifyForm,
+    parks=True,
+    response_model=Identified,
     response_model_exclude_unset=True,
     summary="Identify (1:N)",
 )
-async def identify(visit: Here, house: TheHouse, caller: TheCaller, gallery: TheGallery) -> Identified:
-    """Say who of the gallery is in the picture. With `reveal` the key also needs `gallery:subject:reveal`."""
+async def identify(visit: Here, house: TheHouse, caller: TheCaller, gallery: TheGallery) -> BaseModel | Response:
+    """Say who of the gallery is in the picture. With `reveal` the key also needs `gallery:subject:reveal`.
+
+    Where others than the gate sign, one face is asked about: the biggest, or `face`. References are then left out
+    where the policy wants more than the gate's key for a reveal.
+    """
     form = form_of(visit, IdentifyForm)
     if form.reveal:
         caller.require(Permission.SUBJECT_REVEAL, gallery.id)
-    answers = await house.identifier.identify(gallery, form.image, asker_of(caller, form.reason, form.case))
-    labels = await _labels(house, gallery, answers, caller, form) if form.reveal else None
-    return Identified(faces=[_found(answer, labels) for answer in answers])
+
+    async def act(asker: Asker) -> Identified:
+        answers = await house.identifier.identify(gallery, form.image, asker)
+        labels = await _labels(house, gallery, answers, caller, form) if form.reveal else None
+        return Identified(faces=[_found(answer, labels) for answer in answers])
+
+    of = Request(Permission.PROBE_IDENTIFY, form.reason, form.case, form, form.image, set_only=True)
+    return await answered(visit, caller, of, act)
 
 
 async def _labels(
@@ -73,14 +89,22 @@ def _found(answer: FaceAnswer, labels: dict[SubjectId, str] | None) -> FaceFound
     "/v1/galleries/{gallery}/subjects/{subject}/verify",
     permission=Permission.PROBE_VERIFY,
     form=VerifyForm,
+    parks=True,
+    response_model=Verified,
     summary="Verify (1:1)",
 )
-async def verify(visit: Here, subject: str, house: TheHouse, caller: TheCaller, gallery: TheGallery) -> Verified:
-    """Say whether the biggest face of the picture is this subject."""
+async def verify(
+    visit: Here, subject: str, house: TheHouse, caller: TheCaller, gallery: TheGallery
+) -> BaseModel | Response:
+    """Say whether the biggest face of the picture, or the face that is named, is this subject."""
     form = form_of(visit, VerifyForm)
-    asker = asker_of(caller, form.reason, form.case)
-    verdict = await house.verifier.verify(gallery, SubjectId(subject), form.image, asker)
-    return Verified(same=verdict.same, band=verdict.band, face=faces.told(verdict.faces[0]))
+
+    async def act(asker: Asker) -> Verified:
+        verdict = await house.verifier.verify(gallery, SubjectId(subject), form.image, asker)
+        return Verified(same=verdict.same, band=verdict.band, face=faces.told(verdict.faces[0]))
+
+    of = Request(Permission.PROBE_VERIFY, form.reason, form.case, form, form.image)
+    return await answered(visit, caller, of, act)
 
 
 @routes.add("POST", "/v1/compare", permission=Permission.PAIR_COMPARE, form=CompareForm, summary="Compare two pictures")

@@ -83,10 +83,14 @@ class Problem:
     headers: Mapping[str, str] = field(default_factory=dict)
     more: Mapping[str, Any] = field(default_factory=dict)
 
+    def as_dict(self) -> dict[str, Any]:
+        """Give its members."""
+        told = {"type": URN + self.slug, "title": self.title, "status": self.status, "detail": self.detail}
+        return told | dict(self.more)
+
     def response(self) -> JSONResponse:
         """Say it as problem+json."""
-        body = {"type": URN + self.slug, "title": self.title, "status": self.status, "detail": self.detail}
-        return JSONResponse(body | dict(self.more), self.status, dict(self.headers), MEDIA_TYPE)
+        return JSONResponse(self.as_dict(), self.status, dict(self.headers), MEDIA_TYPE)
 
 
 def status_of(kind: type[Refusal]) -> tuple[int, str]:

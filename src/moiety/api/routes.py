@@ -10,11 +10,13 @@ from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
+from moiety.access import Permission
 from moiety.api import limits as bounds
 from moiety.api.entrance import Via, Visitor, address_of
 from moiety.api.forms import read_form
 from moiety.api.openapi import described
 from moiety.foundation.errors import UnknownGallery
+from moiety.foundation.ids import GalleryId
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -24,11 +26,12 @@ if TYPE_CHECKING:
     from starlette.responses import Response
     from starlette.types import Message, Receive
 
-    from moiety.access import Permission, RateLimiter
+    from moiety.access import Caller, RateLimiter
     from moiety.api.entrance import Access, Entrance
     from moiety.api.limits import Limits, Queue
     from moiety.api.parts import Parts
     from moiety.api.sessions import Sessions
+    from moiety.matching.parked import Question
     from moiety.people.house import House
     from moiety.storage import Gallery
 
@@ -41,7 +44,8 @@ NAME_CHARS_MAX: Final = 64
 class Rule:
     """What a route asks of its callers and of its body: JSON, a form, or none.
 
-    A `listing` shows each caller what that one may see, so the permission for one gallery is enough to ask.
+    A `listing` shows each caller what that one may see, so the permission for one gallery is enough to ask. A route
+    `of_question` asks for the permission under which the question in its path was asked. What `parks` may answer 202.
     """
 
     permission: Permission | None
@@ -49,9 +53,11 @@ class Rule:
     listing: bool = False
     body: type[BaseModel] | None = None
     form: type[BaseModel] | None = None
+    of_question: bool = False
+    parks: bool = False
 
     def __post_init__(self) -> None:
-        if (self.permission is None) == (not self.public):
+        if [self.permission is not None, bool(self.public), self.of_question].count(True) != 1:
             raise TypeError("A route names a permission, or else the reason why it needs none.")
 
     @property
@@ -73,15 +79,17 @@ class Gate:
     limiter: RateLimiter
     queue: Queue
     parts: Parts
+    sign_at: str
 
 
 @dataclass(slots=True, repr=False)
 class Visit:
-    """One request after it was let in; `visitor` and `gallery` are None where the route asks for none."""
+    """One request after it was let in; `visitor`, `gallery` and `question` are None where the route asks for none."""
 
     gate: Gate
     visitor: Visitor | None = None
     gallery: Gallery | None = None
+    question: Question | None = None
     form: dict[str, bytes | str] = field(default_factory=dict)
 
 
@@ -114,15 +122,17 @@ class Routes:
         listing: bool = False,
         body: type[BaseModel] | None = None,
         form: type[BaseModel] | None = None,
+        of_question: bool = False,
+        parks: bool = False,
         **options: Any,
     ) -> Callable[[_Endpoint], _Endpoint]:
         """Declare the decorated function as the answer to `method` at `path`; `options` are those of `APIRoute`.
 
         Raises:
-            TypeError: neither or both of `permission` and `public` are given.
+            TypeError: not exactly one of `permission`, `public` and `of_question` is given.
 
         """
-        rule = Rule(permission, public, listing, body, form)
+        rule = Rule(permission, public, listing, body, form, of_question, parks)
 
         def declare(endpoint: _Endpoint) -> _Endpoint:
             self._specs.append(Spec(method, path, endpoint, rule, options))
@@ -143,7 +153,7 @@ class GuardedRoute(APIRoute):
         """Build the route of `spec` for the application of `gate`."""
         self.rule = spec.rule
         self.gate = gate
-        extra, responses = described(spec.rule.permission, spec.rule.form, spec.path)
+        extra, responses = described(spec.rule, spec.path)
         super().__init__(
             spec.path,
             spec.endpoint,
@@ -182,12 +192,15 @@ class GuardedRoute(APIRoute):
 
         """
         permission, limiter = self.rule.permission, self.gate.limiter
-        if permission is None:
+        if self.rule.public:
             limiter.spend(address_of(request), bounds.FOR_STRANGER)
             return
         visit.visitor = await self.gate.entrance.admit(request)
         caller = visit.visitor.caller
         limiter.spend(caller.key_id, bounds.FOR_KEY if visit.visitor.via is Via.KEY else bounds.FOR_OWNER)
+        if permission is None:
+            self._find_question(request, visit, caller)
+            return
         name = request.path_params.get("gallery")
         if name is None:
             if self.rule.listing:
@@ -196,6 +209,20 @@ class GuardedRoute(APIRoute):
                 caller.require(permission)
             return
         visit.gallery = await self._gallery(str(name), visit.visitor, permission)
+
+    def _find_question(self, request: Request, visit: Visit, caller: Caller) -> None:
+        """Find the question that the path names, and check the permission under which it was asked.
+
+        Raises:
+            NotFound: it is not here.
+            Forbidden: the caller may not ask such a thing in that gallery.
+
+        """
+        name = request.path_params.get("question")
+        if name is not None:
+            visit.question = self.gate.house.parked.get(str(name))
+            owner = visit.question.owner
+            caller.require(Permission(owner.permission), GalleryId(owner.gallery))
 
     async def _gallery(self, name: str, visitor: Visitor, permission: Permission) -> Gallery:
         """Find the gallery by name or id; who may not see all of them does not learn which there are."""

@@ -6,6 +6,7 @@ from typing import Annotated, Final
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, Json, StringConstraints
 
 from moiety.access import Permission
+from moiety.api.waiting import BySigner
 
 REASON_CHARS_MAX: Final = 500
 PAGE_MAX: Final = 1000
@@ -157,7 +158,7 @@ class Compared(Given):
     faces: list[Face]
 
 
-class IdentifyForm(Taken):
+class IdentifyForm(BySigner):
     """A picture to be searched for in a gallery; `reveal` asks for the references of the candidates too."""
 
     image: Picture
@@ -166,7 +167,7 @@ class IdentifyForm(Taken):
     reveal: bool = False
 
 
-class VerifyForm(Taken):
+class VerifyForm(BySigner):
     """A picture to be held against one subject."""
 
     image: Picture
@@ -186,16 +187,19 @@ class CompareForm(Taken):
 # ---- subjects ----
 
 
-class EnrolForm(Taken):
+class EnrolForm(BySigner):
     """A photo of one person. A `reference` that the gallery knows adds the photo to that subject."""
 
     image: Picture
     reason: Reason
     reference: Reference | None = None
-    fields: Annotated[Json[dict[str, str]], Field(description="A JSON object of names and values, kept sealed.")] = {}
+    fields: Annotated[
+        Json[dict[str, str]],
+        Field(default_factory=dict, description="A JSON object of names and values, kept sealed."),
+    ]
 
 
-class PhotoForm(Taken):
+class PhotoForm(BySigner):
     """A further photo of a subject."""
 
     image: Picture

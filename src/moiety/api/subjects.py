@@ -3,10 +3,13 @@
 from typing import Annotated
 
 from fastapi import Query
+from pydantic import BaseModel
+from starlette.responses import Response
 
-from moiety.access import Permission
+from moiety.access import Caller, Permission
 from moiety.api import faces
-from moiety.api.routes import Routes
+from moiety.api.questions import Request, answered
+from moiety.api.routes import Routes, Visit
 from moiety.api.schemas import (
     PAGE_MAX,
     EnrolForm,
@@ -25,15 +28,18 @@ from moiety.api.schemas import (
     moment,
     moment_or_none,
 )
-from moiety.api.visits import Here, TheCaller, TheGallery, TheHouse, asker_of, form_of
+from moiety.api.visits import Here, TheCaller, TheGallery, TheHouse, form_of
 from moiety.foundation.ids import PhotoId, SubjectId
+from moiety.matching.desk import Asker
 from moiety.people.directory import SubjectInfo
 from moiety.people.enrol import Enrolled, Who
+from moiety.storage import Gallery
 
 routes = Routes("subjects")
 
 Why = Annotated[Reason, Query()]
 After = Annotated[str | None, Query(pattern=r"^sub_[a-z2-7]{16}$", description="Begin behind this subject.")]
+Two = Annotated[bool, Query(description="Have two people sign, as vaults want above so many erasures a day.")]
 Limit = Annotated[int, Query(ge=1, le=PAGE_MAX)]
 
 BASE = "/v1/galleries/{gallery}/subjects"
@@ -55,12 +61,32 @@ def _seen(subject: SubjectInfo) -> SubjectSeen:
     )
 
 
-@routes.add("POST", BASE, permission=Permission.SUBJECT_ENROL, form=EnrolForm, status_code=201, summary="Enrol a photo")
-async def enrol(visit: Here, house: TheHouse, caller: TheCaller, gallery: TheGallery) -> EnrolledInfo:
+async def _enrol(
+    visit: Visit, caller: Caller, gallery: Gallery, form: EnrolForm | PhotoForm, who: Who
+) -> BaseModel | Response:
+    """Enrol a photo, at once or when it is signed."""
+
+    async def act(asker: Asker) -> EnrolledInfo:
+        return _enrolled(await visit.gate.house.enroller.enrol(gallery, form.image, who, asker))
+
+    of = Request(Permission.SUBJECT_ENROL, form.reason, form=form, image=form.image, status=201)
+    return await answered(visit, caller, of, act)
+
+
+@routes.add(
+    "POST",
+    BASE,
+    permission=Permission.SUBJECT_ENROL,
+    form=EnrolForm,
+    parks=True,
+    response_model=EnrolledInfo,
+    status_code=201,
+    summary="Enrol a photo",
+)
+async def enrol(visit: Here, caller: TheCaller, gallery: TheGallery) -> BaseModel | Response:
     """Enrol the one person that the photo shows: a new subject, or the one that has this reference already."""
     form = form_of(visit, EnrolForm)
-    who = Who(reference=form.reference, fields=form.fields)
-    return _enrolled(await house.enroller.enrol(gallery, form.image, who, asker_of(caller, form.reason)))
+    return await _enrol(visit, caller, gallery, form, Who(reference=form.reference, fields=form.fields))
 
 
 @routes.add("GET", BASE, permission=Permission.SUBJECT_READ, summary="List")
@@ -78,11 +104,17 @@ async def show_subject(subject: str, house: TheHouse, gallery: TheGallery) -> Su
     return _seen(await house.directory.subject(gallery, SubjectId(subject)))
 
 
-@routes.add("DELETE", ONE, permission=Permission.SUBJECT_ERASE, summary="Erase")
-async def erase_subject(subject: str, reason: Why, house: TheHouse, caller: TheCaller, gallery: TheGallery) -> Erased:
+@routes.add("DELETE", ONE, permission=Permission.SUBJECT_ERASE, parks=True, response_model=Erased, summary="Erase")
+async def erase_subject(
+    visit: Here, subject: str, reason: Why, caller: TheCaller, gallery: TheGallery, *, two: Two = False
+) -> BaseModel | Response:
     """Erase a person: out of every search at once, then gone from both vaults and the gate."""
-    await house.eraser.subject(gallery, SubjectId(subject), asker_of(caller, reason))
-    return Erased(erased=subject)
+
+    async def act(asker: Asker) -> Erased:
+        await visit.gate.house.eraser.subject(gallery, SubjectId(subject), asker)
+        return Erased(erased=subject)
+
+    return await answered(visit, caller, Request(Permission.SUBJECT_ERASE, reason, two=two), act)
 
 
 @routes.add(
@@ -90,14 +122,14 @@ async def erase_subject(subject: str, reason: Why, house: TheHouse, caller: TheC
     ONE + "/photos",
     permission=Permission.SUBJECT_ENROL,
     form=PhotoForm,
+    parks=True,
+    response_model=EnrolledInfo,
     status_code=201,
     summary="Enrol a further photo",
 )
-async def add_photo(visit: Here, subject: str, house: TheHouse, caller: TheCaller, gallery: TheGallery) -> EnrolledInfo:
+async def add_photo(visit: Here, subject: str, caller: TheCaller, gallery: TheGallery) -> BaseModel | Response:
     """Enrol a further photo of a subject."""
-    form = form_of(visit, PhotoForm)
-    who = Who(subject=SubjectId(subject))
-    return _enrolled(await house.enroller.enrol(gallery, form.image, who, asker_of(caller, form.reason)))
+    return await _enrol(visit, caller, gallery, form_of(visit, PhotoForm), Who(subject=SubjectId(subject)))
 
 
 @routes.add("GET", ONE + "/photos", permission=Permission.SUBJECT_READ, summary="List photos")
@@ -107,13 +139,24 @@ async def list_photos(subject: str, house: TheHouse, gallery: TheGallery) -> Pho
     return PhotoList(photos=[PhotoSeen(id=one.id, created_at=moment(one.created_at)) for one in photos])
 
 
-@routes.add("DELETE", ONE + "/photos/{photo}", permission=Permission.SUBJECT_ERASE, summary="Erase a photo")
+@routes.add(
+    "DELETE",
+    ONE + "/photos/{photo}",
+    permission=Permission.SUBJECT_ERASE,
+    parks=True,
+    response_model=Erased,
+    summary="Erase a photo",
+)
 async def erase_photo(
-    subject: str, photo: str, reason: Why, house: TheHouse, caller: TheCaller, gallery: TheGallery
-) -> Erased:
+    visit: Here, subject: str, photo: str, reason: Why, caller: TheCaller, gallery: TheGallery, *, two: Two = False
+) -> BaseModel | Response:
     """Erase one photo's template."""
-    await house.eraser.photo(gallery, SubjectId(subject), PhotoId(photo), asker_of(caller, reason))
-    return Erased(erased=photo)
+
+    async def act(asker: Asker) -> Erased:
+        await visit.gate.house.eraser.photo(gallery, SubjectId(subject), PhotoId(photo), asker)
+        return Erased(erased=photo)
+
+    return await answered(visit, caller, Request(Permission.SUBJECT_ERASE, reason, two=two), act)
 
 
 @routes.add("POST", "/v1/galleries/{gallery}/find", permission=Permission.SUBJECT_READ, body=FindBody, summary="Find")
@@ -122,12 +165,24 @@ async def find_subject(asked: FindBody, house: TheHouse, gallery: TheGallery) ->
     return Found(subject_id=await house.fields.find(gallery, asked.reference))
 
 
-@routes.add("POST", ONE + "/reveal", permission=Permission.SUBJECT_REVEAL, body=RevealBody, summary="Reveal fields")
+@routes.add(
+    "POST",
+    ONE + "/reveal",
+    permission=Permission.SUBJECT_REVEAL,
+    body=RevealBody,
+    parks=True,
+    response_model=Revealed,
+    summary="Reveal fields",
+)
 async def reveal_fields(
-    subject: str, asked: RevealBody, house: TheHouse, caller: TheCaller, gallery: TheGallery
-) -> Revealed:
+    visit: Here, subject: str, asked: RevealBody, caller: TheCaller, gallery: TheGallery
+) -> BaseModel | Response:
     """Open sealed fields: one signed warrant each, metered at vault B, written into the ledger."""
     who = SubjectId(subject)
     pairs = [(who, name) for name in dict.fromkeys(asked.fields)]
-    values = await house.fields.reveal(gallery, pairs, asker_of(caller, asked.reason))
-    return Revealed(fields={name: value for (_, name), value in values.items()})
+
+    async def act(asker: Asker) -> Revealed:
+        values = await visit.gate.house.fields.reveal(gallery, pairs, asker)
+        return Revealed(fields={name: value for (_, name), value in values.items()})
+
+    return await answered(visit, caller, Request(Permission.SUBJECT_REVEAL, asked.reason), act)

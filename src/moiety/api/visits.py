@@ -10,6 +10,7 @@ from moiety.access import Caller
 from moiety.api.routes import Visit
 from moiety.foundation.errors import Unauthenticated, UnknownGallery
 from moiety.matching.desk import Asker
+from moiety.matching.signing import Signing, Unsigned
 from moiety.people.house import House
 from moiety.storage import Gallery
 
@@ -46,9 +47,9 @@ TheCaller = Annotated[Caller, Depends(_caller)]
 TheGallery = Annotated[Gallery, Depends(_gallery)]
 
 
-def asker_of(caller: Caller, reason: str, case: str = "") -> Asker:
-    """Say who asks and why."""
-    return Asker(caller.key_id, reason, case)
+def asker_of(caller: Caller, reason: str, case: str = "", signing: Signing | None = None) -> Asker:
+    """Say who asks and why, and how the signatures come."""
+    return Asker(caller.key_id, reason, case, signing or Unsigned())
 
 
 def form_of(visit: Visit, model: type[_Form]) -> _Form:

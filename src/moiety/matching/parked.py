@@ -19,7 +19,16 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from moiety.foundation.errors import AlreadyThere, BadInput, Fault, NotFound, Refusal, SignatureNeeded, TooMany
+from moiety.foundation.errors import (
+    AlreadyThere,
+    BadInput,
+    Fault,
+    NotFound,
+    Refusal,
+    SignatureNeeded,
+    TooMany,
+    Unverified,
+)
 from moiety.matching.signing import NONCE_BYTES, PATIENT_SECONDS, SIGNERS, needed
 from moiety.vault.policy import Needs
 from moiety.warrants.proofs import Assertion, DeviceProof, SessionProof
@@ -139,18 +148,27 @@ def _must_fit(signature: Signature, paper: Paper, needs: Needs) -> None:
         kinds.add(Scheme.SESSION)
     if signature.scheme not in kinds:
         raise BadInput(f"This question is signed by: {', '.join(sorted(kinds))}.")
-    if signature.scheme is Scheme.PASSKEY:
-        asked = base64.urlsafe_b64encode(paper.warrant.digest()).rstrip(b"=").decode()
-        try:
-            challenge = json.loads(Assertion.decode(signature.value).client_data)["challenge"]
-        except (ValueError, TypeError, KeyError):
-            challenge = None
-        if challenge != asked:
-            raise BadInput("This is a signature for something else.")
-    elif signature.scheme is Scheme.SESSION:
-        SessionProof.decode(signature.value)
-    else:
-        DeviceProof.decode(signature.value)
+    try:
+        if signature.scheme is Scheme.PASSKEY:
+            _must_be_over(Assertion.decode(signature.value), paper)
+        elif signature.scheme is Scheme.SESSION:
+            SessionProof.decode(signature.value)
+        else:
+            DeviceProof.decode(signature.value)
+    except (Unverified, ValueError, TypeError, KeyError):
+        raise BadInput("This is no signature of that kind for this question.") from None
+
+
+def _must_be_over(assertion: Assertion, paper: Paper) -> None:
+    """Check that a passkey was asked to sign this warrant.
+
+    Raises:
+        ValueError, TypeError, KeyError: it was asked something else.
+
+    """
+    asked = base64.urlsafe_b64encode(paper.warrant.digest()).rstrip(b"=").decode()
+    if json.loads(assertion.client_data)["challenge"] != asked:
+        raise ValueError
 
 
 @dataclass(slots=True, repr=False)
