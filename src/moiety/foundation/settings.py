@@ -35,6 +35,10 @@ SETTINGS = (
     Setting("MOIETY_CANARY_MINUTES", "60", "Minutes between two questions for the made-up faces."),
     Setting("MOIETY_BACKUP_DAYS", "30", "After so many days a backup is destroyed by the next one."),
     Setting("MOIETY_BACKUP_SEEDS_DAYS", "7", "The same for vault B's seeds and personal keys."),
+    Setting("MOIETY_WITNESS_HOST", "127.0.0.1", "Address on which the witness's signing page listens."),
+    Setting("MOIETY_WITNESS_PORT", "", "Port of the signing page; empty: the gate's and one, or any where that is 0."),
+    Setting("MOIETY_WITNESS_ORIGIN", "", "Where people find the signing page; empty: `http://localhost` and its port."),
+    Setting("MOIETY_GATE_ORIGINS", "", "Gates whose consoles may open the signing page; empty: the one on this machine."),
     Setting("MOIETY_LOG", "info", "How much the parts log.", ("debug", "info", "warning", "error")),
 )
 _BY_NAME = {setting.name: setting for setting in SETTINGS}
