@@ -13,6 +13,7 @@ import uvicorn
 
 from moiety.access import ApiKeys
 from moiety.api import Access, create_app
+from moiety.cli.backup.reviving_gate import revive_gate
 from moiety.cli.parts import local_server
 from moiety.console import attach
 from moiety.foundation import settings
@@ -96,6 +97,7 @@ def _stop(server: uvicorn.Server, fault: Fault) -> None:
 async def serve(at: Place, listener: socket.socket, hosts: list[str]) -> None:
     """Serve HTTP on `listener` until told to stop."""
     over = house(at)
+    await revive_gate(at, over.desk)
     token = secrets.token_urlsafe(32)
     store = over.desk.store
     access = Access(ApiKeys(store, at.clock), token, hosts)

@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from moiety.cli.commands import asking, demo, galleries, keys, measuring, models, people, running
+from moiety.cli.commands import asking, backup, demo, galleries, keys, measuring, models, people, running
 from moiety.cli.exits import Exit
 from moiety.cli.output import fail, interrupted, say
 from moiety.foundation.errors import Fault, Refusal
@@ -19,6 +19,8 @@ app = typer.Typer(
 )
 for part in (running, demo, asking, people, measuring):
     app.registered_commands += part.app.registered_commands
+app.registered_commands += backup.restore_app.registered_commands
+app.add_typer(backup.app, name="backup")
 app.add_typer(galleries.app, name="gallery")
 app.add_typer(models.app, name="models")
 app.add_typer(keys.app, name="key")

@@ -81,6 +81,10 @@ class Guard:
         self._clock = clock
         self._roster = roster
 
+    def now(self) -> float:
+        """Say what time it is for this vault, in seconds since 1970 UTC."""
+        return self._clock.now()
+
     def signers(self, signed: Sequence[SignedWarrant], act: Act, policy: GalleryPolicy) -> Signers:
         """Check what can be checked of a batch of warrants alone, and return who signed all of them.
 

@@ -154,8 +154,13 @@ class PersonalKeys:
             )
 
     def erase(self, gallery: str, handle: bytes) -> None:
-        """Destroy a personal key of a gallery: what was wrapped under it can never be read again."""
+        """Destroy a personal key of a gallery: what was wrapped under it can never be read again.
+
+        Its handle gets a tombstone, so that no restore brings the key back.
+        """
         with self._journal.transaction() as db:
             # A crash before the commit leaves the key; the gate's journal asks again at its next start.
             db.execute("DELETE FROM person WHERE handle = ? AND gallery = ?", (handle, gallery))
+            buried = (handle, gallery, self._guard.now())
+            db.execute("INSERT INTO tombstone VALUES (?, ?, ?) ON CONFLICT DO NOTHING", buried)
         self._journal.scour()

@@ -60,7 +60,7 @@ class Kind(IntEnum):
     # vault B -> mint
     DEAL = 50
     DEAL_AHEAD = 54
-    # vaults -> witness
+    # vaults, and a restored gate -> witness
     BURY = 60
     BURIED = 61
     # vault A -> vault B, about backups and restores
@@ -112,7 +112,9 @@ ALLOWED: dict[Kind, tuple[set[Role], set[Role]]] = {
         )
     },
     **{kind: ({Role.VAULT_B}, {Role.MINT}) for kind in (Kind.DEAL, Kind.DEAL_AHEAD)},
-    **{kind: (_VAULTS, {Role.WITNESS}) for kind in (Kind.BURY, Kind.BURIED)},
+    Kind.BURY: (_VAULTS, {Role.WITNESS}),
+    # A gate that was restored asks too.
+    Kind.BURIED: (_VAULTS | {Role.GATE}, {Role.WITNESS}),
 }
 
 
