@@ -13,8 +13,8 @@ import uvicorn
 
 from moiety.access import ApiKeys
 from moiety.api import Access, create_app
-from moiety.cli.backup.reviving_gate import revive_gate
 from moiety.cli.parts import local_server
+from moiety.cli.standing import Standing
 from moiety.console import attach
 from moiety.foundation import settings
 from moiety.foundation.envelopes import write_durably
@@ -28,6 +28,7 @@ from moiety.wire.kinds import Role
 
 if TYPE_CHECKING:
     import socket
+    from collections.abc import Callable
     from pathlib import Path
 
     from moiety.cli.parts import Place
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 TIDY_SECONDS = 30.0
+# Who listens everywhere is reached at home.
+_ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - it is compared, not bound
 FIRST_TIDY_SECONDS = 0.5
 FIRST_TEND_SECONDS = 10.0
 
@@ -82,10 +85,12 @@ async def _tend(over: House) -> None:
         pause = 60.0 * settings.number("MOIETY_CANARY_MINUTES")
 
 
-def announce(path: Path, port: int, token: str) -> None:
+def announce(path: Path, listener: socket.socket, token: str) -> None:
     """Tell the owner's commands how to reach this gate; the token dies with the process."""
+    host, port = listener.getsockname()[:2]
+    told = {"host": _ANYWHERE.get(host, host), "port": port, "pid": os.getpid(), "token": token}
     # A crash leaves the file of a gate that is gone; the next start replaces it.
-    write_durably(path, json.dumps({"port": port, "pid": os.getpid(), "token": token}).encode())
+    write_durably(path, json.dumps(told).encode())
 
 
 def _stop(server: uvicorn.Server, fault: Fault) -> None:
@@ -94,28 +99,29 @@ def _stop(server: uvicorn.Server, fault: Fault) -> None:
     server.should_exit = True
 
 
-async def serve(at: Place, listener: socket.socket, hosts: list[str]) -> None:
-    """Serve HTTP on `listener` until told to stop."""
+async def serve(at: Place, listener: socket.socket, hosts: list[str], ready: Callable[[], None]) -> None:
+    """Serve HTTP on `listener` until told to stop; `ready` is called once it serves."""
     over = house(at)
-    await revive_gate(at, over.desk)
     token = secrets.token_urlsafe(32)
     store = over.desk.store
-    access = Access(ApiKeys(store, at.clock), token, hosts)
+    access = Access(ApiKeys(store, at.clock), token, [*hosts, listener.getsockname()[0]])
     app = create_app(over, access, on_fault=lambda fault: _stop(server, fault))
     attach(app)
     server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", server_header=False))
     told = at.installation.run / "gate.json"
-    announce(told, listener.getsockname()[1], token)
-    local = local_server(at, {})
+    announce(told, listener, token)
+    standing = Standing(at)
+    local = local_server(at, standing, {})
     await local.start()
     background = [asyncio.create_task(work) for work in (_tidy(over), _tend(over))]
-    print("ready", flush=True)  # noqa: T201 - the supervisor waits for this line
+    ready()
     try:
         await server.serve(sockets=[listener])
     finally:
         for task in background:
             task.cancel()
         await local.close()
+        await standing.close()
         await over.parked.close()
         await asyncio.gather(*background, return_exceptions=True)
         told.unlink(missing_ok=True)

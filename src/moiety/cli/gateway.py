@@ -73,7 +73,8 @@ def _told(run: Path) -> dict[str, Any] | None:
 def _open(told: dict[str, Any]) -> Gate:
     """Make a client that shows the owner's token of this run."""
     headers = {"authorization": f"Bearer run_{told['token']}"}
-    base = f"http://127.0.0.1:{told['port']}"
+    host = str(told.get("host", "127.0.0.1"))
+    base = f"http://{f'[{host}]' if ':' in host else host}:{told['port']}"
     return Gate(httpx.Client(base_url=base, headers=headers, timeout=CALL_SECONDS, trust_env=False))
 
 
@@ -100,6 +101,7 @@ def gate(data: Path | None, *, make: bool = False) -> Iterator[Gate]:
 
     Raises:
         BadInput: there is no installation there (with `make`, a new one is made instead).
+        PartDown: the parts run on machines of their own, and the gate is not here or does not run.
 
     """
     folder = installation.where(data)
@@ -109,6 +111,11 @@ def gate(data: Path | None, *, make: bool = False) -> Iterator[Gate]:
             yield found
         return
     made = installation.create(folder) if make else installation.load(folder)
+    if made.part:
+        raise PartDown(
+            f"This folder holds {made.part} alone. Commands for galleries and people run on the gate's machine, while "
+            "`moiety serve` runs there."
+        )
     say("moiety: the installation is not running; starting it for this command")
     supervisor = Supervisor(made, "127.0.0.1", 0, say)
     try:

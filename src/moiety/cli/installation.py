@@ -1,7 +1,7 @@
 """Where an installation lies on disk, and how its parts are introduced to each other on one machine.
 
-DATA/installation.json          tenant and version
-DATA/<role>/                    what a role stores; its peers' cards in peers.json
+DATA/installation.json          tenant and version; the part, where the folder holds one part alone
+DATA/<role>/                    what a role stores; its peers' cards in peers.json, which keys it made in keys.json
 KEYS/<role>/                    a role's own keys (DATA/keys unless MOIETY_KEYS says otherwise)
 DATA/run/, DATA/logs/           sockets of the moment, logs
 """
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +20,7 @@ from moiety.foundation import settings
 from moiety.foundation.clock import SystemClock
 from moiety.foundation.disk import SYSTEM_DISK
 from moiety.foundation.envelopes import KeyRing, write_durably
-from moiety.foundation.errors import BadInput, Fault
+from moiety.foundation.errors import AlreadyThere, BadInput, Fault
 from moiety.wire.cards import Peers
 from moiety.wire.identity import Identity
 from moiety.wire.kinds import Role
@@ -29,15 +30,17 @@ if TYPE_CHECKING:
     from moiety.foundation.disk import Disk
 
 FORMAT = 1
+_TENANT = re.compile(r"ten_[0-9a-f]{16}")
 
 
 @dataclass(frozen=True, slots=True)
 class Installation:
-    """The folders of one installation."""
+    """The folders of one installation; `part` is the one that is here where the others are on other machines."""
 
     data: Path
     keys: Path
     tenant: str
+    part: Role | None = None
 
     def folder(self, role: Role) -> Path:
         """Where a role stores what it holds."""
@@ -66,7 +69,14 @@ class Installation:
         return self.data / "logs"
 
     def introduce(self) -> None:
-        """Make what keys are missing and give every role the others' cards; on one machine only."""
+        """Make what keys are missing and give every role the others' cards; on one machine only.
+
+        Raises:
+            BadInput: this folder holds one part alone.
+
+        """
+        if self.part:
+            raise BadInput(f"This folder holds {self.part} alone; run it with `moiety serve`.")
         # Made here, because a parent that is made on the way gets the umask's mode.
         self.keys.mkdir(mode=0o700, parents=True, exist_ok=True)
         cards = [self.identity(role).card() for role in Role]
@@ -89,6 +99,25 @@ def exists(data: Path) -> bool:
     return (data / "installation.json").exists()
 
 
+def _new(data: Path, tenant: str, **about: str) -> None:
+    """Make the folder of a new installation.
+
+    Raises:
+        BadInput: the folder holds something else.
+
+    """
+    if data.exists() and any(data.iterdir()):
+        raise BadInput(f"The folder {data.name!r} is not empty and holds no installation of moiety.")
+    data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    # A crash leaves an empty folder or a whole file; keys and cards are made later where missing.
+    write_durably(data / "installation.json", json.dumps({"format": FORMAT, "tenant": tenant, **about}).encode())
+
+
+def new_tenant() -> str:
+    """Draw the name of a new installation."""
+    return f"ten_{secrets.token_hex(8)}"
+
+
 def create(data: Path) -> Installation:
     """Make a new installation in an empty or missing folder, or open the one that is there.
 
@@ -97,13 +126,32 @@ def create(data: Path) -> Installation:
 
     """
     if not exists(data):
-        if data.exists() and any(data.iterdir()):
-            raise BadInput(f"The folder {data.name!r} is not empty and holds no installation of moiety.")
-        data.mkdir(mode=0o700, parents=True, exist_ok=True)
-        about = {"format": FORMAT, "tenant": f"ten_{secrets.token_hex(8)}"}
-        # A crash leaves an empty folder or a whole file; keys and cards are made at each start where missing.
-        write_durably(data / "installation.json", json.dumps(about).encode())
+        _new(data, new_tenant())
     return load(data)
+
+
+def begin(data: Path, role: Role, tenant: str | None) -> Installation:
+    """Make the folder of one part with keys of its own; done again after a crash it goes on where it stopped.
+
+    Raises:
+        AlreadyThere: the folder holds a part that is complete.
+        BadInput: the tenant is none, or the folder holds something else.
+
+    """
+    if tenant and not _TENANT.fullmatch(tenant):
+        raise BadInput("A tenant is ten_ and 16 hexadecimal digits, as the first part's `init` printed it.")
+    if not exists(data):
+        _new(data, tenant or new_tenant(), part=role)
+    made = load(data)
+    begun = made.folder(role) / "peers.json"
+    if made.part is not role or begun.exists():
+        raise AlreadyThere(f"The folder {data.name!r} holds {made.part or 'an installation'} already.")
+    if tenant not in {None, made.tenant}:
+        raise BadInput(f"The folder {data.name!r} was begun for another installation; remove it and begin anew.")
+    made.keys.mkdir(mode=0o700, parents=True, exist_ok=True)
+    made.folder(role).mkdir(mode=0o700, exist_ok=True)
+    made.identity(role)
+    return made
 
 
 def load(data: Path) -> Installation:
@@ -121,12 +169,13 @@ def load(data: Path) -> Installation:
     try:
         about = json.loads((data / "installation.json").read_bytes())
         tenant, form = str(about["tenant"]), int(about["format"])
+        part = Role(about["part"]) if "part" in about else None
     except (ValueError, KeyError, TypeError):
         raise Fault("installation.json is damaged; restore it from a backup.") from None
     if form != FORMAT:
         raise Fault(f"This installation has format {form}; this program knows {FORMAT}.")
     os.chmod(data, 0o700)  # noqa: PTH101 - the mode must not follow the umask
-    made = Installation(data, settings.folder("MOIETY_KEYS") or data / "keys", tenant)
+    made = Installation(data, settings.folder("MOIETY_KEYS") or data / "keys", tenant, part)
     for folder in (made.run, made.logs):
         folder.mkdir(mode=0o700, exist_ok=True)
     return made

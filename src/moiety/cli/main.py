@@ -6,7 +6,20 @@ import sys
 
 import typer
 
-from moiety.cli.commands import asking, backup, demo, galleries, keys, measuring, models, people, running
+from moiety.cli.commands import (
+    asking,
+    cards,
+    ceremony,
+    demo,
+    galleries,
+    keys,
+    measuring,
+    models,
+    people,
+    running,
+    serve,
+    vault,
+)
 from moiety.cli.exits import Exit
 from moiety.cli.output import fail, interrupted, say
 from moiety.foundation.errors import Fault, Refusal
@@ -17,13 +30,16 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Tells who someone is by their face, for those who have a right to ask, from halves that a thief cannot use.",
 )
-for part in (running, demo, asking, people, measuring):
+for part in (running, serve, demo, asking, people, measuring):
     app.registered_commands += part.app.registered_commands
-app.registered_commands += backup.restore_app.registered_commands
-app.add_typer(backup.app, name="backup")
 app.add_typer(galleries.app, name="gallery")
 app.add_typer(models.app, name="models")
 app.add_typer(keys.app, name="key")
+app.add_typer(vault.app, name="vault")
+app.add_typer(ceremony.mint_app, name="mint")
+app.add_typer(ceremony.eye_app, name="eye")
+app.add_typer(ceremony.gate_app, name="gate")
+app.add_typer(cards.app, name="card")
 app.add_typer(measuring.eval_app, name="eval")
 app.add_typer(measuring.bench_app, name="bench")
 

@@ -13,13 +13,24 @@ import signal
 import socket
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from moiety.cli import installation
+from moiety.cli.starting import addresses
 from moiety.foundation import settings
 from moiety.foundation.errors import Fault, Refusal
 from moiety.wire.kinds import Role
 
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from moiety.cli.parts import Place
+    from moiety.wire.identity import Identity
+
+_log = logging.getLogger(__name__)
+
 EXIT_FAULT = 70
+RENEW_CHECK_SECONDS = 6 * 3600.0
 
 
 def _arguments() -> argparse.Namespace:
@@ -32,60 +43,95 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _addresses(peers: list[str]) -> dict[Role, tuple[str, int]]:
-    """Read where the other parts are."""
-    found = {}
-    for peer in peers:
-        role, _, address = peer.partition("=")
-        host, _, port = address.rpartition(":")
-        found[Role(role)] = (host, int(port))
-    return found
+async def until_signal() -> None:
+    """Return when a signal tells this process to stop."""
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    await stop.wait()
 
 
 async def _until_told() -> None:
     """Return when standard input ends or a signal comes."""
-    loop = asyncio.get_running_loop()
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
     reader = asyncio.StreamReader()
-    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+    await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
     ended = asyncio.create_task(reader.read())
-    told = asyncio.create_task(stop.wait())
+    told = asyncio.create_task(until_signal())
     await asyncio.wait({ended, told}, return_when=asyncio.FIRST_COMPLETED)
     ended.cancel()
     told.cancel()
 
 
+async def run(at: Place, listener: socket.socket, ready: Callable[[], None], told: Awaitable[None]) -> None:
+    """Serve a part until `told` returns; `ready` is called once it serves.
+
+    Raises:
+        Fault, Refusal: it cannot start.
+
+    """
+    renewing = asyncio.create_task(_renew_daily(at.identity))
+    stop = asyncio.ensure_future(told)
+    try:
+        if at.role is Role.GATE:
+            await _run_gate(at, listener, ready, stop)
+        else:
+            from moiety.cli import parts  # noqa: PLC0415 - the engines load after the arguments are known to be good
+
+            server = await parts.serve(at, listener)
+            ready()
+            await stop
+            await server.close()
+    finally:
+        renewing.cancel()
+        stop.cancel()
+
+
+async def _run_gate(at: Place, listener: socket.socket, ready: Callable[[], None], stop: asyncio.Future[None]) -> None:
+    """Serve the gate."""
+    from moiety.cli import gate  # noqa: PLC0415 - only the gate loads the web framework
+
+    hosts = [name.strip() for name in settings.setting("MOIETY_HOSTS").split(",") if name.strip()]
+    serving = asyncio.create_task(gate.serve(at, listener, hosts, ready))
+    await asyncio.wait({serving, stop}, return_when=asyncio.FIRST_COMPLETED)
+    if serving.done():
+        serving.result()
+    serving.cancel()
+    await asyncio.gather(serving, return_exceptions=True)
+
+
+async def _renew_daily(identity: Identity) -> None:
+    """Renew the certificate that this part shows before it ends, however long the part runs."""
+    while True:
+        await asyncio.sleep(RENEW_CHECK_SECONDS)
+        try:
+            if identity.renew():
+                _log.info("%s: shows a new certificate", identity.role)
+        except OSError as error:
+            _log.error("%s: cannot renew its certificate: %s", identity.role, error.strerror)
+
+
+def prepare() -> None:
+    """Do what each part's process does first: no core dumps, and a log on standard error."""
+    # A part that crashes must not leave what it holds in a core dump.
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    level = settings.setting("MOIETY_LOG").upper()
+    logging.basicConfig(level=level, stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s")
+
+
 async def _run(arguments: argparse.Namespace) -> None:
-    """Serve the part until it is told to stop."""
+    """Serve the part of the command line until it is told to stop."""
     listener = socket.socket(fileno=arguments.fd)
     from moiety.cli import parts  # noqa: PLC0415 - after the arguments are known to be good
 
-    at = parts.place(installation.load(arguments.data), arguments.role, _addresses(arguments.peer))
-    if arguments.role is Role.GATE:
-        from moiety.cli import gate  # noqa: PLC0415 - only the gate loads the web framework
-
-        hosts = [name.strip() for name in settings.setting("MOIETY_HOSTS").split(",") if name.strip()]
-        serving = asyncio.create_task(gate.serve(at, listener, hosts))
-        await asyncio.wait({serving, asyncio.create_task(_until_told())}, return_when=asyncio.FIRST_COMPLETED)
-        serving.cancel()
-        await asyncio.gather(serving, return_exceptions=True)
-        return
-    server = await parts.serve(at, listener)
-    print("ready", flush=True)  # noqa: T201 - the supervisor waits for this line
-    await _until_told()
-    await server.close()
+    at = parts.place(installation.load(arguments.data), arguments.role, addresses(arguments.peer))
+    await run(at, listener, lambda: print("ready", flush=True), _until_told())  # noqa: T201 - the supervisor waits for it
 
 
 def main() -> int:
     """Run one part; returns its exit code."""
     arguments = _arguments()
-    # A part that crashes must not leave what it holds in a core dump.
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    level = settings.setting("MOIETY_LOG").upper()
-    logging.basicConfig(level=level, stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s")
     try:
+        prepare()
         asyncio.run(_run(arguments))
     except (Fault, Refusal) as error:
         print(f"failed {error}", flush=True)  # noqa: T201 - the supervisor shows this line

@@ -10,9 +10,6 @@ import contextlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from moiety.archive.restoring import refuse_interrupted
-from moiety.cli.backup.reviving import revive
-from moiety.cli.backup.taking import Taking
 from moiety.cli.standing import Standing
 from moiety.eye.canaries import MadeUp
 from moiety.eye.halver import Halver
@@ -26,7 +23,6 @@ from moiety.kernel import warm_up
 from moiety.matching.thresholds import FMR_DEFAULT, SCORE_OF_ONE, bands
 from moiety.mint.dealer import Dealer, shared_key
 from moiety.vault.book import Book
-from moiety.vault.burial import Burial
 from moiety.vault.cabinet import Cabinet
 from moiety.vault.exchange import Answering, Asking, Parties
 from moiety.vault.guard import Guard, Trust
@@ -69,10 +65,11 @@ ROTATION_CHECK_SECONDS = 600.0
 
 @dataclass(frozen=True, slots=True)
 class Wired:
-    """A part put together: what its peers may ask it, and what commands on its own machine may."""
+    """A part put together: what its peers may ask it, what commands on its own machine may, what `status` adds."""
 
     handlers: Handlers
     words: Words = field(default_factory=dict)
+    more: Callable[[], dict[str, Any]] = dict
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,13 +99,7 @@ class Place:
 
 
 def place(installation: Installation, role: Role, addresses: Mapping[Role, tuple[str, int]]) -> Place:
-    """Load a role's keys and peers.
-
-    Raises:
-        Fault: a restore of the part was interrupted, or a file of its is damaged.
-
-    """
-    refuse_interrupted(installation.data, role)
+    """Load a role's keys and peers."""
     clock = SystemClock()
     return Place(installation, role, installation.identity(role, clock), installation.peers(role), addresses, clock)
 
@@ -162,6 +153,12 @@ def _parts(at: Place, half: str, journal: Journal, halves: Halves) -> Parts:
     return Parts(half, cabinet, halves, guard, policies, questions, at.identity.sealing)
 
 
+def _galleries(cabinet: Cabinet) -> dict[str, Any]:
+    """Say of each gallery which epoch is in force and how many rows it has."""
+    ids = [policy.gallery for policy in cabinet.policies]
+    return {"galleries": {one: {"epoch": cabinet.epoch(one), "rows": len(cabinet.shelf(one))} for one in ids}}
+
+
 def vault_a(at: Place) -> Wired:
     """Wire vault A."""
     warm_up()
@@ -169,9 +166,11 @@ def vault_a(at: Place) -> Wired:
     journal = Journal(folder / "journal.sqlite", at.disk)
     rows = RowStore(journal, folder / "rows", at.disk)
     parts = _parts(at, "a", journal, rows)
-    _tell_the_witness(at, journal)
     mint_key = shared_key(at.identity.sealing, at.sealing(Role.MINT), at.installation.tenant, "a")
-    return Wired(Vault(parts, Asking(_parties(at), mint_key, at.client(Role.VAULT_B))).handlers())
+    return Wired(
+        Vault(parts, Asking(_parties(at), mint_key, at.client(Role.VAULT_B))).handlers(),
+        more=lambda: _galleries(parts.cabinet),
+    )
 
 
 def vault_b(at: Place) -> Wired:
@@ -182,22 +181,15 @@ def vault_b(at: Place) -> Wired:
     store_key = StoreKey(journal, at.identity.keys, at.clock)
     seeds = SeedStore(journal, at.identity.keys, folder / "seeds", at.clock, at.disk)
     parts = _parts(at, "b", journal, seeds)
-    _tell_the_witness(at, journal)
     mint_key = shared_key(at.identity.sealing, at.sealing(Role.MINT), at.installation.tenant, "b")
     answering = Answering(_parties(at), mint_key, at.client(Role.MINT))
     blind = at.identity.keys.secret("blind.key")
     personal = PersonalKeys(journal, store_key, blind, parts.guard, lambda: parts.policies.book.standing)
     _BACKGROUND.add(asyncio.create_task(_turn_keys_daily(store_key, seeds)))
-    return Wired(VaultB(parts, answering, personal).handlers())
+    return Wired(VaultB(parts, answering, personal).handlers(), more=lambda: _galleries(parts.cabinet))
 
 
 _BACKGROUND: set[asyncio.Task[None]] = set()
-
-
-def _tell_the_witness(at: Place, journal: Journal) -> None:
-    """Carry a vault's tombstones to the witness, where it is known."""
-    if Role.WITNESS in at.addresses:
-        _BACKGROUND.add(asyncio.create_task(Burial(journal, at.client(Role.WITNESS)).run()))
 
 
 async def _turn_keys_daily(store_key: StoreKey, seeds: SeedStore) -> None:
@@ -226,10 +218,9 @@ SERVERS: dict[Role, Callable[[Place], Wired]] = {
 }
 
 
-def local_server(at: Place, words: Words) -> LocalServer:
-    """Make the local socket of a part; every part knows the words `status` and `backup`."""
-    known: Words = {"status": Standing(at).status, "backup": Taking(at).backup}
-    return LocalServer(at.installation.folder(at.role) / NAME, known | words)
+def local_server(at: Place, standing: Standing, words: Words) -> LocalServer:
+    """Make the local socket of a part; every part knows the word `status`."""
+    return LocalServer(at.installation.folder(at.role) / NAME, {"status": standing.status, **words})
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,20 +229,21 @@ class Serving:
 
     server: Server
     local: LocalServer
+    standing: Standing
 
     async def close(self) -> None:
         """Stop answering."""
         await self.local.close()
+        await self.standing.close()
         await self.server.close()
 
 
 async def serve(at: Place, listener: socket.socket) -> Serving:
     """Start the part of a role on a listening socket, and its local socket."""
-    await revive(at)
-    wired, taking = SERVERS[at.role](at), Taking(at)
-    words: Words = {"backup": taking.backup, **wired.words}
-    handlers = wired.handlers | taking.handlers()
-    serving = Serving(Server(at.identity, at.peers, handlers, at.network), local_server(at, words))
+    wired = SERVERS[at.role](at)
+    standing = Standing(at, wired.more)
+    server = Server(at.identity, at.peers, {Kind.PING: standing.ping, **wired.handlers}, at.network)
+    serving = Serving(server, local_server(at, standing, wired.words), standing)
     await serving.server.start(listener)
     await serving.local.start()
     return serving

@@ -1,4 +1,4 @@
-"""What a running part says of itself to commands on its own machine."""
+"""What a running part says of itself: to its peers that it is here and what time it is, to its own machine more."""
 
 from __future__ import annotations
 
@@ -10,38 +10,63 @@ from typing import TYPE_CHECKING, Any
 
 from moiety.foundation.errors import Refusal
 from moiety.wire.kinds import Kind
+from moiety.wire.links import Answer
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from moiety.cli.parts import Place
-    from moiety.wire.links import Client
+    from moiety.wire.frames import Frame
+    from moiety.wire.kinds import Role
 
 PING_SECONDS = 3.0
 
 
 class Standing:
-    """Answers the word `status`."""
+    """Answers pings, and the word `status`."""
 
-    def __init__(self, at: Place) -> None:
-        """Count the time from now."""
+    def __init__(self, at: Place, more: Callable[[], dict[str, Any]] = dict) -> None:
+        """Count the time from now; `more` is what this part alone can tell."""
         self._at = at
+        self._more = more
         self._began = time.monotonic()
         self._lines = {role: at.client(role) for role in at.addresses if role is not at.role}
 
+    async def ping(self, frame: Frame) -> Answer:
+        """Say that this part is here, and what time it is here (seconds since 1970)."""
+        return Answer({"role": self._at.role, "echo": frame.id, "time": self._at.clock.now()})
+
     async def status(self, _: dict[str, Any]) -> dict[str, Any]:
-        """Give role, version, pid, uptime_s, and for each peer that this part asks whether it answers."""
+        """Say how this part is.
+
+        `peers` holds for each part that this one asks: `answers`; `why` it does not; `clock_off_s`, how far its clock
+        is ahead of ours.
+        """
+        looks = await asyncio.gather(*map(self._look, self._lines))
+        shown = self._at.identity.certificate()
         return {
             "role": self._at.role,
             "version": version("moiety"),
             "pid": os.getpid(),
             "uptime_s": round(time.monotonic() - self._began, 1),
-            "peers": dict(zip(self._lines, await asyncio.gather(*map(_look, self._lines.values())), strict=True)),
+            "certificate_ends": shown.not_valid_after_utc.isoformat() if shown else None,
+            "peers": dict(zip(self._lines, looks, strict=True)),
+            **self._more(),
         }
 
+    async def _look(self, role: Role) -> dict[str, Any]:
+        """Ask a peer whether it is there, and for its time."""
+        asked = self._at.clock.now()
+        try:
+            found = await self._lines[role].call(Kind.PING, {}, (), PING_SECONDS)
+        except Refusal as refusal:
+            return {"answers": False, "why": str(refusal)}
+        # Its answer was written, as far as we can know, half-way between our question and now.
+        half_way = (asked + self._at.clock.now()) / 2
+        told = found.meta.get("time")
+        off = round(told - half_way, 1) if isinstance(told, float) else None
+        return {"answers": True, "clock_off_s": off}
 
-async def _look(line: Client) -> dict[str, Any]:
-    """Ask a peer whether it is there."""
-    try:
-        await line.call(Kind.PING, {}, (), PING_SECONDS)
-    except Refusal as refusal:
-        return {"answers": False, "why": str(refusal)}
-    return {"answers": True}
+    async def close(self) -> None:
+        """End the lines that pings went over."""
+        await asyncio.gather(*(line.close() for line in self._lines.values()))

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from io import TextIOWrapper
     from pathlib import Path
 
-    Address = tuple[str, int]
+
+Address = tuple[str, int]
 
 PORT_MAX = 65_535
 

@@ -6,20 +6,27 @@ import os
 import signal
 import sys
 import webbrowser
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from moiety.cli import installation
+from moiety.cli.apart import role_of
 from moiety.cli.commands.options import Data, Json
 from moiety.cli.gateway import gate, running
 from moiety.cli.output import result, say
 from moiety.cli.supervisor import Supervisor
 from moiety.foundation import settings
 from moiety.foundation.errors import PartDown
+from moiety.warrants.warrant import SKEW_SECONDS
+from moiety.wire.local import NAME, LocalClient
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 app = typer.Typer()
 
+STATUS_SECONDS = 20.0
 ONE_MACHINE = (
     "All parts run on this machine: the halves protect against stolen disks, backups and passwords, "
     "not against someone who owns the running machine."
@@ -77,7 +84,7 @@ def ticket(data: Data) -> str:
     """
     line = running(installation.where(data))
     if line is None:
-        raise PartDown("The installation is not running; start it with `moiety up`.")
+        raise PartDown("The installation is not running; start it with `moiety up`, or its gate with `moiety serve`.")
     with line:
         base = str(line.http.base_url).rstrip("/")
         return f"{base}/enter?ticket={line.ask('POST', 'tickets')['ticket']}"
@@ -85,7 +92,11 @@ def ticket(data: Data) -> str:
 
 @app.command()
 def status(data: Data = None, *, json: Json = False) -> None:
-    """Say which parts answer."""
+    """Say which parts answer; on a machine with one part: how it is, and whom it reaches."""
+    folder = installation.where(data)
+    if installation.exists(folder) and (made := installation.load(folder)).part:
+        _one_part(made, as_json=json)
+        return
     with gate(data) as line:
         reply = line.http.get("/v1/ready")
         found = reply.json()
@@ -94,3 +105,33 @@ def status(data: Data = None, *, json: Json = False) -> None:
     result({"ready": reply.is_success, "parts": parts}, as_json=json, lines=[*lines, ONE_MACHINE])
     if not reply.is_success:
         raise PartDown("A part of the installation is down.")
+
+
+def _one_part(made: installation.Installation, *, as_json: bool) -> None:
+    """Say how the part of this machine is.
+
+    Raises:
+        PartDown: it does not run, or a part that it needs does not answer.
+
+    """
+    role = role_of(made)
+    told = LocalClient(made.folder(role) / NAME, role).ask_now("status", seconds=STATUS_SECONDS)
+    peers = {name: bool(peer["answers"]) for name, peer in told["peers"].items()}
+    ready = all(peers.values())
+    parts = {role: True, **peers}
+    result({"ready": ready, "parts": parts, "part": told}, as_json=as_json, lines=list(_lines(told)))
+    if not ready:
+        raise PartDown("A part that this one needs does not answer.")
+
+
+def _lines(told: dict[str, Any]) -> Iterator[str]:
+    """Write for people how a part is."""
+    yield f"{told['role']}: runs for {told['uptime_s']:.0f} s, version {told['version']}, process {told['pid']}"
+    yield f"certificate: renewed before {told['certificate_ends']}"
+    for gallery, one in told.get("galleries", {}).items():
+        yield f"gallery {gallery}: epoch {one['epoch']}, {one['rows']} rows"
+    for name, peer in told["peers"].items():
+        off = peer.get("clock_off_s") or 0.0
+        clock = f", its clock is {abs(off):.0f} s {'ahead' if off > 0 else 'behind'}" if abs(off) >= 1 else ""
+        wrong = " (warrants allow two minutes)" if abs(off) > SKEW_SECONDS else ""
+        yield f"{name}: answers{clock}{wrong}" if peer["answers"] else f"{name}: {peer['why']}"

@@ -1,0 +1,88 @@
+"""`moiety card`: what parts on different machines must know of each other, compared by voice."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from moiety.cli import cardfile, installation
+from moiety.cli.apart import KNOWS, role_of
+from moiety.cli.cardfile import CardFile, Outcome
+from moiety.cli.commands.options import Data, Json
+from moiety.cli.output import result, say
+from moiety.foundation.errors import BadInput
+
+app = typer.Typer(no_args_is_help=True, help="Cards: who the parts on other machines are.")
+
+
+@app.command()
+def show(
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the card to this file.")] = None,
+    data: Data = None,
+    *,
+    json: Json = False,
+) -> None:
+    """Show this part's card, and the words to read to the other operators over the phone."""
+    own = cardfile.own(installation.load(installation.where(data)))
+    if out:
+        own.write(out)
+    result(own.about(), as_json=json, lines=_lines(own))
+
+
+def _lines(one: CardFile) -> list[str]:
+    """Write a card for people."""
+    return [f"{one.card.role} of {one.tenant}", f"words:       {one.words}", f"fingerprint: {one.card.fingerprint}"]
+
+
+@app.command()
+def add(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The card that another operator sent.")],
+    words: Annotated[
+        str | None, typer.Option(metavar="WORDS", help="The words that its operator read to you; asked for without it.")
+    ] = None,
+    data: Data = None,
+    *,
+    replace: Annotated[bool, typer.Option("--replace", help="The part was set up anew with new keys.")] = False,
+    json: Json = False,
+) -> None:
+    """Believe another part from now on, if its operator reads the words that belong to its card."""
+    made = installation.load(installation.where(data))
+    sent = CardFile.read(file)
+    outcome = cardfile.standing(made, sent)
+    heard = words if words is not None else _ask(sent, outcome)
+    outcome = cardfile.add(made, sent, heard, replace=replace)
+    result({**sent.about(), "outcome": outcome}, as_json=json, lines=[f"{sent.card.role}: {outcome}", *_lines(sent)])
+    if outcome is not Outcome.KNOWN:
+        say("The part that runs here knows it from its next start.")
+
+
+def _ask(sent: CardFile, outcome: Outcome) -> str:
+    """Ask for the words; they are not shown, so that nobody confirms what he has not heard.
+
+    Raises:
+        BadInput: nobody is there to be asked.
+
+    """
+    if not sys.stdin.isatty():
+        raise BadInput("Give --words, or run this at a terminal.")
+    say(f"Call the operator of {sent.card.role} at a number that you know, not one that came with the file.")
+    if outcome is Outcome.REPLACED:
+        say(f"Another card of {sent.card.role} is known. {cardfile.MEANS}")
+    heard: str = typer.prompt("The six words that the operator reads to you", err=True)
+    return heard
+
+
+@app.command("list")
+def list_all(data: Data = None, *, json: Json = False) -> None:
+    """List whom this part knows, and whose cards are missing."""
+    made = installation.load(installation.where(data))
+    role = role_of(made)
+    peers = made.peers(role)
+    known = [CardFile(made.tenant, card) for card in peers]
+    missing = [one for one in KNOWS[role] if one not in peers]
+    lines = [f"{one.card.role}: {one.words}{' (this part)' if one.card.role is role else ''}" for one in known]
+    found = {"part": role, "cards": [one.about() for one in known], "missing": missing}
+    result(found, as_json=json, lines=[*lines, *(f"{one}: missing" for one in missing)])
