@@ -391,7 +391,7 @@ def test_only_an_empty_gallery_of_the_gates_is_dropped(shelf: Shelf, tmp_path: P
     with pytest.raises(AlreadyThere):
         policies.drop(GALLERY)
     assert shelf.again().policies == [POLICY]
-    store.cabinet.abort(GALLERY, None)
+    store.cabinet.abort(GALLERY, store.cabinet.prepared(GALLERY))
     policies.drop(GALLERY)
     assert shelf.again().policies == []
     policies.open(POLICY)

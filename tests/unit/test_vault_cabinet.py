@@ -115,7 +115,8 @@ def test_an_abort_removes_prepared_rows_only_and_may_be_repeated(store: Store, s
     assert store.tombstones == {ids[1]}
     with pytest.raises(NotFound):
         store.cabinet.commit(G, [(ids[1], 2)], [])
-    store.cabinet.abort(G, None)
+    assert set(store.cabinet.prepared(G)) == set(ids[2:4])
+    store.cabinet.abort(G, store.cabinet.prepared(G))
     assert store.journal.read("SELECT row_id FROM row") == [(ids[0],)]
     with pytest.raises(AlreadyThere):
         prepare(store, samples[1])
@@ -156,7 +157,7 @@ def test_galleries_do_not_touch_each_other(store: Store, samples: list[Sample]) 
     with pytest.raises(NotFound):
         store.cabinet.commit(other.gallery, [(ids[1], 1)], [])
     store.cabinet.abort(other.gallery, [ids[1]])
-    store.cabinet.abort(other.gallery, None)
+    assert store.cabinet.prepared(other.gallery) == []
     store.cabinet.erase(other.gallery, [ids[0]])
     assert live(store) == [ids[0]]
     store.cabinet.commit(G, [(ids[1], 2)], [])

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from moiety.foundation.errors import Refusal, SignatureNeeded, UnknownSubject, WarrantRefused
+from moiety.foundation.ids import ROW_ID_BYTES, RowId
 from moiety.matching.desk import Asker
 from moiety.matching.signing import needed
 from moiety.storage import GalleryState, IntentKind, IntentState, SubjectState, TemplateState
@@ -22,14 +23,21 @@ from moiety.wire.kinds import Kind
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from moiety.foundation.ids import GalleryId, RowId
+    from moiety.foundation.ids import GalleryId
     from moiety.matching.desk import Desk
     from moiety.storage import Gallery, Intent
     from moiety.wire.links import Client
 
 _log = logging.getLogger(__name__)
 
+SWEEP_SECONDS = 600.0
+HANDLE_BYTES = 16
 MYSELF = Asker("gate", "an erasure that was begun is finished")
+
+
+def cut(joined: bytes, size: int) -> list[bytes]:
+    """Cut what was joined into pieces of `size` bytes."""
+    return [joined[at : at + size] for at in range(0, len(joined), size)]
 
 
 class _Carried:
@@ -55,6 +63,7 @@ class Settler:
         self._in_hand: set[RowId] = set()
         self._carried: dict[int, _Carried] = {}
         self._begun = False
+        self._swept = 0.0
         self._beginning = asyncio.Lock()
 
     @contextmanager
@@ -103,7 +112,7 @@ class Settler:
                 await self.gallery(gallery.id)
 
     async def everything(self) -> int:
-        """Settle all that is left; the first time, also let the vaults drop rows that nobody will commit.
+        """Settle all that is left; now and then, also let the vaults drop what nobody will commit.
 
         Raises:
             PartDown: a vault is away.
@@ -114,12 +123,37 @@ class Settler:
             for gallery in sorted({intent.gallery_id for intent in left}):
                 async with self._desk.turns.alone(gallery):
                     await self.gallery(gallery)
-            if not self._begun:
-                # No enrolment is in hand before this has run: each of them passes `if_needed` first.
+            if not self._begun or self._desk.clock.monotonic() - self._swept >= SWEEP_SECONDS:
                 for gallery in await asyncio.to_thread(self._open_galleries):
-                    await self._desk.links.both(Kind.ABORT, {"gallery": gallery, "all": True}, [b""], [b""])
+                    await self._sweep(gallery)
+                self._swept = self._desk.clock.monotonic()
                 self._begun = True
             return len(left)
+
+    async def _sweep(self, gallery: GalleryId) -> None:
+        """Let the vaults drop what is prepared there and unknown here: what a message made that came too late.
+
+        By name and never all of it: this message may come too late as well.
+        """
+        links, meta = self._desk.links, {"gallery": gallery}
+        answers = await links.both(Kind.LEFT, meta, [], [])
+        rows = [cut(bytes(answer.buffers[0]), ROW_ID_BYTES) for answer in answers]
+        handles = cut(bytes(answers[1].buffers[1]), HANDLE_BYTES)
+        # Looked up after the vaults were asked: whatever has begun since is not among what they named.
+        known_rows, known_handles = await asyncio.to_thread(self._known, gallery, {*rows[0], *rows[1]})
+        lost = [b"".join(row for row in there if row not in known_rows) for there in rows]
+        if any(lost):
+            await links.both(Kind.ABORT, meta, [lost[0]], [lost[1]])
+        for handle in handles:
+            if handle not in known_handles:
+                await links.b.call(Kind.FORGET, meta, [handle])
+
+    def _known(self, gallery: GalleryId, rows: set[bytes]) -> tuple[set[bytes], set[bytes]]:
+        """Say which of `rows` this gate has, and name the personal keys of whoever is on the way."""
+        with self._desk.store.read() as tx:
+            known = {bytes(template.row_id) for template in tx.templates.by_rows(gallery, [RowId(r) for r in rows])}
+            on_the_way = [intent for intent in tx.intents.pending() if intent.gallery_id == gallery]
+        return known, {self._handle(intent) for intent in on_the_way if intent.subject_id is not None}
 
     def _open_galleries(self) -> list[GalleryId]:
         """List the galleries that the vaults know."""

@@ -197,11 +197,15 @@ class Cabinet:
         lanes = np.zeros((len(rows), policy.dim), np.uint16)
         return lanes, self._halves.load(policy, generations.held(self._journal, gallery)[epoch], rows, lanes)
 
-    def abort(self, gallery: str, row_ids: Sequence[bytes] | None) -> None:
-        """Remove those of the rows that are only prepared (all such rows for None); live rows are left alone."""
-        prepared = register.in_state(self._journal, gallery, "prepared")
-        gone = prepared if row_ids is None else [row_id for row_id in row_ids if row_id in set(prepared)]
-        if gone:
+    def prepared(self, gallery: str) -> list[bytes]:
+        """List the rows that nobody has committed or aborted."""
+        self.policy(gallery)
+        return register.in_state(self._journal, gallery, "prepared")
+
+    def abort(self, gallery: str, row_ids: Sequence[bytes]) -> None:
+        """Remove those of the rows that are only prepared; live rows are left alone."""
+        prepared = set(self.prepared(gallery))
+        if gone := [row_id for row_id in row_ids if row_id in prepared]:
             self._halves.destroy(self.policy(gallery), gone, self._clock.now())
 
     def erase(self, gallery: str, row_ids: Sequence[bytes]) -> None:

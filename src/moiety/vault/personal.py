@@ -145,6 +145,11 @@ class PersonalKeys:
             for value in values
         ]
 
+    def prepared(self, gallery: str) -> list[bytes]:
+        """List the handles of the keys that were only prepared."""
+        query = "SELECT handle FROM person WHERE gallery = ? AND state = 'prepared'"
+        return [handle for (handle,) in self._journal.read(query, (gallery,))]
+
     def forget(self, policy: GalleryPolicy, handle: bytes) -> None:
         """Remove a key that was only prepared; a live one goes by an erase warrant alone."""
         with self._journal.transaction() as db:

@@ -83,6 +83,7 @@ class Vault:
             Kind.ERASE: self._alike(self._erase),
             Kind.ROWS: self._rows,
             Kind.STATE: self._state,
+            Kind.LEFT: self._left,
             Kind.SEARCH: self._alike(self._search),
             Kind.BANDS: self._alike(self._bands),
         }
@@ -174,9 +175,17 @@ class Vault:
     async def _abort(self, frame: Frame) -> Answer:
         """Remove prepared rows."""
         gallery = str(frame.meta["gallery"])
-        chosen = None if frame.meta.get("all") else _row_ids(frame.buffers[0])
-        await self._alone(gallery, self._cabinet.abort, gallery, chosen)
+        await self._alone(gallery, self._cabinet.abort, gallery, _row_ids(frame.buffers[0]))
         return Answer({})
+
+    async def _left(self, frame: Frame) -> Answer:
+        """List what is only prepared: row ids, and at B handles of personal keys (16 bytes each)."""
+        rows, people = await asyncio.to_thread(self._what_is_left, str(frame.meta["gallery"]))
+        return Answer({}, [b"".join(rows), b"".join(people)])
+
+    def _what_is_left(self, gallery: str) -> tuple[list[bytes], list[bytes]]:
+        """Give row ids and handles; A has no personal keys."""
+        return self._cabinet.prepared(gallery), []
 
     async def _erase(self, frame: Frame) -> Answer:
         """Erase rows, and at B the personal key, by an erase warrant."""

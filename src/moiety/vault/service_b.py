@@ -51,6 +51,10 @@ class VaultB(Vault):
         if handle:
             self._personal.erase(gallery, handle)
 
+    def _what_is_left(self, gallery: str) -> tuple[list[bytes], list[bytes]]:
+        """Add the handles of personal keys that are only prepared."""
+        return super()._what_is_left(gallery)[0], self._personal.prepared(gallery)
+
     async def _wrap(self, frame: Frame) -> Answer:
         """Draw field keys; buffers: the handle; names in the meta."""
         policy = self._cabinet.policy(str(frame.meta["gallery"]))

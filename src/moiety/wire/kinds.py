@@ -38,6 +38,7 @@ class Kind(IntEnum):
     ROWS = 27
     POLICY_DROP = 28
     STATE = 29
+    LEFT = 80
     # gate -> vault B
     WRAP = 30
     REVEAL = 31
@@ -88,6 +89,7 @@ ALLOWED: dict[Kind, tuple[set[Role], set[Role]]] = {
             Kind.ERASE,
             Kind.ROWS,
             Kind.STATE,
+            Kind.LEFT,
         )
     },
     **{kind: ({Role.GATE}, {Role.VAULT_B}) for kind in (Kind.WRAP, Kind.REVEAL, Kind.BLIND, Kind.FORGET)},
