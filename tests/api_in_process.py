@@ -83,16 +83,16 @@ def upload(image: bytes, name: str = "image") -> dict[str, Any]:
 
 
 @asynccontextmanager
-async def api_over(folder: Path, limits: Limits | None = None) -> AsyncIterator[Api]:
+async def api_over(folder: Path, limits: Limits | None = None, sign_at: str = "") -> AsyncIterator[Api]:
     """Run everything but the eye's sight."""
     async with InProcess(folder) as site:
-        yield wired(site, limits)
+        yield wired(site, limits, sign_at)
 
 
-def wired(site: InProcess, limits: Limits | None = None) -> Api:
+def wired(site: InProcess, limits: Limits | None = None, sign_at: str = "") -> Api:
     """Put API and console over a running site."""
     token, keys, faults = secrets.token_urlsafe(32), ApiKeys(site.store, site.clock), []  # type: ignore[var-annotated]
-    app = create_app(site.house, Access(keys, token), limits, on_fault=faults.append)
+    app = create_app(site.house, Access(keys, token), limits, on_fault=faults.append, sign_at=sign_at)
     attach(app)
     return Api(app, site, keys, token, faults)
 

@@ -1,0 +1,391 @@
+"""Acts that others than the gate sign, over the API: devices at once, people while the question waits."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from api_in_process import WHY, Api, api_over, upload
+from moiety.access import Permission
+from moiety.matching import parked
+from moiety.vault.policy import Needs
+from moiety.wire.kinds import Role
+from signed_site import Camera, Somebody, put_policy, raw, seat
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+    import httpx
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from moiety.storage import Gallery
+
+G = "/v1/galleries/doors"
+
+
+@pytest.fixture
+async def api(tmp_path: Path) -> AsyncIterator[Api]:
+    async with api_over(tmp_path, sign_at="https://sign.example.org/sign") as made:
+        yield made
+
+
+class Door:
+    """A gallery with Ada in it, the owner's line, and the people on the vaults' roster."""
+
+    def __init__(self, api: Api, gallery: Gallery, client: httpx.AsyncClient) -> None:
+        self.api, self.gallery, self.client = api, gallery, client
+        self.ada: NDArray[np.float32] = api.site.sight.person()
+        self.subject = ""
+        self.people: dict[str, Somebody] = {}
+
+    async def ask(self, image: bytes, **form: str) -> httpx.Response:
+        return await self.client.post(f"{G}/identify", data=WHY | form, files=upload(image))
+
+    async def paper(self, name: str) -> bytes:
+        """Fetch the first warrant of a question."""
+        material = (await self.client.get(f"/v1/questions/{name}/material")).json()
+        return raw(material["papers"][0]["warrant"])
+
+    async def sign(self, name: str, *people: str) -> httpx.Response:
+        """Sign as these people, one after another."""
+        warrant = await self.paper(name)
+        reply: httpx.Response | None = None
+        for person in people:
+            reply = await self.client.post(f"/v1/questions/{name}/signatures", json=self.people[person].signs(warrant))
+        assert reply is not None
+        return reply
+
+    async def answer(self, name: str) -> dict[str, Any]:
+        """Wait until a question does not wait any more, and fetch it."""
+        for _ in range(400):
+            reply = await self.client.get(f"/v1/questions/{name}")
+            assert reply.status_code == 200, reply.text
+            found: dict[str, Any] = reply.json()
+            if found["state"] != "waiting":
+                return found
+            await asyncio.sleep(0.02)
+        raise AssertionError("it waits for ever")
+
+
+@pytest.fixture
+async def door(api: Api) -> AsyncIterator[Door]:
+    async with api.owner as client:
+        gallery = await api.site.gallery("doors")
+        made = Door(api, gallery, client)
+        reply = await client.post(f"{G}/subjects", data=WHY | {"reference": "Ada"}, files=upload(api.photo(made.ada)))
+        made.subject = reply.json()["subject_id"]
+        yield made
+
+
+async def ledger(door: Door, act: str) -> list[dict[str, Any]]:
+    entries = (await door.client.get("/v1/ledger")).json()["entries"]
+    return [one for one in entries if one["act"] == act]
+
+
+# ---- one person ----
+
+
+async def test_a_search_waits_for_one_person_and_gives_the_same_answer(door: Door) -> None:
+    image = door.api.photo(door.ada)
+    direct = (await door.ask(image)).json()
+    door.people = seat(door.api.site, door.gallery, "ada", asks=Needs.OPERATOR)
+    asked = await door.ask(image)
+    told = asked.json()
+    assert asked.status_code == 202
+    assert asked.headers["location"] == f"/v1/questions/{told['id']}"
+    assert (told["state"], told["needs"], told["signed"], told["wanted"]) == ("waiting", "operator", 0, 1)
+    assert told["sign_at"] == "https://sign.example.org/sign"
+    assert (await door.sign(told["id"], "ada")).json()["signed"] == 1
+    found = await door.answer(told["id"])
+    assert (found["state"], found["status"], found["answer"]) == ("answered", 200, direct)
+    # One answer, then forgotten.
+    assert (await door.client.get(f"/v1/questions/{told['id']}")).status_code == 404
+    (entry,) = [one for one in await ledger(door, "identify") if "signer" in one["detail"]]
+    assert entry["detail"]["signer"] == f"passkey:{door.people['ada'].key.credential.hex()}"
+
+
+async def test_no_vault_hears_of_a_question_before_it_is_signed(door: Door) -> None:
+    door.people = seat(door.api.site, door.gallery, "ada", asks=Needs.OPERATOR)
+    before = [
+        door.api.site.vault(half)._cabinet._journal.read("SELECT count(*) FROM nonce")
+        for half in (Role.VAULT_A, Role.VAULT_B)
+    ]
+    assert (await door.ask(door.api.photo(door.ada))).status_code == 202
+    after = [
+        door.api.site.vault(half)._cabinet._journal.read("SELECT count(*) FROM nonce")
+        for half in (Role.VAULT_A, Role.VAULT_B)
+    ]
+    assert before == after
+    assert await ledger(door, "identify") == []
+
+
+async def test_the_face_that_is_named_is_the_one_that_is_asked_about(door: Door) -> None:
+    ben = door.api.site.sight.person()
+    door.people = seat(door.api.site, door.gallery, "ada", asks=Needs.OPERATOR)
+    image = door.api.photo(ben, door.ada)
+    for face, found in (("0", []), ("1", [door.subject])):
+        told = (await door.ask(image, face=face)).json()
+        await door.sign(told["id"], "ada")
+        (only,) = (await door.answer(told["id"]))["answer"]["faces"]
+        assert [one["subject_id"] for one in only["candidates"]] == found
+    missing = await door.ask(image, face="2")
+    assert (missing.status_code, missing.json()["type"]) == (400, "urn:moiety:problem:bad-input")
+
+
+async def test_a_picture_without_a_face_needs_no_signature(door: Door) -> None:
+    seat(door.api.site, door.gallery, "ada", asks=Needs.OPERATOR)
+    empty = door.api.site.sight.paint()
+    reply = await door.ask(empty)
+    assert (reply.status_code, reply.json()) == (200, {"faces": []})
+
+
+async def test_verify_enrol_reveal_and_erase_wait_too(door: Door) -> None:
+    needs = Needs.OPERATOR
+    door.people = seat(door.api.site, door.gallery, "ada", asks=needs, enrols=needs, erases=needs, reveals=needs)
+    image, fresh = door.api.photo(door.ada), door.api.photo(door.ada)
+    one = f"{G}/subjects/{door.subject}"
+    steps: list[tuple[httpx.Response, int]] = [
+        (await door.client.post(f"{one}/verify", data=WHY, files=upload(image)), 200),
+        (await door.client.post(f"{one}/photos", data=WHY, files=upload(fresh)), 201),
+        (await door.client.post(f"{one}/reveal", json={"fields": ["reference"]} | WHY), 200),
+    ]
+    answers = []
+    for reply, status in steps:
+        assert reply.status_code == 202, reply.text
+        await door.sign(reply.json()["id"], "ada")
+        found = await door.answer(reply.json()["id"])
+        assert (found["state"], found["status"]) == ("answered", status), found
+        answers.append(found["answer"])
+    assert (answers[0]["same"], answers[1]["new_subject"], answers[2]["fields"]) == (True, False, {"reference": "Ada"})
+    gone = await door.client.delete(one, params=WHY)
+    await door.sign(gone.json()["id"], "ada")
+    assert (await door.answer(gone.json()["id"]))["answer"] == {"erased": door.subject}
+    assert (await door.client.get(one)).status_code == 404
+
+
+async def test_references_are_left_out_where_a_reveal_needs_people(door: Door) -> None:
+    seat(door.api.site, door.gallery, "ada", reveals=Needs.OPERATOR)
+    reply = await door.ask(door.api.photo(door.ada), reveal="true")
+    assert reply.json()["faces"][0]["candidates"] == [{"subject_id": door.subject, "band": "strong", "subject": None}]
+
+
+# ---- two people ----
+
+
+async def test_two_different_people_must_sign(door: Door) -> None:
+    door.people = seat(door.api.site, door.gallery, "ada", "ben", asks=Needs.TWO_PERSON)
+    told = (await door.ask(door.api.photo(door.ada))).json()
+    assert told["wanted"] == 2
+    assert (await door.sign(told["id"], "ada")).json()["signed"] == 1
+    again = await door.sign(told["id"], "ada")
+    assert (again.status_code, again.json()["type"]) == (409, "urn:moiety:problem:already-there")
+    assert (await door.client.get(f"/v1/questions/{told['id']}")).json()["state"] == "waiting"
+    assert (await door.sign(told["id"], "ben")).json()["signed"] == 2
+    assert (await door.answer(told["id"]))["state"] == "answered"
+    (entry,) = await ledger(door, "identify")
+    assert set(entry["detail"]) == {"faces", "signer", "signer_2"}
+
+
+# ---- what is refused ----
+
+
+async def test_a_stranger_s_signature_is_refused_by_the_vaults(door: Door) -> None:
+    door.people = seat(door.api.site, door.gallery, "ada", asks=Needs.OPERATOR) | {"eve": Somebody("eve")}
+    told = (await door.ask(door.api.photo(door.ada))).json()
+    await door.sign(told["id"], "eve")
+    found = await door.answer(told["id"])
+    assert (found["state"], found["status"]) == ("refused", 403)
+    assert found["problem"]["type"] == "urn:moiety:problem:warrant-refused"
+    assert "answer" not in found
+
+
+async def test_a_signature_for_another_warrant_is_not_taken(door: Door) -> None:
+    door.people = seat(door.api.site, door.gallery, "ada", asks=Needs.OPERATOR)
+    first, second = [(await door.ask(door.api.photo(door.ada))).json()["id"] for _ in range(2)]
+    other = door.people["ada"].signs(await door.paper(first))
+    reply = await door.client.post(f"/v1/questions/{second}/signatures", json=other)
+    assert (reply.status_code, reply.json()["type"]) == (400, "urn:moiety:problem:bad-input")
+    for broken in ({"value": "AAAA"}, {"scheme": "service"}, {"scheme": "session"}, {"paper": 1}, {"question": "x"}):
+        reply = await door.client.post(f"/v1/questions/{first}/signatures", json=other | broken)
+        assert reply.status_code == 400, broken
+    assert (await door.client.get(f"/v1/questions/{first}")).json()["signed"] == 0
+
+
+async def test_a_policy_that_changed_meanwhile_refuses_the_old_signature(door: Door) -> None:
+    door.people = seat(door.api.site, door.gallery, "ada", asks=Needs.OPERATOR)
+    told = (await door.ask(door.api.photo(door.ada))).json()
+    put_policy(door.api.site, door.gallery, asks=Needs.TWO_PERSON)
+    await door.sign(told["id"], "ada")
+    assert (await door.answer(told["id"]))["state"] == "refused"
+
+
+async def test_a_question_is_over_after_ten_minutes(door: Door) -> None:
+    door.people = seat(door.api.site, door.gallery, "ada", asks=Needs.OPERATOR)
+    told = (await door.ask(door.api.photo(door.ada))).json()
+    warrant = await door.paper(told["id"])
+    door.api.site.clock.move(601)
+    late = await door.client.post(f"/v1/questions/{told['id']}/signatures", json=door.people["ada"].signs(warrant))
+    assert late.status_code == 404
+    found = await door.answer(told["id"])
+    assert found["state"] == "expired"
+    assert "answer" not in found
+    assert (await door.client.get("/v1/questions")).json() == {"questions": []}
+
+
+async def test_an_answer_that_nobody_fetches_is_forgotten(door: Door) -> None:
+    door.people = seat(door.api.site, door.gallery, "ada", asks=Needs.OPERATOR)
+    told = (await door.ask(door.api.photo(door.ada))).json()
+    await door.sign(told["id"], "ada")
+    held = door.api.site.house.parked
+    question = held.get(told["id"])
+    await question.task
+    assert question.waiting.papers is None
+    await asyncio.sleep(0)
+    door.api.site.clock.move(601)
+    assert (await door.client.get(f"/v1/questions/{told['id']}")).status_code == 404
+
+
+async def test_only_so_many_questions_wait(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+    seat(door.api.site, door.gallery, "ada", asks=Needs.OPERATOR)
+    monkeypatch.setattr(parked, "QUESTIONS_EACH_MAX", 2)
+    images = [door.api.photo(door.ada) for _ in range(3)]
+    codes = [(await door.ask(image)).status_code for image in images]
+    assert codes == [202, 202, 429]
+    monkeypatch.setattr(parked, "QUESTIONS_EACH_MAX", 9)
+    monkeypatch.setattr(parked, "BYTES_MAX", 2 * len(images[0]))
+    assert (await door.ask(images[2])).status_code == 429
+    assert len((await door.client.get("/v1/questions")).json()["questions"]) == 2
+
+
+# ---- who may see and sign ----
+
+
+async def test_a_question_is_shown_to_who_could_have_asked_it_and_answered_to_who_did(door: Door) -> None:
+    door.people = seat(door.api.site, door.gallery, "ada", asks=Needs.OPERATOR)
+    told = (await door.ask(door.api.photo(door.ada))).json()
+    path = f"/v1/questions/{told['id']}"
+    others = [str(one) for one in Permission if one is not Permission.PROBE_IDENTIFY]
+    async with door.api.client(door.api.key(*others)) as stranger:
+        assert (await stranger.get("/v1/questions")).json() == {"questions": []}
+        signed = door.people["ada"].signs(await door.paper(told["id"]))
+        for reply in (
+            await stranger.get(path),
+            await stranger.get(f"{path}/material"),
+            await stranger.post(f"{path}/signatures", json=signed),
+        ):
+            assert (reply.status_code, reply.json()["type"]) == (403, "urn:moiety:problem:forbidden")
+    async with door.api.client(door.api.key("gallery:probe:identify")) as colleague:
+        assert len((await colleague.get("/v1/questions")).json()["questions"]) == 1
+        assert (await colleague.post(f"{path}/signatures", json=signed)).status_code == 200
+        await door.api.site.house.parked.get(told["id"]).task
+        seen = (await colleague.get(path)).json()
+        assert seen["state"] == "answered"
+        assert "answer" not in seen
+    assert "answer" in await door.answer(told["id"])
+
+
+# ---- devices ----
+
+
+async def test_a_device_s_picture_is_answered_at_once(door: Door) -> None:
+    camera = Camera()
+    seat(door.api.site, door.gallery, "ada", camera=camera, asks=Needs.DEVICE, enrols=Needs.DEVICE)
+    image, nonce, now = door.api.photo(door.ada), os.urandom(32), door.api.site.clock.now()
+    signed = camera.signs(hashlib.sha256(image).digest(), nonce, now)
+    reply = await door.ask(image, **signed)
+    assert reply.status_code == 200, reply.text
+    assert reply.json()["faces"][0]["candidates"][0]["subject_id"] == door.subject
+    (entry,) = await ledger(door, "identify")
+    assert entry["detail"]["signer"] == f"device:{camera.public.hex()[:39]}"
+    replayed = await door.ask(image, **signed)
+    other = door.api.photo(door.ada)
+    elsewhere = camera.signs(hashlib.sha256(other).digest(), os.urandom(32), now - 600)
+    for refused in (
+        replayed,
+        await door.ask(other, **(signed | {"nonce": os.urandom(32).hex()})),
+        await door.ask(other, **elsewhere),
+        await door.ask(other, **camera.signs(hashlib.sha256(image).digest(), os.urandom(32), now)),
+        await door.ask(other, **Camera().signs(hashlib.sha256(other).digest(), os.urandom(32), now)),
+        await door.ask(
+            other, **Camera("door-4", camera.key).signs(hashlib.sha256(other).digest(), os.urandom(32), now)
+        ),
+    ):
+        assert (refused.status_code, refused.json()["type"]) == (403, "urn:moiety:problem:warrant-refused")
+    fresh = door.api.photo(door.api.site.sight.person())
+    fields = camera.signs(hashlib.sha256(fresh).digest(), os.urandom(32), now)
+    made = await door.client.post(f"{G}/subjects", data=WHY | fields, files=upload(fresh))
+    assert made.status_code == 201, made.text
+
+
+async def test_a_question_without_the_device_s_signature_is_refused(door: Door) -> None:
+    camera = Camera()
+    seat(door.api.site, door.gallery, "ada", camera=camera, asks=Needs.DEVICE)
+    image = door.api.photo(door.ada)
+    bare = await door.ask(image)
+    assert (bare.status_code, bare.json()["type"]) == (403, "urn:moiety:problem:signature-needed")
+    signed = camera.signs(hashlib.sha256(image).digest(), os.urandom(32), door.api.site.clock.now())
+    half = {name: signed[name] for name in ("device", "door")}
+    assert (await door.ask(image, **half)).status_code == 422
+    assert (await door.ask(image, case="another", **signed)).status_code == 400
+
+
+# ---- erasing ----
+
+
+async def test_an_erasure_whose_signature_is_refused_waits_for_a_good_one(door: Door) -> None:
+    door.people = seat(door.api.site, door.gallery, "ada", erases=Needs.OPERATOR) | {"eve": Somebody("eve")}
+    one = f"{G}/subjects/{door.subject}"
+    told = (await door.client.delete(one, params=WHY)).json()
+    assert (await door.client.get(one)).status_code == 200
+    await door.sign(told["id"], "eve")
+    found = await door.answer(told["id"])
+    assert (found["state"], found["problem"]["type"]) == ("refused", "urn:moiety:problem:warrant-refused")
+    assert "in no answer any more" in found["problem"]["detail"]
+    assert (await door.ask(door.api.photo(door.ada))).json()["faces"][0]["candidates"] == []
+    assert await door.api.site.house.awaiting.ask() == 1
+    assert await door.api.site.house.awaiting.ask() == 1
+    (waits,) = (await door.client.get("/v1/questions")).json()["questions"]
+    assert (waits["act"], waits["state"]) == ("erase", "waiting")
+    await door.sign(waits["id"], "ada")
+    await door.api.site.house.parked.get(waits["id"]).task
+    for half in (Role.VAULT_A, Role.VAULT_B):
+        assert len(door.api.site.vault(half)._cabinet.shelf(door.gallery.id)) == 0
+    assert (await door.client.get(one)).status_code == 404
+    assert await door.api.site.house.settler.unsigned() == []
+
+
+async def test_whose_time_is_over_goes_at_once_and_is_erased_when_somebody_signs(api: Api) -> None:
+    async with api.owner as client:
+        gallery = await api.site.gallery("doors", retention_days=1)
+        door = Door(api, gallery, client)
+        await client.post(f"{G}/subjects", data=WHY, files=upload(api.photo(door.ada)))
+        door.people = seat(api.site, gallery, "ada", "ben", erases=Needs.TWO_PERSON)
+        api.site.clock.move(2 * 86_400)
+        assert await api.site.house.retention.sweep() == 0
+        assert (await door.ask(api.photo(door.ada))).json()["faces"][0]["candidates"] == []
+        await api.site.house.awaiting.ask()
+        (waits,) = (await client.get("/v1/questions")).json()["questions"]
+        await door.sign(waits["id"], "ada", "ben")
+        await api.site.house.parked.get(waits["id"]).task
+        assert len(api.site.vault(Role.VAULT_A)._cabinet.shelf(gallery.id)) == 0
+
+
+async def test_a_vault_that_was_away_gets_the_same_signed_erasure_once(door: Door) -> None:
+    door.people = seat(door.api.site, door.gallery, "ada", erases=Needs.OPERATOR)
+    told = (await door.client.delete(f"{G}/subjects/{door.subject}", params=WHY)).json()
+    warrant = door.people["ada"].signs(await door.paper(told["id"]))
+    await door.api.site.stop(Role.VAULT_B)
+    await door.client.post(f"/v1/questions/{told['id']}/signatures", json=warrant)
+    found = await door.answer(told["id"])
+    assert (found["state"], found["status"]) == ("refused", 503)
+    await door.api.site.start(Role.VAULT_B)
+    await door.api.site.house.settle()
+    assert (await door.client.get(f"{G}/subjects/{door.subject}")).status_code == 404
+    for half in (Role.VAULT_A, Role.VAULT_B):
+        assert len(door.api.site.vault(half)._cabinet.shelf(door.gallery.id)) == 0
