@@ -1,0 +1,209 @@
+"""Strangers at every port and route: without credentials, with wrong ones, under another name, from another page."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import re
+import socket
+import ssl
+from typing import TYPE_CHECKING, ClassVar
+
+import httpx
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from moiety.drill.drill import Drill, Obtained, Tally
+from moiety.foundation.errors import Fault
+from moiety.wire.frames import Frame, encode
+from moiety.wire.kinds import Kind, Role
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    from moiety.drill.ground import Ground
+
+PING = b"".join(encode(Frame(Kind.PING, id=1)))
+ROWS = b"".join(encode(Frame(Kind.ROWS, id=2, meta={"gallery": "gal_aaaaaaaaaaaaaaaa"})))
+SAID = (b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", PING, bytes(64))
+WAIT_SECONDS = 3.0
+# At most a TLS alert (RFC 8446, section 6): seven bytes of type 21.
+ALERT_BYTES, ALERT = 7, 21
+PARTS = tuple(role for role in Role if role is not Role.GATE)
+
+
+class Ports(Drill):
+    """Every port of every part but the gate's own."""
+
+    name = "sweep-ports"
+    tried = (
+        "spoke HTTP, bare frames and zeros to every part's port; then TLS without a certificate, with certificates of "
+        "his own in the parts' names, and TLS 1.2"
+    )
+    weakness: ClassVar[Mapping[Role, str]] = {Role.VAULT_A: "weak_vaults:any_certificate"}
+
+    def attack(self, ground: Ground) -> Obtained:
+        """Count the ports that answered more than an alert."""
+        ground.arrange()
+        addresses = ground.parts.addresses()
+        tally = Tally()
+        bare = tls = 0
+        contexts = list(_strangers(ground.folder))
+        for role in PARTS:
+            answers = [_plain(addresses[role], said) for said in SAID]
+            bare += sum(len(got) > ALERT_BYTES or (len(got) > 0 and got[0] != ALERT) for got in answers)
+            tls += sum(bool(_over_tls(addresses[role], context, PING + ROWS)) for context in contexts)
+        tally.add(bare, f"{bare} answers without TLS from {len(PARTS)} parts")
+        tally.add(tls, f"{tls} answers over TLS to {len(contexts)} strangers each")
+        if not self._control_of_the_sweep(ground):
+            raise Fault("The sweep of ports does not work: not even the gate's own key is answered.")
+        return tally.obtained()
+
+    @staticmethod
+    def _control_of_the_sweep(ground: Ground) -> bool:
+        """With the gate's own key the same bytes are answered."""
+        at = ground.place(Role.GATE)
+        context = at.identity.context(at.peers, server=False)
+        return all(_over_tls(ground.parts.addresses()[role], context, PING).startswith(b"MOI1") for role in PARTS)
+
+
+def _answer(sock: socket.socket, said: bytes) -> bytes:
+    """Say something and read until the other side hangs up, or says nothing for a while."""
+    sock.settimeout(WAIT_SECONDS)
+    got = b""
+    with contextlib.suppress(OSError):
+        sock.sendall(said)
+        while part := sock.recv(4096):
+            got += part
+            sock.settimeout(0.2)
+    return got
+
+
+def _plain(address: tuple[str, int], said: bytes) -> bytes:
+    """Speak without TLS."""
+    with socket.create_connection(address) as sock:
+        return _answer(sock, said)
+
+
+def _over_tls(address: tuple[str, int], context: ssl.SSLContext, said: bytes) -> bytes:
+    """Speak over TLS, if the handshake succeeds."""
+    try:
+        with socket.create_connection(address) as plain, context.wrap_socket(plain, server_hostname="x") as sock:
+            return _answer(sock, said)
+    except OSError:
+        return b""
+
+
+def _blind() -> ssl.SSLContext:
+    """Make a client that believes everybody and shows nothing."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def _strangers(folder: Path) -> Iterator[ssl.SSLContext]:
+    """Make clients that no part knows."""
+    yield _blind()
+    yield _pretender(folder, "moiety gate")
+    yield _pretender(folder, "moiety vault-b")
+    old = _pretender(folder, "moiety gate")
+    old.maximum_version = ssl.TLSVersion.TLSv1_2
+    yield old
+
+
+def _pretender(folder: Path, name: str) -> ssl.SSLContext:
+    """Make a client with a fresh certificate that has a part's name on it."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    now = dt.datetime.now(dt.UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(subject)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - dt.timedelta(days=1))
+        .not_valid_after(now + dt.timedelta(days=1))
+        .sign(key, hashes.SHA256())
+    )
+    pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    both = folder / "pretender.pem"
+    both.write_bytes(pem + made.public_bytes(serialization.Encoding.PEM))
+    context = _blind()
+    context.load_cert_chain(both)
+    return context
+
+
+# ---- the gate's own port ----
+
+METHODS = frozenset({"get", "post", "put", "patch", "delete"})
+# What is open by design, with the reason in the route table; anything else must ask who is there.
+OPEN = frozenset({"/v1/health", "/v1/ready", "/v1/openapi.json"})
+FILLED = re.compile(r"\{[a-z_]+\}")
+WRONG: tuple[dict[str, str], ...] = (
+    {},
+    {"authorization": "Bearer run_" + "A" * 43},
+    {"authorization": "Bearer moi_key_aaaaaaaaaaaaaaaa_" + "A" * 43},
+    {"authorization": "Basic b3duZXI6"},
+    {"x-api-key": "run_"},
+    {"cookie": "moiety_0=AAAA"},
+)
+
+
+class Routes(Drill):
+    """Every route of the gate, from its own description."""
+
+    name = "sweep-routes"
+    tried = (
+        "called every HTTP route of the gate without a key, with wrong keys, cookies and tokens, under another host's "
+        "name and from another page; asked for pictures"
+    )
+    weakness: ClassVar[Mapping[Role, str]] = {Role.GATE: "weak_gate:route_left_open"}
+
+    def attack(self, ground: Ground) -> Obtained:
+        """Count the calls that were let in."""
+        with ground.owner():
+            url = ground.url
+        tally = Tally()
+        with httpx.Client(base_url=url, trust_env=False) as anyone:
+            routes = _routes(anyone)
+            inside = [(method, path) for method, path in routes if path not in OPEN]
+            let_in = [path for method, path in inside for headers in WRONG if _let_in(anyone, method, path, headers)]
+            tally.add(len(let_in), f"let in {len(let_in)} of {len(inside) * len(WRONG)} calls of {len(inside)} routes")
+            foreign = sum(
+                _let_in(anyone, "GET", path, headers)
+                for path in ("/v1/health", "/", "/v1/galleries")
+                for headers in ({"host": "evil.example"}, {"host": "127.0.0.1.evil.example"})
+            )
+            tally.add(foreign, f"{foreign} answers under another host's name")
+            pictures = sum(_let_in(anyone, "GET", path, {}) for path in PICTURES)
+            tally.add(pictures, f"{pictures} pictures without a key")
+        return tally.obtained()
+
+
+# Where other products keep pictures; ours keeps none, and tells nobody without a key whether it does.
+PICTURES = ("/media/1.jpg", "/v1/media/pho_x", "/v1/photos/pho_x", "/v1/galleries/any/subjects/sub_x/photos/pho_x")
+
+
+def _routes(anyone: httpx.Client) -> list[tuple[str, str]]:
+    """Read the route table.
+
+    Raises:
+        Fault: it cannot be, so that nothing would be swept.
+
+    """
+    paths = anyone.get("/v1/openapi.json").json()["paths"]
+    found = [(method.upper(), path) for path, methods in paths.items() for method in methods if method in METHODS]
+    if len(found) < len(OPEN) + 1:
+        raise Fault("The gate describes no routes to be swept.")
+    return found
+
+
+def _let_in(anyone: httpx.Client, method: str, path: str, headers: Mapping[str, str]) -> bool:
+    """Whether a call came past the door: anything but a refusal for want of credentials, name or address."""
+    reply = anyone.request(method, FILLED.sub("any", path), headers=dict(headers))
+    return reply.status_code not in {401, 403, 404, 405, 421, 429}
