@@ -116,6 +116,8 @@ def prepare() -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     level = settings.setting("MOIETY_LOG").upper()
     logging.basicConfig(level=level, stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s")
+    # At debug Pillow tells what a picture's EXIF holds: names and places.
+    logging.getLogger("PIL").setLevel(logging.INFO)
 
 
 async def _run(arguments: argparse.Namespace) -> None:
