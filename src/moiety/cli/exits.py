@@ -17,6 +17,7 @@ class Exit(IntEnum):
     ALREADY_THERE = 5
     DENIED = 6
     UNAVAILABLE = 7
+    BREACHED = 8
     FAULT = 70
     INTERRUPTED = 130
 
@@ -29,6 +30,7 @@ MEANING = {
     Exit.ALREADY_THERE: "it exists already",
     Exit.DENIED: "the vaults or the gate do not allow it: warrant, budget, key, rate",
     Exit.UNAVAILABLE: "a part is down, out of step, or the disk is full; nothing was changed",
+    Exit.BREACHED: "a drill obtained something, or its control obtained nothing",
     Exit.FAULT: "the installation is damaged or misconfigured",
     Exit.INTERRUPTED: "interrupted by the user",
 }
