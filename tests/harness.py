@@ -87,8 +87,7 @@ class Parts(Supervisor):
         """Start the chosen parts; all of them have an address."""
         self._take_lock()
         self._installation.introduce()
-        for role in Role:
-            self._sockets[role] = self._listen(self._http if role is Role.GATE else ("127.0.0.1", 0))
+        self._open_doors()
         for role in self.roles:
             self._spawn(role)
         for role in self.roles:

@@ -14,6 +14,7 @@ import uvicorn
 from moiety.access import ApiKeys
 from moiety.api import Access, create_app
 from moiety.cli.parts import local_server
+from moiety.cli.signing_page import sign_at
 from moiety.cli.standing import Standing
 from moiety.console import attach
 from moiety.foundation import settings
@@ -105,7 +106,7 @@ async def serve(at: Place, listener: socket.socket, hosts: list[str], ready: Cal
     token = secrets.token_urlsafe(32)
     store = over.desk.store
     access = Access(ApiKeys(store, at.clock), token, [*hosts, listener.getsockname()[0]])
-    app = create_app(over, access, on_fault=lambda fault: _stop(server, fault))
+    app = create_app(over, access, on_fault=lambda fault: _stop(server, fault), sign_at=sign_at())
     attach(app)
     server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", server_header=False))
     told = at.installation.run / "gate.json"

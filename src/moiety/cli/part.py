@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from moiety.cli.parts import Place
     from moiety.wire.identity import Identity
+    from moiety.witness.web import Web
 
 _log = logging.getLogger(__name__)
 
@@ -39,6 +40,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("role", type=Role)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--fd", type=int, required=True, help="a socket that listens already")
+    parser.add_argument("--page-fd", type=int, help="the socket of the witness's signing page, which listens already")
     parser.add_argument("--peer", action="append", default=[], help="ROLE=HOST:PORT")
     return parser.parse_args()
 
@@ -62,8 +64,14 @@ async def _until_told() -> None:
     told.cancel()
 
 
-async def run(at: Place, listener: socket.socket, ready: Callable[[], None], told: Awaitable[None]) -> None:
-    """Serve a part until `told` returns; `ready` is called once it serves.
+async def run(
+    at: Place,
+    listener: socket.socket,
+    ready: Callable[[], None],
+    told: Awaitable[None],
+    page: socket.socket | None = None,
+) -> None:
+    """Serve a part until `told` returns; `ready` is called once it serves. `page` is where the signing page listens.
 
     Raises:
         Fault, Refusal: it cannot start.
@@ -78,12 +86,31 @@ async def run(at: Place, listener: socket.socket, ready: Callable[[], None], tol
             from moiety.cli import parts  # noqa: PLC0415 - the engines load after the arguments are known to be good
 
             server = await parts.serve(at, listener)
+            web = await _open_page(page) if at.role is Role.WITNESS else None
             ready()
             await stop
+            if web:
+                await web.close()
             await server.close()
     finally:
         renewing.cancel()
         stop.cancel()
+
+
+async def _open_page(page: socket.socket | None) -> Web:
+    """Serve the witness's signing page; one part alone opens its socket itself.
+
+    Raises:
+        BadInput: its port is taken, or a setting is no origin.
+
+    """
+    from moiety.cli import signing_page  # noqa: PLC0415 - only the witness serves pages
+    from moiety.witness.web import Web  # noqa: PLC0415 - as above
+
+    door = page or signing_page.door(settings.number("MOIETY_PORT"))
+    web = Web(signing_page.site(door.getsockname()[1]))
+    await web.start(door)
+    return web
 
 
 async def _run_gate(at: Place, listener: socket.socket, ready: Callable[[], None], stop: asyncio.Future[None]) -> None:
@@ -126,7 +153,12 @@ async def _run(arguments: argparse.Namespace) -> None:
     from moiety.cli import parts  # noqa: PLC0415 - after the arguments are known to be good
 
     at = parts.place(installation.load(arguments.data), arguments.role, addresses(arguments.peer))
-    await run(at, listener, lambda: print("ready", flush=True), _until_told())  # noqa: T201 - the supervisor waits for it
+    page = None if arguments.page_fd is None else socket.socket(fileno=arguments.page_fd)
+
+    def ready() -> None:
+        print("ready", flush=True)  # noqa: T201 - the supervisor waits for this line
+
+    await run(at, listener, ready, _until_told(), page)
 
 
 def main() -> int:

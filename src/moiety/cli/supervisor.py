@@ -10,6 +10,7 @@ import threading
 import time
 from typing import IO, TYPE_CHECKING, Self
 
+from moiety.cli import signing_page
 from moiety.cli.starting import listen, take_lock, turn_away
 from moiety.foundation.errors import Unavailable
 from moiety.wire.kinds import Role
@@ -69,6 +70,7 @@ class Supervisor:
         self._say = say
         self._lock: TextIOWrapper | None = None
         self._sockets: dict[Role, socket.socket] = {}
+        self._page: socket.socket | None = None
         self._processes: dict[Role, subprocess.Popen[str]] = {}
         self._words: dict[Role, _FirstLine] = {}
         self._known: set[Role] = set()
@@ -78,6 +80,13 @@ class Supervisor:
     def port(self) -> int:
         """Where the gate listens."""
         port: int = self._sockets[Role.GATE].getsockname()[1]
+        return port
+
+    @property
+    def page_port(self) -> int:
+        """Where the witness's signing page listens."""
+        assert self._page is not None  # noqa: S101 - it is opened with all others
+        port: int = self._page.getsockname()[1]
         return port
 
     def addresses(self) -> dict[Role, tuple[str, int]]:
@@ -98,12 +107,17 @@ class Supervisor:
         """
         self._take_lock()
         self._installation.introduce()
-        for role in Role:
-            self._sockets[role] = self._listen(self._http if role is Role.GATE else ("127.0.0.1", 0))
+        self._open_doors()
         for role in Role:
             self._spawn(role)
         for role in Role:
             self._await_ready(role)
+
+    def _open_doors(self) -> None:
+        """Open every part's listening socket, and that of the signing page."""
+        for role in Role:
+            self._sockets[role] = self._listen(self._http if role is Role.GATE else ("127.0.0.1", 0))
+        self._page = signing_page.door(self._http[1])
 
     def _take_lock(self) -> None:
         """Keep a second supervisor away."""
@@ -124,12 +138,22 @@ class Supervisor:
 
     def _spawn(self, role: Role) -> None:
         """Start one part."""
-        descriptor = self._sockets[role].fileno()
+        descriptors = [self._sockets[role].fileno()]
         command = self._command(role)
+        if role is Role.WITNESS and self._page:
+            descriptors.append(self._page.fileno())
+            command += ["--page-fd", str(self._page.fileno())]
+        env = os.environ | signing_page.environment(self.page_port, self.port)
         log = os.open(self._installation.logs / f"{role.value}.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         try:
             process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
-                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, pass_fds=[descriptor], text=True
+                command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                pass_fds=descriptors,
+                text=True,
+                env=env,
             )
             assert process.stdout is not None  # noqa: S101 - it was opened as a pipe
             self._processes[role], self._words[role] = process, _FirstLine(process.stdout)
@@ -186,7 +210,7 @@ class Supervisor:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
-        for listener in self._sockets.values():
+        for listener in (*self._sockets.values(), *([self._page] if self._page else [])):
             listener.close()
         if self._lock:
             self._lock.close()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from moiety.cli import installation
+from moiety.cli import installation, signing_page
 from moiety.cli.apart import role_of
 from moiety.cli.commands.options import Data, Json
 from moiety.cli.gateway import gate, running
@@ -49,8 +49,11 @@ def up(
         signal.signal(number, lambda *_: supervisor.ask_to_stop())
     with supervisor:
         url = f"http://127.0.0.1:{supervisor.port}/"
-        result({"ready": True, "url": url, "port": supervisor.port}, as_json=json, lines=[f"ready at {url}"])
+        page = signing_page.origin(supervisor.page_port)
+        found = {"ready": True, "url": url, "port": supervisor.port, "sign_at": f"{page}/sign"}
+        result(found, as_json=json, lines=[f"ready at {url}"])
         say(ONE_MACHINE)
+        say(f"People make passkeys and sign at {page}/")
         say("Open the console with: moiety open")
         supervisor.watch()
 
