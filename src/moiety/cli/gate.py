@@ -13,6 +13,8 @@ import uvicorn
 
 from moiety.access import ApiKeys
 from moiety.api import Access, create_app
+from moiety.cli.backup.reconciling_gate import Reconciling
+from moiety.cli.backup.reviving_gate import revive_gate
 from moiety.cli.parts import local_server
 from moiety.cli.signing_page import sign_at
 from moiety.cli.standing import Standing
@@ -103,6 +105,7 @@ def _stop(server: uvicorn.Server, fault: Fault) -> None:
 async def serve(at: Place, listener: socket.socket, hosts: list[str], ready: Callable[[], None]) -> None:
     """Serve HTTP on `listener` until told to stop; `ready` is called once it serves."""
     over = house(at)
+    await revive_gate(at, over.desk)
     token = secrets.token_urlsafe(32)
     store = over.desk.store
     access = Access(ApiKeys(store, at.clock), token, [*hosts, listener.getsockname()[0]])
@@ -112,7 +115,7 @@ async def serve(at: Place, listener: socket.socket, hosts: list[str], ready: Cal
     told = at.installation.run / "gate.json"
     announce(told, listener, token)
     standing = Standing(at)
-    local = local_server(at, standing, {})
+    local = local_server(at, standing, {"reconcile": Reconciling(at, over).reconcile})
     await local.start()
     background = [asyncio.create_task(work) for work in (_tidy(over), _tend(over))]
     ready()

@@ -8,6 +8,7 @@ import typer
 
 from moiety.cli.commands import (
     asking,
+    backup,
     cards,
     ceremony,
     demo,
@@ -32,6 +33,8 @@ app = typer.Typer(
 )
 for part in (running, serve, demo, asking, people, measuring):
     app.registered_commands += part.app.registered_commands
+app.registered_commands += backup.restore_app.registered_commands
+app.add_typer(backup.app, name="backup")
 app.add_typer(galleries.app, name="gallery")
 app.add_typer(models.app, name="models")
 app.add_typer(keys.app, name="key")

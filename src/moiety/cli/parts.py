@@ -10,6 +10,9 @@ import contextlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from moiety.archive.restoring import refuse_interrupted
+from moiety.cli.backup.reviving import revive
+from moiety.cli.backup.taking import Taking
 from moiety.cli.standing import Standing
 from moiety.eye.canaries import MadeUp
 from moiety.eye.halver import Halver
@@ -23,6 +26,7 @@ from moiety.kernel import warm_up
 from moiety.matching.thresholds import FMR_DEFAULT, SCORE_OF_ONE, bands
 from moiety.mint.dealer import Dealer, shared_key
 from moiety.vault.book import Book
+from moiety.vault.burial import Burial
 from moiety.vault.cabinet import Cabinet
 from moiety.vault.exchange import Answering, Asking, Parties
 from moiety.vault.guard import Guard, Trust
@@ -99,7 +103,13 @@ class Place:
 
 
 def place(installation: Installation, role: Role, addresses: Mapping[Role, tuple[str, int]]) -> Place:
-    """Load a role's keys and peers."""
+    """Load a role's keys and peers.
+
+    Raises:
+        Fault: a restore of the part was interrupted, or a file of its is damaged.
+
+    """
+    refuse_interrupted(installation.data, role)
     clock = SystemClock()
     return Place(installation, role, installation.identity(role, clock), installation.peers(role), addresses, clock)
 
@@ -166,11 +176,10 @@ def vault_a(at: Place) -> Wired:
     journal = Journal(folder / "journal.sqlite", at.disk)
     rows = RowStore(journal, folder / "rows", at.disk)
     parts = _parts(at, "a", journal, rows)
+    _tell_the_witness(at, journal)
     mint_key = shared_key(at.identity.sealing, at.sealing(Role.MINT), at.installation.tenant, "a")
-    return Wired(
-        Vault(parts, Asking(_parties(at), mint_key, at.client(Role.VAULT_B))).handlers(),
-        more=lambda: _galleries(parts.cabinet),
-    )
+    vault = Vault(parts, Asking(_parties(at), mint_key, at.client(Role.VAULT_B)))
+    return Wired(vault.handlers(), vault.words(), lambda: _galleries(parts.cabinet))
 
 
 def vault_b(at: Place) -> Wired:
@@ -181,15 +190,23 @@ def vault_b(at: Place) -> Wired:
     store_key = StoreKey(journal, at.identity.keys, at.clock)
     seeds = SeedStore(journal, at.identity.keys, folder / "seeds", at.clock, at.disk)
     parts = _parts(at, "b", journal, seeds)
+    _tell_the_witness(at, journal)
     mint_key = shared_key(at.identity.sealing, at.sealing(Role.MINT), at.installation.tenant, "b")
     answering = Answering(_parties(at), mint_key, at.client(Role.MINT))
     blind = at.identity.keys.secret("blind.key")
     personal = PersonalKeys(journal, store_key, blind, parts.guard, lambda: parts.policies.book.standing)
     _BACKGROUND.add(asyncio.create_task(_turn_keys_daily(store_key, seeds)))
-    return Wired(VaultB(parts, answering, personal).handlers(), more=lambda: _galleries(parts.cabinet))
+    vault = VaultB(parts, answering, personal)
+    return Wired(vault.handlers(), vault.words(), lambda: _galleries(parts.cabinet))
 
 
 _BACKGROUND: set[asyncio.Task[None]] = set()
+
+
+def _tell_the_witness(at: Place, journal: Journal) -> None:
+    """Carry a vault's tombstones to the witness, where it is known."""
+    if Role.WITNESS in at.addresses:
+        _BACKGROUND.add(asyncio.create_task(Burial(journal, at.client(Role.WITNESS)).run()))
 
 
 async def _turn_keys_daily(store_key: StoreKey, seeds: SeedStore) -> None:
@@ -219,8 +236,9 @@ SERVERS: dict[Role, Callable[[Place], Wired]] = {
 
 
 def local_server(at: Place, standing: Standing, words: Words) -> LocalServer:
-    """Make the local socket of a part; every part knows the word `status`."""
-    return LocalServer(at.installation.folder(at.role) / NAME, {"status": standing.status, **words})
+    """Make the local socket of a part; every part knows the words `status` and `backup`."""
+    known: Words = {"status": standing.status, "backup": Taking(at).backup}
+    return LocalServer(at.installation.folder(at.role) / NAME, known | words)
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,10 +258,13 @@ class Serving:
 
 async def serve(at: Place, listener: socket.socket) -> Serving:
     """Start the part of a role on a listening socket, and its local socket."""
-    wired = SERVERS[at.role](at)
+    await revive(at)
+    wired, taking = SERVERS[at.role](at), Taking(at)
+    words: Words = {"backup": taking.backup, **wired.words}
     standing = Standing(at, wired.more)
-    server = Server(at.identity, at.peers, {Kind.PING: standing.ping, **wired.handlers}, at.network)
-    serving = Serving(server, local_server(at, standing, wired.words), standing)
+    handlers = {Kind.PING: standing.ping} | wired.handlers | taking.handlers()
+    server = Server(at.identity, at.peers, handlers, at.network)
+    serving = Serving(server, local_server(at, standing, words), standing)
     await serving.server.start(listener)
     await serving.local.start()
     return serving

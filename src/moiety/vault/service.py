@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from moiety.foundation.envelopes import unseal_from
 from moiety.foundation.errors import BadInput, ExchangeAborted, Unverified
+from moiety.vault.dropping import Dropping
 from moiety.vault.guard import DAY_HOURS, Charge, refusals_alike
 from moiety.vault.policies import BookWords
 from moiety.vault.policy import GalleryPolicy, Needs
@@ -90,7 +91,8 @@ class Vault:
 
     def words(self) -> dict[str, Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]]:
         """Map each word that commands on this machine may ask to what answers it."""
-        return BookWords(self._half, self._policies, self._alone).words()
+        dropping = Dropping(f"vault-{self._half}", self._cabinet, self._alone, self._erase_person)
+        return BookWords(self._half, self._policies, self._alone).words() | {"drop": dropping.drop}
 
     def _alike(self, handler: Callable[[Frame], Awaitable[Answer]]) -> Callable[[Frame], Awaitable[Answer]]:
         """Let what a handler refuses look the same, whatever the reason."""

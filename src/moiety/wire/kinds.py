@@ -67,6 +67,8 @@ class Kind(IntEnum):
     # vault A -> vault B, about backups and restores
     BACKED_UP = 70
     HOLDS = 71
+    # gate -> both vaults, after a restore
+    HELD = 72
 
 
 _VAULTS = {Role.VAULT_A, Role.VAULT_B}
@@ -90,6 +92,7 @@ ALLOWED: dict[Kind, tuple[set[Role], set[Role]]] = {
             Kind.ROWS,
             Kind.STATE,
             Kind.LEFT,
+            Kind.HELD,
         )
     },
     **{kind: ({Role.GATE}, {Role.VAULT_B}) for kind in (Kind.WRAP, Kind.REVEAL, Kind.BLIND, Kind.FORGET)},

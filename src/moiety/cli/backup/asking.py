@@ -6,8 +6,6 @@ import asyncio
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from moiety.cli import parts
-from moiety.cli.backup.taking import Taking
 from moiety.cli.starting import take_lock
 from moiety.foundation.errors import BadInput, PartDown
 from moiety.wire.local import NAME, LocalClient
@@ -31,6 +29,9 @@ def ask_for_backup(made: Installation, role: Role, given: dict[str, Any]) -> dic
         return LocalClient(made.folder(role) / NAME, role).ask_now("backup", given)
     except PartDown:
         pass
+    from moiety.cli import parts  # noqa: PLC0415 - loads all that parts are made of, which other commands need not
+    from moiety.cli.backup.taking import Taking  # noqa: PLC0415 - as above
+
     with standing_still(made, role):
         if not (made.keys / role / "signing.key").exists():
             raise BadInput(f"There is no {role} on this machine to back up.")

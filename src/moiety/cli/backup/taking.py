@@ -142,8 +142,25 @@ class Taking:
         remember(self._folder, self._at.disk, **told)
 
     def handlers(self) -> dict[Kind, Callable[[Frame], Awaitable[Answer]]]:
-        """Map what vault A asks about backups, at B."""
-        return {Kind.BACKED_UP: self.backed_up, Kind.HOLDS: self.holds} if self._at.role is Role.VAULT_B else {}
+        """Map what others may ask a vault about backups and restores."""
+        if self._at.role not in _OTHER:
+            return {}
+        handlers: dict[Kind, Callable[[Frame], Awaitable[Answer]]] = {Kind.HELD: self.held}
+        if self._at.role is Role.VAULT_B:
+            handlers |= {Kind.BACKED_UP: self.backed_up, Kind.HOLDS: self.holds}
+        return handlers
+
+    async def held(self, frame: Frame) -> Answer:
+        """Give the gate all rows of a gallery that a search may find or that are damaged, and at B the live keys."""
+        gallery = str(frame.meta["gallery"])
+
+        def read() -> list[bytes]:
+            with snapshot(self._folder / "journal.sqlite") as moment:
+                rows = moment.read("SELECT row_id FROM row WHERE gallery = ? AND state <> 'prepared'", (gallery,))
+                people = moment.read("SELECT handle FROM person WHERE gallery = ? AND state = 'live'", (gallery,))
+                return [b"".join(one for (one,) in found) for found in (rows, people)]
+
+        return Answer({}, await asyncio.to_thread(read))
 
     async def holds(self, frame: Frame) -> Answer:
         """Give epoch and mark of a gallery's halves in force (0 where it is unknown), and its tombstones."""

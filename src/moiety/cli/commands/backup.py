@@ -15,6 +15,8 @@ from moiety.archive.writing import remembered
 from moiety.cli import installation
 from moiety.cli.backup.asking import ask_for_backup
 from moiety.cli.backup.bringing_back import Wish, bring_back, lines_of
+from moiety.cli.backup.reconciling import compare, here
+from moiety.cli.backup.reconciling import lines_of as lines_of_reconcile
 from moiety.cli.commands.options import Data, Json
 from moiety.cli.output import result
 from moiety.foundation import settings
@@ -221,3 +223,24 @@ def restore(
     told = {"role": role, "of": first.at, "run": first.run, "galleries": len(first.galleries)}
     told["rows"] = sum(mark.rows for mark in first.galleries.values())
     result(told, as_json=json, lines=lines_of(found, role))
+
+
+@restore_app.command()
+def reconcile(
+    plan: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="On a vault's machine: what the gate's machine wrote.")
+    ] = None,
+    data: Data = None,
+    *,
+    apply: Annotated[bool, typer.Option("--apply", help="Drop what is not whole; without it only say so.")] = False,
+    json: Json = False,
+) -> None:
+    """After a restore: find who is not whole at gate, vault A and vault B; list them and let them go."""
+    made = installation.load(installation.where(data))
+    if plan:
+        done = here(made, plan)
+        lines = [f"{role}: destroyed {one['rows']} rows, {one['keys']} keys" for role, one in done.items()]
+        result({"galleries": [], "plan": None, "vaults": done}, as_json=json, lines=lines)
+        return
+    told = compare(made, apply=apply)
+    result(told, as_json=json, lines=lines_of_reconcile(told, apply=apply))
