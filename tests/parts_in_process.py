@@ -281,13 +281,14 @@ class InProcess:
         """Start a part at its old address with what it has on disk."""
         at = self.place(role)
         before = set(parts._BACKGROUND)
-        handlers = self._seeing(at) if role is Role.EYE else parts.SERVERS[role](at).handlers
+        wired = parts.Wired(self._seeing(at)) if role is Role.EYE else parts.SERVERS[role](at)
+        handlers = wired.handlers
         self._background[role] = parts._BACKGROUND - before
         if role in {Role.VAULT_A, Role.VAULT_B}:
             vault = getattr(handlers[Kind.ROWS], "__self__", None)
             assert isinstance(vault, Vault)
             self._parts[role] = vault
-        server = Server(at.identity, at.peers, handlers)
+        server = Server(at.identity, at.peers, handlers, streams=wired.streams)
         fresh = role not in self._listeners
         await server.start(socket.create_server(self.addresses[role]) if fresh else self._listeners.pop(role))
         self.servers[role] = server
@@ -317,7 +318,7 @@ class InProcess:
     def _line_of(vault: Vault) -> Client:
         """Give A's line to B, or B's to the mint."""
         exchange: Any = vault._exchange
-        line: Client = exchange._mint if isinstance(vault, VaultB) else exchange._peer
+        line: Client = exchange._dealings._mint if isinstance(vault, VaultB) else exchange._peer
         return line
 
     async def restart(self, role: Role) -> None:

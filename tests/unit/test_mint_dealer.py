@@ -43,6 +43,8 @@ async def test_a_sid_is_dealt_once() -> None:
         await deal(mint)
     with pytest.raises(ExchangeAborted):
         await deal(mint, words=8)
+    with pytest.raises(ExchangeAborted):
+        await deal(mint, first=8, words=16)  # half of it again
     await deal(mint, first=16)  # another chunk
     await deal(mint, sid="5b" * 32)
 

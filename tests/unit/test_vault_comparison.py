@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 
 from moiety.foundation.errors import ExchangeAborted
-from moiety.kernel import mint_gamma, positions
+from moiety.kernel import mint_gamma, positions, slice_bits
 from moiety.vault import comparison
-from moiety.vault.comparison import ROUNDS, Half, Span, planes_of, spans
+from moiety.vault.comparison import ROUNDS, Half, Room, Rooms, Span, spans
+from moiety.vault.transcript import Transcript, exchange_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from numpy.typing import NDArray
 
-KEY_A, KEY_B, SID = b"a" * 32, b"b" * 32, b"s" * 32
+KEY_A, KEY_B, KEY, SID = b"a" * 32, b"b" * 32, b"k" * 32, b"s" * 32
 SCORE_MAX = 127 * 127
 
 
@@ -33,13 +35,19 @@ class Ran:
 
     def hits(self, lines: int, count: int) -> list[list[int]]:
         """Read the gate's bits, line by line."""
-        words = -(-count // 64)
-        joined = self.share_a ^ self.share_b
-        return [positions(joined[i * words : (i + 1) * words], count).tolist() for i in range(lines)]
+        joined = (self.share_a ^ self.share_b).reshape(-1, lines).T
+        return [positions(np.ascontiguousarray(line), count).tolist() for line in joined]
 
 
-def dealt(span: Span, sid: bytes = SID) -> NDArray[np.uint64]:
-    return np.stack([mint_gamma(KEY_A, KEY_B, sid, bit, span.words, span.first) for bit in range(ROUNDS)])
+def planes_of(party: str, partial: NDArray[np.uint16], thresholds: NDArray[np.uint16]) -> NDArray[np.uint64]:
+    """Slice partial scores u16[k, m] into u64[16, blocks, k]."""
+    lines, count = partial.shape
+    padded = np.zeros((lines, -(-count // 64) * 64), np.uint16)
+    padded[:, :count] = partial
+    if party == "A":
+        padded -= thresholds.astype(np.uint16)[:, None]
+    sliced = slice_bits(padded.reshape(-1)).reshape(16, lines, -1)
+    return np.ascontiguousarray(sliced.transpose(0, 2, 1))
 
 
 def run(
@@ -51,19 +59,27 @@ def run(
     """Run all chunks; `flip` may alter what reaches B (chunk, round, message)."""
     shares: tuple[list[NDArray[np.uint64]], list[NDArray[np.uint64]]] = ([], [])
     messages, seen = [], []
-    for index, span in enumerate(spans(planes_a.shape[1])):
-        a, b = Half("A", planes_a, KEY_A, sid, span), Half("B", planes_b, KEY_B, sid, span)
-        b.take_gammas(dealt(span, sid))
-        for number in range(ROUNDS):
-            from_a, from_b = a.send(number).tobytes(), b.send(number).tobytes()
-            messages += [from_a, from_b]
-            b.receive(flip(index, number, from_a) if flip else from_a)
-            a.receive(from_b)
-        shares[0].append(a.share())
-        shares[1].append(b.share())
-        seen.append((a.transcript(), b.transcript()))
+    _, blocks, lines = planes_a.shape
+    rooms = Rooms(dealt=False), Rooms(dealt=True)
+    for index, span in enumerate(spans(lines, blocks)):
+        with rooms[0].lent(span.words) as room_a, rooms[1].lent(span.words) as room_b:
+            a = Half("A", KEY_A, sid, span, room_a, Transcript(KEY, index))
+            b = Half("B", KEY_B, sid, span, room_b, Transcript(KEY, index))
+            a.planes[:] = planes_a[:, span.low : span.high].reshape(16, -1)
+            b.planes[:] = planes_b[:, span.low : span.high].reshape(16, -1)
+            for bit in range(ROUNDS):
+                mint_gamma(KEY_A, KEY_B, sid, bit, span.words, span.first, b.gammas[bit])
+            for number in range(ROUNDS):
+                from_a, from_b = bytes(a.send(number)), bytes(b.send(number))
+                messages += [from_a, from_b]
+                b.receive(flip(index, number, from_a) if flip else from_a)
+                a.receive(from_b)
+            shares[0].append(a.share().reshape(-1).copy())
+            shares[1].append(b.share().reshape(-1).copy())
+            seen.append((a.digest(), b.digest()))
     joined = (b"".join(one for one, _ in seen), b"".join(other for _, other in seen))
-    return Ran(np.concatenate(shares[0]), np.concatenate(shares[1]), messages, joined)
+    nothing = np.empty(0, np.uint64)
+    return Ran(np.concatenate([nothing, *shares[0]]), np.concatenate([nothing, *shares[1]]), messages, joined)
 
 
 def shared(scores: NDArray[np.int64], seed: int = 1) -> tuple[NDArray[np.uint16], NDArray[np.uint16]]:
@@ -95,9 +111,10 @@ def test_a_million_comparisons_in_many_chunks_are_those_of_plain_integers(monkey
 
 
 @pytest.mark.parametrize("count", [1, 2, 63, 64, 65, 127, 128, 129, 511, 512, 513])
-@pytest.mark.parametrize("chunk", [8, 16, 16_384])
+@pytest.mark.parametrize("chunk", [3, 9, 32_768])
 def test_any_number_of_rows_in_any_cut(count: int, chunk: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(comparison, "CHUNK_WORDS", chunk)
+    monkeypatch.setattr(comparison, "SMALL_WORDS", chunk)
     thresholds = [4000, 0, SCORE_MAX]
     scores = np.random.default_rng(count).integers(-SCORE_MAX, SCORE_MAX + 1, (3, count))
     scores[:, -1] = thresholds
@@ -105,16 +122,24 @@ def test_any_number_of_rows_in_any_cut(count: int, chunk: int, monkeypatch: pyte
 
 
 def test_no_rows_are_no_words() -> None:
-    planes = planes_of("A", np.empty((3, 0), np.uint16), np.zeros(3, np.uint16))
-    assert planes.shape == (16, 0)
-    assert list(spans(planes.shape[1])) == []
+    assert spans(3, 0) == []
+    assert compare(np.empty((3, 0), np.int64), [0, 1, 2]).messages == []
 
 
-def test_chunks_cover_all_words_once_from_multiples_of_eight() -> None:
-    found = list(spans(40_000))
-    assert [one.first for one in found] == [0, 16_384, 32_768]
-    assert sum(one.words for one in found) == 40_000
+@pytest.mark.parametrize(("lines", "blocks"), [(1, 1), (1, 39_063), (7, 40_000), (64, 3125), (768, 64), (40_000, 2)])
+def test_chunks_cover_all_blocks_once_with_words_of_their_own(lines: int, blocks: int) -> None:
+    found = spans(lines, blocks)
+    assert [block for one in found for block in range(one.low, one.high)] == list(range(blocks))
     assert all(one.first % 8 == 0 for one in found)
+    assert all(one.first + one.words <= after.first for one, after in itertools.pairwise(found))
+    assert all(one.words <= max(comparison.CHUNK_WORDS, lines) for one in found)
+
+
+def test_a_small_question_is_one_chunk_and_a_middling_one_a_few() -> None:
+    assert len(spans(1, 2048)) == 1
+    assert len(spans(64, 32)) == 1
+    assert len(spans(1, 39_063)) == 4
+    assert len(spans(64, 39_063)) == 77
 
 
 def test_what_travels_has_the_same_size_whatever_the_data() -> None:
@@ -177,7 +202,11 @@ def test_the_same_question_under_another_sid_looks_like_another() -> None:
 
 
 def half(party: str = "A") -> Half:
-    return Half("A" if party == "A" else "B", np.zeros((16, 8), np.uint64), KEY_A, SID, Span(0, 8))
+    made = Half(
+        "A" if party == "A" else "B", KEY_A, SID, Span(0, 0, 8, 1), Room(8, dealt=party == "B"), Transcript(KEY, 0)
+    )
+    made.planes[:] = 0
+    return made
 
 
 def test_rounds_come_in_order_and_once() -> None:
@@ -214,7 +243,26 @@ def test_there_is_no_sixteenth_round() -> None:
         one.send(ROUNDS)
 
 
-def test_a_mint_that_deals_too_little_ends_it() -> None:
-    for shape in ((ROUNDS, 7), (ROUNDS - 1, 8), (8, ROUNDS)):
-        with pytest.raises(ExchangeAborted):
-            half("B").take_gammas(np.zeros(shape, np.uint64))
+# ---- what both have seen ----
+
+
+def test_a_tag_depends_on_the_message_its_place_and_the_exchange() -> None:
+    message = memoryview(bytes(range(64)))
+
+    def tag(key: bytes = KEY, chunk: int = 0, number: int = 0, sender: Any = "A", said: memoryview = message) -> bytes:
+        one = Transcript(key, chunk)
+        one.add(number, sender, said)
+        return one.digest()
+
+    others = [
+        tag(key=exchange_key(KEY, SID)),
+        tag(key=exchange_key(KEY, KEY)),
+        tag(chunk=1),
+        tag(number=1),
+        tag(sender="B"),
+        tag(said=message[:63]),
+        tag(said=memoryview(bytes(64))),
+        Transcript(KEY, 0).digest(),
+    ]
+    assert tag() == tag()
+    assert len({tag(), *others}) == len(others) + 1

@@ -25,10 +25,12 @@ from moiety.foundation.errors import Refusal
 from moiety.kernel import warm_up
 from moiety.matching.thresholds import FMR_DEFAULT, SCORE_OF_ONE, bands
 from moiety.mint.dealer import Dealer, shared_key
+from moiety.vault.answering import Answering
 from moiety.vault.book import Book
 from moiety.vault.burial import Burial
 from moiety.vault.cabinet import Cabinet
-from moiety.vault.exchange import Answering, Asking, Parties
+from moiety.vault.dealings import Dealings
+from moiety.vault.exchange import Asking, Parties
 from moiety.vault.guard import Guard, Trust
 from moiety.vault.journal import Journal
 from moiety.vault.personal import PersonalKeys
@@ -38,11 +40,14 @@ from moiety.vault.rows import RowStore
 from moiety.vault.seeds import SeedStore
 from moiety.vault.service import Parts, Vault
 from moiety.vault.service_b import VaultB
+from moiety.vault.sitting import Keys
 from moiety.vault.store_key import StoreKey
+from moiety.vault.transcript import pair_key
 from moiety.wire.kinds import Kind, Role
 from moiety.wire.links import Client, Server
 from moiety.wire.local import NAME, LocalServer
 from moiety.wire.network import TLS
+from moiety.wire.streams import Streams
 from moiety.witness.service import Witness
 from moiety.witness.tombstones import Tombstones
 
@@ -60,6 +65,7 @@ if TYPE_CHECKING:
     from moiety.wire.identity import Identity
     from moiety.wire.links import Answer
     from moiety.wire.network import Network
+    from moiety.wire.stream_server import StreamHandler
 
     Handlers = dict[Kind, Callable[[Frame], Awaitable[Answer]]]
     Words = dict[str, Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]]
@@ -74,6 +80,7 @@ class Wired:
     handlers: Handlers
     words: Words = field(default_factory=dict)
     more: Callable[[], dict[str, Any]] = dict
+    streams: dict[Kind, StreamHandler] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +99,10 @@ class Place:
     def client(self, role: Role) -> Client:
         """Make a line to another part."""
         return Client(self.identity, self.peers, role, *self.addresses[role], self.network)
+
+    def streams(self, role: Role) -> Streams | None:
+        """Make ready for streams to another part; a network that is made up has none."""
+        return Streams(self.identity, self.peers, role, *self.addresses[role]) if self.network is TLS else None
 
     def public(self, role: Role) -> bytes:
         """Give another part's raw signing key."""
@@ -121,7 +132,8 @@ def mint(at: Place) -> Wired:
         shared_key(at.identity.sealing, at.sealing(role), at.installation.tenant, half)
         for role, half in ((Role.VAULT_A, "a"), (Role.VAULT_B, "b"))
     )
-    return Wired(Dealer(*keys).handlers())
+    dealer = Dealer(*keys)
+    return Wired(dealer.handlers(), streams=dealer.streams())
 
 
 def eye(at: Place) -> Wired:
@@ -152,6 +164,12 @@ def _parties(at: Place) -> Parties:
     return Parties(at.installation.tenant, at.public(Role.VAULT_A), at.public(Role.VAULT_B))
 
 
+def _keys(at: Place, half: str, other: Role) -> Keys:
+    """Agree on the keys that a vault shares with the mint and with the other vault."""
+    tenant, own = at.installation.tenant, at.identity.sealing
+    return Keys(shared_key(own, at.sealing(Role.MINT), tenant, half), pair_key(own, at.sealing(other), tenant))
+
+
 def _parts(at: Place, half: str, journal: Journal, halves: Halves) -> Parts:
     """Put together what both halves have."""
     cabinet = Cabinet(journal, halves, at.clock)
@@ -177,8 +195,9 @@ def vault_a(at: Place) -> Wired:
     rows = RowStore(journal, folder / "rows", at.disk)
     parts = _parts(at, "a", journal, rows)
     _tell_the_witness(at, journal)
-    mint_key = shared_key(at.identity.sealing, at.sealing(Role.MINT), at.installation.tenant, "a")
-    vault = Vault(parts, Asking(_parties(at), mint_key, at.client(Role.VAULT_B)))
+    keys = _keys(at, "a", Role.VAULT_B)
+    asking = Asking(_parties(at), keys, at.client(Role.VAULT_B), at.streams(Role.VAULT_B))
+    vault = Vault(parts, asking)
     return Wired(vault.handlers(), vault.words(), lambda: _galleries(parts.cabinet))
 
 
@@ -191,13 +210,14 @@ def vault_b(at: Place) -> Wired:
     seeds = SeedStore(journal, at.identity.keys, folder / "seeds", at.clock, at.disk)
     parts = _parts(at, "b", journal, seeds)
     _tell_the_witness(at, journal)
-    mint_key = shared_key(at.identity.sealing, at.sealing(Role.MINT), at.installation.tenant, "b")
-    answering = Answering(_parties(at), mint_key, at.client(Role.MINT))
+    stock = settings.number("MOIETY_MINT_STOCK_MB") << 20
+    dealings = Dealings(at.client(Role.MINT), at.streams(Role.MINT), stock)
+    answering = Answering(_parties(at), _keys(at, "b", Role.VAULT_A), dealings)
     blind = at.identity.keys.secret("blind.key")
     personal = PersonalKeys(journal, store_key, blind, parts.guard, lambda: parts.policies.book.standing)
     _BACKGROUND.add(asyncio.create_task(_turn_keys_daily(store_key, seeds)))
     vault = VaultB(parts, answering, personal)
-    return Wired(vault.handlers(), vault.words(), lambda: _galleries(parts.cabinet))
+    return Wired(vault.handlers(), vault.words(), lambda: _galleries(parts.cabinet), answering.streams())
 
 
 _BACKGROUND: set[asyncio.Task[None]] = set()
@@ -263,7 +283,7 @@ async def serve(at: Place, listener: socket.socket) -> Serving:
     words: Words = {"backup": taking.backup, **wired.words}
     standing = Standing(at, wired.more)
     handlers = {Kind.PING: standing.ping} | wired.handlers | taking.handlers()
-    server = Server(at.identity, at.peers, handlers, at.network)
+    server = Server(at.identity, at.peers, handlers, at.network, wired.streams)
     serving = Serving(server, local_server(at, standing, words), standing)
     await serving.server.start(listener)
     await serving.local.start()

@@ -10,9 +10,22 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from moiety.kernel import expand, mint_gamma, positions, quantise, ring_dot, rotation, split_many, to_ring
+from moiety.foundation.errors import ExchangeAborted
+from moiety.kernel import (
+    below_threshold,
+    expand,
+    mint_gamma,
+    positions,
+    quantise,
+    ring_dot,
+    rotation,
+    slice_bits,
+    split_many,
+    to_ring,
+)
 from moiety.matching.thresholds import SCORE_OF_ONE
-from moiety.vault.comparison import ROUNDS, Half, planes_of, spans
+from moiety.vault.comparison import ROUNDS, Half, Room, spans
+from moiety.vault.transcript import Transcript
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -42,32 +55,31 @@ class Rehearsal:
         """Say of each pair of rows of f32[n, d] whether it reaches the cosine, by split, ring product and sign test."""
         rows, pads = self.split(self.measure(first))
         probes = to_ring(self.measure(second))
-        partials = [
-            np.array([[ring_dot(lanes[i : i + 1], probes[i : i + 1])[0, 0] for i in range(len(lanes))]], np.uint16)
+        from_a, from_b = (
+            np.array([ring_dot(lanes[i : i + 1], probes[i : i + 1])[0, 0] for i in range(len(lanes))], np.uint16)
             for lanes in (rows, pads)
-        ]
-        hits = self.sign_test(partials[0], partials[1], round(threshold * SCORE_OF_ONE))[0]
+        )
         decided = np.zeros(len(first), bool)
-        decided[hits] = True
+        decided[self.sign_test(from_a, from_b, round(threshold * SCORE_OF_ONE))] = True
         return decided
 
-    def sign_test(
-        self, from_a: NDArray[np.uint16], from_b: NDArray[np.uint16], threshold: int
-    ) -> list[NDArray[np.int64]]:
-        """Run the sign test on partial scores u16[k, n]; gives the positions of each line that reach the threshold."""
-        sid = os.urandom(32)
-        thresholds = np.full(len(from_a), threshold)
-        planes_a, planes_b = planes_of("A", from_a, thresholds), planes_of("B", from_b, thresholds)
-        shares = []
-        for span in spans(planes_a.shape[1]):
-            a = Half("A", planes_a, self._keys[0], sid, span)
-            b = Half("B", planes_b, self._keys[1], sid, span)
-            dealt = [mint_gamma(*self._keys, sid, bit, span.words, span.first) for bit in range(ROUNDS)]
-            b.take_gammas(np.stack(dealt))
+    def sign_test(self, from_a: NDArray[np.uint16], from_b: NDArray[np.uint16], threshold: int) -> NDArray[np.int64]:
+        """Run the sign test on partial scores u16[n]; gives the positions that reach the threshold."""
+        sid, key = os.urandom(32), os.urandom(32)
+        planes = slice_bits(below_threshold(from_a, threshold)), slice_bits(from_b)
+        shares = [np.empty(0, np.uint64)]
+        for index, span in enumerate(spans(1, planes[0].shape[1])):
+            a = Half("A", self._keys[0], sid, span, Room(span.words, dealt=False), Transcript(key, index))
+            b = Half("B", self._keys[1], sid, span, Room(span.words, dealt=True), Transcript(key, index))
+            for half, whole in ((a, planes[0]), (b, planes[1])):
+                half.planes[:] = whole[:, span.low : span.high]
+            for bit in range(ROUNDS):
+                mint_gamma(*self._keys, sid, bit, span.words, span.first, b.gammas[bit])
             for number in range(ROUNDS):
                 to_b, to_a = a.send(number), b.send(number)
-                a.receive(to_a.data)
-                b.receive(to_b.data)
-            shares.append(a.share() ^ b.share())
-        joined = np.concatenate(shares).reshape(len(from_a), -1)
-        return [positions(np.ascontiguousarray(line), from_a.shape[1]) for line in joined]
+                a.receive(to_a)
+                b.receive(to_b)
+            if a.digest() != b.digest():
+                raise ExchangeAborted
+            shares.append((a.share() ^ b.share()).reshape(-1))
+        return positions(np.concatenate(shares), len(from_a))

@@ -39,6 +39,7 @@ SETTINGS = (
     Setting("MOIETY_WITNESS_PORT", "", "Port of the signing page; empty: the gate's and one, or any where that is 0."),
     Setting("MOIETY_WITNESS_ORIGIN", "", "Where people find the signing page; empty: `http://localhost` and its port."),
     Setting("MOIETY_GATE_ORIGINS", "", "Gates whose consoles may open the signing page; empty: the one on this machine."),
+    Setting("MOIETY_MINT_STOCK_MB", "64", "Memory at vault B for one-time bits dealt ahead of searches; 0: none."),
     Setting("MOIETY_LOG", "info", "How much the parts log.", ("debug", "info", "warning", "error")),
 )
 _BY_NAME = {setting.name: setting for setting in SETTINGS}

@@ -1,110 +1,140 @@
 """One half of a sign test, without I/O: what to send in each round, what to do with the answer, the share at the end.
 
-Rounds: bit 0, then bits 1 to 14 (shared protocol, "Sign test"). A chunk is a run of 64-bit words of one comparison,
-begun at a multiple of 8 words, so that chunks of one sid draw disjoint triples and their rounds can overlap.
+Rounds: bit 0, then bits 1 to 14 (shared protocol, "Sign test"). A block is 64 rows: one word of bits for each line of
+comparisons. A chunk is a run of blocks with all their lines; the chunks of one sid draw disjoint triples, so that
+their rounds can overlap.
 """
 
 from __future__ import annotations
 
-import hashlib
+import contextlib
+import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from moiety.foundation.errors import ExchangeAborted
-from moiety.kernel import (
-    below_threshold,
-    final_share,
-    first_carry,
-    first_send,
-    next_carry,
-    next_send,
-    slice_bits,
-    triple_words,
-)
+from moiety.kernel import advance
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from numpy.typing import NDArray
 
-    from moiety.kernel import Party, Tag
+    from moiety.kernel import Party
+    from moiety.vault.transcript import Transcript
 
-ROUNDS = 15
-CHUNK_WORDS = 16_384
-THREAD_WORDS = 2_048
+BITS = 16
+ROUNDS = BITS - 1
 WORD_BITS = 64
+CHUNK_WORDS = 32_768
+SMALL_WORDS = 2_048
+CHUNKS_LEAST = 4
+STREAM_STEP = 8  # words in a block of ChaCha20, at which a stream can be entered
+_WORK = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A chunk: words `first` to `first + words` of the comparison."""
+    """A chunk: blocks `low` to `high` of `lines` lines; its triples begin at word `first` of the sid's streams."""
 
     first: int
-    words: int
+    low: int
+    high: int
+    lines: int
+
+    @property
+    def words(self) -> int:
+        """Words of a bit-plane."""
+        return (self.high - self.low) * self.lines
 
 
-def spans(words: int) -> Iterator[Span]:
-    """Cut a comparison into chunks."""
-    for first in range(0, words, CHUNK_WORDS):
-        yield Span(first, min(CHUNK_WORDS, words - first))
+def spans(lines: int, blocks: int) -> list[Span]:
+    """Cut a question of `lines` times `blocks` words into chunks.
 
-
-def planes_of(party: Party, partial: NDArray[np.uint16], thresholds: NDArray[np.uint16]) -> NDArray[np.uint64]:
-    """Slice partial scores u16[k, m] into u64[16, k * ceil(m / 64)]; A takes the threshold of its line off first.
-
-    Each line starts a new word, so that the positions of a line are the same for both halves and for the gate.
+    A small question is one chunk; a middling one is cut so that rounds of one chunk fill the waits of another.
     """
-    lines, count = partial.shape
-    width = -(-count // WORD_BITS) * WORD_BITS
-    padded = np.zeros((lines, width), np.uint16)
-    padded[:, :count] = partial
-    if party == "A":
-        for line, threshold in zip(padded, thresholds, strict=True):
-            below_threshold(line, int(threshold), line)
-    return slice_bits(padded.reshape(-1))
+    if not lines or not blocks:
+        return []
+    parts = max(-(-blocks // CHUNKS_LEAST), SMALL_WORDS // lines)
+    each = max(1, min(CHUNK_WORDS // lines, parts))
+    stride = -(-each * lines // STREAM_STEP) * STREAM_STEP
+    lows = range(0, blocks, each)
+    return [Span(i * stride, low, min(low + each, blocks), lines) for i, low in enumerate(lows)]
+
+
+class Room:
+    """Memory for one chunk of up to `words` words, used again for the next: fresh pages cost more than the work."""
+
+    def __init__(self, words: int, *, dealt: bool) -> None:
+        """Take the memory; `dealt`: also for what the mint deals."""
+        self.words = words
+        self._flat = np.empty((BITS + _WORK + 2 + (ROUNDS if dealt else 0)) * words, np.uint64)
+
+    def rows(self, before: int, count: int, words: int) -> NDArray[np.uint64]:
+        """Give u64[count, words] behind `before` other rows."""
+        rows: NDArray[np.uint64] = self._flat[before * words : (before + count) * words].reshape(count, words)
+        return rows
+
+
+class Rooms:
+    """Rooms that chunks borrow."""
+
+    def __init__(self, *, dealt: bool) -> None:
+        """`dealt`: rooms also hold what the mint deals."""
+        self._dealt = dealt
+        self._idle: list[Room] = []
+        self._lock = threading.Lock()
+
+    @contextlib.contextmanager
+    def lent(self, words: int) -> Iterator[Room]:
+        """Lend a room for `words` words."""
+        with self._lock:
+            room = self._idle.pop() if self._idle else None
+        if room is None or room.words < words:
+            room = Room(max(words, CHUNK_WORDS), dealt=self._dealt)
+        try:
+            yield room
+        finally:
+            with self._lock:
+                self._idle.append(room)
 
 
 class Half:
     """One party's side of the sign test on one chunk."""
 
-    def __init__(self, party: Party, planes: NDArray[np.uint64], key: bytes, sid: bytes, span: Span) -> None:
-        """Take the planes u64[16, words] of the chunk and the key that this party shares with the mint."""
+    def __init__(self, party: Party, key: bytes, sid: bytes, span: Span, room: Room, transcript: Transcript) -> None:
+        """Work in `room` with the key that this party shares with the mint; `planes` must be filled before round 0."""
         self._party = party
-        self._planes = np.ascontiguousarray(planes[:, span.first : span.first + span.words])
         self._key = key
         self._sid = sid
         self._span = span
-        self._gammas: NDArray[np.uint64] | None = None
-        self._carry: NDArray[np.uint64] | None = None
-        self._sent: NDArray[np.uint64] | None = None
-        self._alpha = self._beta = np.empty(0, np.uint64)
+        self._transcript = transcript
+        self.planes = room.rows(0, BITS, span.words)
+        self._work = room.rows(BITS, _WORK, span.words)
+        self._theirs = room.rows(BITS + _WORK, 2, span.words)
+        self._gammas = room.rows(BITS + _WORK + 2, ROUNDS, span.words) if party == "B" else None
         self._round = 0
-        self._transcript = hashlib.sha256()
+        self._sent: memoryview | None = None
 
     @property
-    def large(self) -> bool:
-        """Whether a round is long enough to be worth a thread of its own."""
-        return self._span.words >= THREAD_WORDS
+    def gammas(self) -> NDArray[np.uint64]:
+        """At B: where the mint's words u64[15, words] belong, before round 1."""
+        assert self._gammas is not None  # noqa: S101 - A is dealt nothing
+        return self._gammas
 
-    def take_gammas(self, gammas: NDArray[np.uint64]) -> None:
-        """At B: the mint's words u64[15, words]."""
-        if gammas.shape != (ROUNDS, self._span.words):
-            raise ExchangeAborted("The mint dealt the wrong number of bits.")
-        self._gammas = gammas
-
-    def _triple(self, tag: Tag) -> NDArray[np.uint64]:
-        """Draw one letter of this round's triple."""
-        if tag == "gamma" and self._gammas is not None:
-            dealt: NDArray[np.uint64] = self._gammas[self._round]
-            return dealt
-        words: NDArray[np.uint64] = triple_words(
-            self._key, self._sid, self._round, tag, self._span.words, self._span.first
+    def _step(self) -> memoryview:
+        """Finish the round before, if any, and make the message of this one, or behind the last one the share."""
+        number = self._round
+        theirs = self._theirs[: 1 if number == 1 else 2] if number else None
+        gamma = self._gammas[number - 1] if number and self._gammas is not None else None
+        made = advance(
+            self._party, self._key, self._sid, number, self.planes, self._work, theirs, gamma, self._span.first
         )
-        return words
+        return made.data.cast("B")
 
-    def send(self, number: int) -> NDArray[np.uint64]:
+    def send(self, number: int) -> memoryview:
         """Give this round's message; it does not depend on what the other sends in the same round.
 
         Raises:
@@ -113,53 +143,44 @@ class Half:
         """
         if number != self._round or self._sent is not None or number >= ROUNDS:
             raise ExchangeAborted("A round of the sign test came out of order.")
-        plane = self._planes[number]
-        if number == 0:
-            mask = self._triple("alpha" if self._party == "A" else "beta")
-            self._alpha = self._beta = mask
-            self._sent = first_send(plane, mask)
-        else:
-            assert self._carry is not None  # noqa: S101 - round 0 has set it
-            self._alpha, self._beta = self._triple("alpha"), self._triple("beta")
-            self._sent = next_send(self._party, plane, self._carry, self._alpha, self._beta)
+        self._sent = self._step()
         return self._sent
 
-    def receive(self, raw: bytes | bytearray | memoryview) -> None:
-        """Take the other's message of this round and move on.
+    def inbox(self) -> memoryview:
+        """Give the place for the other's message of this round, as long as it must be; free once ours was made."""
+        return self._theirs[: 1 if self._round == 0 else 2].data.cast("B")
+
+    def receive(self, raw: bytes | bytearray | memoryview | None = None) -> None:
+        """Take the other's message of this round; None: it lies in the inbox.
 
         Raises:
             ExchangeAborted: it has the wrong size or nothing was sent before.
 
         """
-        mine = self._sent
-        if mine is None or memoryview(raw).nbytes != mine.nbytes:
+        inbox = self.inbox()
+        if self._sent is None or (raw is not None and memoryview(raw).nbytes != inbox.nbytes):
             raise ExchangeAborted("A message of the sign test has the wrong size.")
-        theirs = np.frombuffer(raw, np.uint64).reshape(mine.shape)
-        both = (mine, theirs) if self._party == "A" else (theirs, mine)
-        for message in both:
-            self._transcript.update(message.tobytes())
-        gamma = self._triple("gamma")
-        if self._round == 0:
-            factor = self._alpha if self._party == "A" else self._planes[0]
-            self._carry = first_carry(theirs, factor, gamma)
-        else:
-            assert self._carry is not None  # noqa: S101 - round 0 has set it
-            next_carry(self._party, self._carry, mine, theirs, self._alpha, self._beta, gamma)
+        if raw is not None:
+            inbox[:] = memoryview(raw).cast("B")
+        from_a, from_b = (self._sent, inbox) if self._party == "A" else (inbox, self._sent)
+        self._transcript.add(self._round, "A", from_a)
+        self._transcript.add(self._round, "B", from_b)
         self._round += 1
         self._sent = None
 
-    def transcript(self) -> bytes:
-        """SHA-256 over all messages of the chunk, A's before B's in each round."""
-        return self._transcript.digest()
-
     def share(self) -> NDArray[np.uint64]:
-        """Give this party's share u64[words] of h = [s >= t].
+        """Give this party's share u64[high - low, lines] of h = [s >= t], in this chunk's memory; asked for once.
 
         Raises:
             ExchangeAborted: not all rounds were run.
 
         """
-        if self._round != ROUNDS or self._carry is None:
+        if self._round != ROUNDS:
             raise ExchangeAborted("The sign test was not run to its end.")
-        share: NDArray[np.uint64] = final_share(self._party, self._planes[ROUNDS], self._carry)
-        return share
+        words = np.frombuffer(self._step(), np.uint64)
+        self._round += 1
+        return words.reshape(-1, self._span.lines)
+
+    def digest(self) -> bytes:
+        """SHA-256 over the tags of all messages of the chunk, A's before B's in each round."""
+        return self._transcript.digest()

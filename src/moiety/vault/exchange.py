@@ -1,6 +1,7 @@
-"""The conversation of the two vaults: sids, the check before round 1, overlapping chunks, the check at the end.
+"""The conversation of the two vaults, A's side: sids, the check before round 1, chunks that overlap, the last check.
 
-A asks, B answers. A sid is used once: any difference burns it, and both sides forget the session.
+A asks, B answers (`answering`). A sid is used once: any difference burns it, and both sides forget the session. Chunks
+of a large question run in threads, each on a stream of its own; those of a small one go by way of the ordinary link.
 """
 
 from __future__ import annotations
@@ -9,29 +10,32 @@ import asyncio
 import hashlib
 import hmac
 import os
-from dataclasses import dataclass, field
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from moiety.foundation.envelopes import pack
-from moiety.foundation.errors import ExchangeAborted, OutOfStep
-from moiety.vault.comparison import ROUNDS, Half, Span, spans
+from moiety.foundation.errors import ExchangeAborted, OutOfStep, WireBroken
+from moiety.vault.comparison import ROUNDS, SMALL_WORDS, Room, Rooms
+from moiety.vault.sitting import Sitting
+from moiety.wire.frames import Frame
 from moiety.wire.kinds import Kind
-from moiety.wire.links import Answer
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Callable
 
+    import numpy as np
     from numpy.typing import NDArray
 
     from moiety.vault.questions import Question
-    from moiety.wire.frames import Frame
+    from moiety.vault.sitting import Keys
     from moiety.wire.links import Client
+    from moiety.wire.streams import Streams
 
 MEET_SECONDS = 10.0
 RUN_SECONDS = 60.0
-CHUNKS_AT_ONCE = 4
+LARGE_WORDS = SMALL_WORDS
+CHUNKS_AT_ONCE = max(4, (os.cpu_count() or 1) + 2)
 NONCE_BYTES = 32
 
 
@@ -60,24 +64,17 @@ class Parties:
         return hashlib.sha256(named).digest()
 
 
-def _joined(halves: list[Half]) -> bytes:
-    """Hash the transcripts of all chunks, in order."""
-    return hashlib.sha256(b"".join(half.transcript() for half in halves)).digest()
-
-
-def _shares(halves: list[Half]) -> NDArray[np.uint64]:
-    """Join the shares of all chunks, in order; an empty gallery has none."""
-    return np.concatenate([np.empty(0, np.uint64), *(half.share() for half in halves)])
-
-
 class Asking:
     """A's side."""
 
-    def __init__(self, parties: Parties, mint_key: bytes, peer: Client) -> None:
-        """Talk to B over `peer`; `mint_key` is what A shares with the mint."""
+    def __init__(self, parties: Parties, keys: Keys, peer: Client, streams: Streams | None = None) -> None:
+        """Talk to B over `peer`, and where there are `streams` about large questions over those."""
         self._parties = parties
-        self._mint_key = mint_key
+        self._keys = keys
         self._peer = peer
+        self._streams = streams
+        self._rooms = Rooms(dealt=False)
+        self._threads = ThreadPoolExecutor(CHUNKS_AT_ONCE, thread_name_prefix="chunk")
         self._nonces: tuple[bytes, bytes] | None = None
         self._counter = 0
         self._meeting = asyncio.Lock()
@@ -95,7 +92,7 @@ class Asking:
             return {"counter": self._counter, "nonce_a": self._nonces[0].hex(), "nonce_b": self._nonces[1].hex()}, sid
 
     async def run(self, request: str, question: Question) -> NDArray[np.uint64]:
-        """Run the sign test with B and give A's share u64[words].
+        """Run the sign test with B and give A's share u64[lines * blocks], line by line.
 
         Raises:
             ExchangeAborted: B was asked something else, or the exchange was altered.
@@ -106,19 +103,15 @@ class Asking:
             sid = await self._begin(request, question, anew=False)
         except OutOfStep:
             sid = await self._begin(request, question, anew=True)
-        chunks = list(spans(question.planes.shape[1]))
-        halves = [Half("A", question.planes, self._mint_key, sid, span) for span in chunks]
-        gate = asyncio.Semaphore(CHUNKS_AT_ONCE)
+        sitting = Sitting("A", question, sid, self._keys)
         try:
-            async with asyncio.TaskGroup() as group:
-                for index, half in enumerate(halves):
-                    group.create_task(self._chunk(request, index, half, gate))
-        except ExceptionGroup as failed:
-            raise failed.exceptions[0] from None
-        mine = _joined(halves)
+            await self._chunks(request, sitting, large=question.lines * question.blocks > LARGE_WORDS)
+        finally:
+            sitting.stop()
+        mine = sitting.digest()
         reply = await self._peer.call(Kind.FINISH, {"request": request}, [mine])
         agree(mine, bytes(reply.buffers[0]))
-        return _shares(halves)
+        return sitting.share()
 
     async def _begin(self, request: str, question: Question, *, anew: bool) -> bytes:
         """Agree with B on the question under a fresh sid; A names the epoch, B answers for that one."""
@@ -129,173 +122,60 @@ class Asking:
         agree(mine, bytes(reply.buffers[0]))
         return sid
 
-    async def _chunk(self, request: str, index: int, half: Half, gate: asyncio.Semaphore) -> None:
-        """Run all rounds of one chunk."""
-        async with gate:
-            for number in range(ROUNDS):
-                message = await asyncio.to_thread(half.send, number) if half.large else half.send(number)
-                meta = {"request": request, "chunk": index, "round": number}
-                reply = await self._peer.call(Kind.ROUND, meta, [message.data], RUN_SECONDS)
-                if half.large:
-                    await asyncio.to_thread(half.receive, reply.buffers[0])
+    async def _chunks(self, request: str, sitting: Sitting, *, large: bool) -> None:
+        """Run all chunks, several at a time."""
+        gate = asyncio.Semaphore(CHUNKS_AT_ONCE)
+
+        async def one(index: int) -> None:
+            async with gate:
+                if large and self._streams:
+                    run = asyncio.get_running_loop().run_in_executor
+                    await run(self._threads, self._in_thread, self._streams, request, sitting, index)
                 else:
-                    half.receive(reply.buffers[0])
+                    await self._by_calls(request, sitting, index)
 
-
-@dataclass(slots=True, repr=False)
-class _Session:
-    """B's side of one question."""
-
-    question: Question
-    done: asyncio.Future[NDArray[np.uint64]]
-    halves: list[Half] = field(default_factory=list)
-    deals: list[asyncio.Task[None]] = field(default_factory=list)
-
-
-class Answering:
-    """B's side."""
-
-    def __init__(self, parties: Parties, mint_key: bytes, mint: Client) -> None:
-        """Fetch one-time bits over `mint`; `mint_key` is what B shares with it."""
-        self._parties = parties
-        self._mint_key = mint_key
-        self._mint = mint
-        self._nonce = os.urandom(NONCE_BYTES)
-        self._counters: dict[str, int] = {}
-        self._sessions: dict[str, asyncio.Future[_Session]] = {}
-
-    def handlers(self) -> dict[Kind, Callable[[Frame], Awaitable[Answer]]]:
-        """List what A may ask."""
-        return {
-            Kind.HELLO: self._hello,
-            Kind.BEGIN: self._begin,
-            Kind.ROUND: self._round,
-            Kind.FINISH: self._finish,
-        }
-
-    def _slot(self, request: str) -> asyncio.Future[_Session]:
-        """Give the place where A's BEGIN and the gate's question meet, whichever comes first."""
-        return self._sessions.setdefault(request, asyncio.get_running_loop().create_future())
-
-    def refuse(self, request: str, error: Exception) -> None:
-        """Tell a waiting A at once that B will not take part."""
-        slot = self._slot(request)
-        if not slot.done():
-            slot.set_exception(error)
-            slot.exception()  # A may never come: the exception counts as seen
-        asyncio.get_running_loop().call_later(MEET_SECONDS, self._sessions.pop, request, None)
-
-    async def run(self, request: str, question: Question) -> NDArray[np.uint64]:
-        """Wait for A to run the sign test and give B's share u64[words].
-
-        Raises:
-            ExchangeAborted: A was asked something else, went away, or the exchange was altered.
-
-        """
-        slot = self._slot(request)
-        if slot.done():
-            raise ExchangeAborted("A request was used twice.")
-        session = _Session(question, asyncio.get_running_loop().create_future())
-        slot.set_result(session)
         try:
-            async with asyncio.timeout(RUN_SECONDS):
-                return await session.done
-        except TimeoutError:
-            raise ExchangeAborted("The other vault did not finish in time.") from None
-        finally:
-            self._sessions.pop(request, None)
-            for deal in session.deals:
-                deal.cancel()
+            async with asyncio.TaskGroup() as group:
+                for index in range(len(sitting.spans)):
+                    group.create_task(one(index))
+        except ExceptionGroup as failed:
+            raise failed.exceptions[0] from None
 
-    async def _hello(self, frame: Frame) -> Answer:
-        """Meet A: its nonce starts a new count under B's nonce of this start."""
-        nonce_a = bytes(frame.buffers[0])
-        if len(nonce_a) != NONCE_BYTES or nonce_a.hex() in self._counters:
-            raise ExchangeAborted("A nonce of the other vault was used before.")
-        self._counters[nonce_a.hex()] = 0
-        return Answer({}, [self._nonce])
+    async def _by_calls(self, request: str, sitting: Sitting, index: int) -> None:
+        """Run all rounds of a small chunk over the ordinary link."""
+        # Not of the rooms: the thread may still fill its planes when the question is long over.
+        half = sitting.half(index, Room(sitting.claim(index).words, dealt=False))
+        await asyncio.to_thread(sitting.fill, index, half)
+        for number in range(ROUNDS):
+            meta = {"request": request, "chunk": index, "round": number}
+            reply = await self._peer.call(Kind.ROUND, meta, [half.send(number)], RUN_SECONDS)
+            half.receive(reply.buffers[0])
+        sitting.keep(index, half)
 
-    async def _begin(self, frame: Frame) -> Answer:
-        """Compare the questions; a difference burns the sid and the session."""
-        request, nonce_a, counter = str(frame.meta["request"]), str(frame.meta["nonce_a"]), int(frame.meta["counter"])
-        if frame.meta["nonce_b"] != self._nonce.hex() or nonce_a not in self._counters:
-            raise OutOfStep("The vaults must meet anew.")
-        if counter <= self._counters[nonce_a]:
-            raise ExchangeAborted("A sid is used once.")
-        self._counters[nonce_a] = counter
-        try:
-            async with asyncio.timeout(MEET_SECONDS):
-                session = await asyncio.shield(self._slot(request))
-        except TimeoutError:
-            self._sessions.pop(request, None)
-            raise ExchangeAborted("Vault B was not asked this question.") from None
-        if session.halves:
-            raise ExchangeAborted("A session was begun twice.")
-        epoch = int(frame.meta["epoch"])
-        if epoch != session.question.epoch:
-            await self._ask_again(session, epoch)
-        sid = self._parties.sid(bytes.fromhex(nonce_a), self._nonce, epoch, counter)
-        mine = session.question.digest(sid)
-        self._must_agree(session, mine, bytes(frame.buffers[0]))
-        for index, span in enumerate(spans(session.question.planes.shape[1])):
-            session.halves.append(Half("B", session.question.planes, self._mint_key, sid, span))
-            session.deals.append(asyncio.create_task(self._deal(session, index, sid, span)))
-        return Answer({}, [mine])
+    def _in_thread(self, streams: Streams, request: str, sitting: Sitting, index: int) -> None:
+        """Run all rounds of a chunk over a stream; B begins with its own rows when it hears of the chunk."""
+        span = sitting.claim(index)
+        with streams.lent() as link, sitting.holding(link), self._rooms.lent(span.words) as room:
+            half = sitting.half(index, room)
+            link.send(Frame(Kind.STREAM, meta={"request": request, "chunk": index}))
+            sitting.fill(index, half)
+            for number in range(ROUNDS):
+                link.send(Frame(Kind.ROUND, id=number, buffers=[half.send(number)]))
+                receive_round(link.receive, number, half.inbox())
+                half.receive()
+            sitting.keep(index, half)
 
-    @staticmethod
-    async def _ask_again(session: _Session, epoch: int) -> None:
-        """Take A's epoch: during a refresh the two may come to a new one at different moments."""
-        try:
-            session.question = await asyncio.to_thread(session.question.again, epoch)
-        except OutOfStep as error:
-            if not session.done.done():
-                session.done.set_exception(error)
-            raise ExchangeAborted("Vault B does not hold this epoch.") from None
 
-    @staticmethod
-    def _must_agree(session: _Session, mine: bytes, theirs: bytes) -> None:
-        """Compare, and end B's side too when it fails."""
-        try:
-            agree(mine, theirs)
-        except ExchangeAborted as error:
-            if not session.done.done():
-                session.done.set_exception(error)
-            raise
+def receive_round(receive: Callable[[list[memoryview]], Frame], number: int, inbox: memoryview) -> None:
+    """Take the other vault's message of a round from a stream into the inbox.
 
-    async def _deal(self, session: _Session, index: int, sid: bytes, span: Span) -> None:
-        """Fetch the mint's words for one chunk."""
-        meta = {"sid": sid.hex(), "first": span.first, "words": span.words}
-        reply = await self._mint.call(Kind.DEAL, meta)
-        session.halves[index].take_gammas(np.frombuffer(reply.buffers[0], np.uint64).reshape(ROUNDS, -1))
+    Raises:
+        ExchangeAborted: another message came, or one of another size.
 
-    async def _session(self, frame: Frame) -> _Session:
-        """Find the running session that a frame belongs to."""
-        slot = self._sessions.get(str(frame.meta["request"]))
-        if slot is None or not slot.done():
-            raise ExchangeAborted("There is no such session.")
-        return await slot
-
-    async def _round(self, frame: Frame) -> Answer:
-        """Answer one round of one chunk."""
-        session = await self._session(frame)
-        index, number = int(frame.meta["chunk"]), int(frame.meta["round"])
-        if not 0 <= index < len(session.halves):
-            raise ExchangeAborted("There is no such chunk.")
-        await asyncio.shield(session.deals[index])
-        half = session.halves[index]
-
-        def step() -> NDArray[np.uint64]:
-            message = half.send(number)
-            half.receive(frame.buffers[0])
-            return message
-
-        message = await asyncio.to_thread(step) if half.large else step()
-        return Answer({}, [message.data])
-
-    async def _finish(self, frame: Frame) -> Answer:
-        """Compare the transcripts; only then does the share leave this vault."""
-        session = await self._session(frame)
-        mine = _joined(session.halves)
-        self._must_agree(session, mine, bytes(frame.buffers[0]))
-        session.done.set_result(_shares(session.halves))
-        return Answer({}, [mine])
+    """
+    try:
+        frame = receive([inbox])
+    except WireBroken:
+        raise ExchangeAborted("A message of the sign test has the wrong size.") from None
+    if frame.kind is not Kind.ROUND or frame.id != number:
+        raise ExchangeAborted("A round of the sign test came out of order.")

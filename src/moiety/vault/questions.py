@@ -10,8 +10,8 @@ import numpy as np
 
 from moiety.foundation.envelopes import pack, unseal_from
 from moiety.foundation.errors import BadInput, OutOfStep, Unverified
-from moiety.kernel import NormRule, check_probe, ring_dot, to_ring
-from moiety.vault.comparison import WORD_BITS, planes_of
+from moiety.kernel import NormRule, check_probe, ring_planes, to_ring, words_for
+from moiety.vault.comparison import WORD_BITS
 from moiety.vault.guard import Charge
 from moiety.warrants import targets
 from moiety.warrants.statement import Made, commit_probe
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from moiety.kernel import Party
     from moiety.vault.cabinet import Cabinet
+    from moiety.vault.comparison import Span
     from moiety.vault.guard import Guard
     from moiety.vault.policy import GalleryPolicy
     from moiety.wire.frames import Buffer
@@ -59,14 +60,24 @@ class SealedFace:
 
 @dataclass(slots=True, repr=False)
 class Question:
-    """What both vaults must agree on, and this vault's planes u64[16, words]; all of one epoch's halves."""
+    """What both vaults must agree on, and how this vault's planes are made, chunk by chunk; of one epoch's halves.
+
+    There are `lines` lines of comparisons and `blocks` blocks of 64 rows; `make(low, high, out)` fills the planes
+    u64[16, (high - low) * lines] of a run of blocks. It may be called by several threads.
+    """
 
     agreed: bytes
-    planes: NDArray[np.uint64]
     order: bytes
     rows: int
     epoch: int
+    lines: int
+    blocks: int
+    make: Callable[[int, int, NDArray[np.uint64]], object]
     asked_at: Callable[[int], Question]
+
+    def planes(self, span: Span, out: NDArray[np.uint64]) -> None:
+        """Fill `out` u64[16, words] with the bit-planes of a chunk, block by block and line by line."""
+        self.make(span.low, span.high, out)
 
     def again(self, epoch: int) -> Question:
         """Ask the same of another epoch's halves.
@@ -84,12 +95,13 @@ class Question:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class _Lines:
-    """Lines of partial scores u16[k, m] with a threshold each, and what names their positions."""
+    """Lines of comparisons, each a probe against a threshold, and what names the rows they are compared with."""
 
     sort: str
-    partial: NDArray[np.uint16]
     thresholds: list[int]
-    positions: bytes
+    blocks: int
+    make: Callable[[int, int, NDArray[np.uint64]], object]
+    positions: bytes = b""
 
 
 @dataclass(slots=True, repr=False)
@@ -158,10 +170,14 @@ class Questions:
         As with `look` and `bands`, `epoch` picks the halves; None takes the epoch in force.
         """
         epoch = self._epoch(asked, epoch)
-        shelf = self._cabinet.shelf(asked.gallery, epoch)
-        partial = ring_dot(shelf.lanes, to_ring(asked.probes))
-        lowest = self._cabinet.policy(asked.gallery).thresholds[0]
-        lines = _Lines("scan", partial, [lowest] * len(partial), b"")
+        lanes = self._cabinet.shelf(asked.gallery, epoch).lanes
+        thresholds = [self._cabinet.policy(asked.gallery).thresholds[0]] * len(asked.probes)
+        probes, less = to_ring(asked.probes), self._less(thresholds)
+
+        def make(low: int, high: int, out: NDArray[np.uint64]) -> None:
+            ring_planes(lanes[low * WORD_BITS : high * WORD_BITS], probes, less, out)
+
+        lines = _Lines("scan", thresholds, words_for(len(lanes)), make)
         return self._question(asked, epoch, lines, lambda other: self.scan(asked, other))
 
     def look(self, asked: Asked, blocks: Sequence[int], epoch: int | None = None) -> Question:
@@ -171,11 +187,16 @@ class Questions:
         if len(blocks) > BLOCKS_MAX or any(not 0 <= block * WORD_BITS < len(shelf) for block in blocks):
             raise OutOfStep("The blocks are not those of this gallery.")
         positions = [p for block in blocks for p in range(block * WORD_BITS, min((block + 1) * WORD_BITS, len(shelf)))]
-        partial = ring_dot(np.ascontiguousarray(shelf.lanes[positions]), to_ring(asked.probes))
-        thresholds = self._cabinet.policy(asked.gallery).thresholds
-        lines = np.repeat(partial, len(thresholds), axis=0)
-        bound = _Lines("look", lines, list(thresholds) * len(partial), pack(*blocks))
-        return self._question(asked, epoch, bound, lambda other: self.look(asked, blocks, other))
+        picked = np.ascontiguousarray(shelf.lanes[positions])
+        known = self._cabinet.policy(asked.gallery).thresholds
+        thresholds = list(known) * len(asked.probes)
+        probes, less = to_ring(np.repeat(asked.probes, len(known), axis=0)), self._less(thresholds)
+
+        def make(low: int, high: int, out: NDArray[np.uint64]) -> None:
+            ring_planes(picked[low * WORD_BITS : high * WORD_BITS], probes, less, out)
+
+        lines = _Lines("look", thresholds, words_for(len(picked)), make, pack(*blocks))
+        return self._question(asked, epoch, lines, lambda other: self.look(asked, blocks, other))
 
     def bands(self, asked: Asked, picks: Sequence[tuple[int, Sequence[int]]]) -> Question:
         """Compare picked probes at the higher thresholds with 64 positions each: hits and decoys, chosen by the gate.
@@ -190,24 +211,31 @@ class Questions:
         return self._bands(asked, picks, None)
 
     def _bands(self, asked: Asked, picks: Sequence[tuple[int, Sequence[int]]], epoch: int | None) -> Question:
-        """Compare the picks with the halves of an epoch."""
+        """Compare the picks with the halves of an epoch: one block, each pick with rows of its own."""
         epoch = self._epoch(asked, epoch)
         shelf = self._cabinet.shelf(asked.gallery, epoch)
-        higher = self._cabinet.policy(asked.gallery).thresholds[1:]
+        higher = list(self._cabinet.policy(asked.gallery).thresholds[1:])
         if not higher or not picks or len({probe for probe, _ in picks}) != len(picks):
             raise BadInput("Bands are asked for once per probe, where the gallery has several.")
-        lines = []
         for probe, positions in picks:
             known = 0 <= probe < len(asked.probes) and all(0 <= position < len(shelf) for position in positions)
             if not known or not 0 < len(positions) <= WORD_BITS:
                 raise BadInput("Bands are asked for at most 64 positions of a probe that was searched.")
-            picked = np.ascontiguousarray(shelf.lanes[list(positions)])
-            line = np.zeros((1, WORD_BITS), np.uint16)
-            line[:, : len(positions)] = ring_dot(picked, to_ring(asked.probes[probe : probe + 1]))
-            lines += [line] * len(higher)
+        picked = [np.ascontiguousarray(shelf.lanes[list(positions)]) for _, positions in picks]
+        probes = [to_ring(np.repeat(asked.probes[probe : probe + 1], len(higher), axis=0)) for probe, _ in picks]
+        less = self._less(higher)
+
+        def make(_low: int, _high: int, out: NDArray[np.uint64]) -> None:
+            for i, (rows, probe) in enumerate(zip(picked, probes, strict=True)):
+                out[:, i * len(higher) : (i + 1) * len(higher)] = ring_planes(rows, probe, less)
+
         bound = pack(*(pack(probe, *positions) for probe, positions in picks))
-        found = _Lines("bands", np.concatenate(lines), list(higher) * len(picks), bound)
-        return self._question(asked, epoch, found, lambda other: self._bands(asked, picks, other))
+        lines = _Lines("bands", higher * len(picks), 1, make, bound)
+        return self._question(asked, epoch, lines, lambda other: self._bands(asked, picks, other))
+
+    def _less(self, thresholds: Sequence[int]) -> NDArray[np.uint16]:
+        """Give what this vault takes off its partial scores: A the thresholds, B nothing."""
+        return np.array(thresholds if self._party == "A" else [0] * len(thresholds), np.uint16)
 
     def _epoch(self, asked: Asked, epoch: int | None) -> int:
         """Give the epoch to ask of: the one in force unless another is named."""
@@ -228,5 +256,13 @@ class Questions:
             len(shelf),
             lines.positions,
         )
-        planes = planes_of(self._party, lines.partial, np.array(lines.thresholds))
-        return Question(agreed, planes, shelf.order_digest(), len(shelf), epoch, asked_at)
+        return Question(
+            agreed=agreed,
+            order=shelf.order_digest(),
+            rows=len(shelf),
+            epoch=epoch,
+            lines=len(lines.thresholds),
+            blocks=lines.blocks,
+            make=lines.make,
+            asked_at=asked_at,
+        )

@@ -26,8 +26,9 @@ if TYPE_CHECKING:
 
     from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
+    from moiety.vault.answering import Answering
     from moiety.vault.cabinet import Cabinet
-    from moiety.vault.exchange import Answering, Asking
+    from moiety.vault.exchange import Asking
     from moiety.vault.guard import Guard
     from moiety.vault.halves import HalfRow, Halves
     from moiety.vault.policies import Policies

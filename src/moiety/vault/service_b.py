@@ -15,7 +15,7 @@ from moiety.wire.links import Answer
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from moiety.vault.exchange import Answering
+    from moiety.vault.answering import Answering
     from moiety.vault.personal import PersonalKeys
     from moiety.vault.service import Parts
     from moiety.wire.frames import Frame

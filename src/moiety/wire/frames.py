@@ -9,6 +9,7 @@ Sizes are checked before a byte of content is read.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import struct
 from dataclasses import dataclass, field
@@ -19,7 +20,6 @@ from moiety.foundation.errors import WireBroken
 from moiety.wire.kinds import Kind
 
 if TYPE_CHECKING:
-    import asyncio
     from collections.abc import Sequence
 
 MAGIC = b"MOI1"
@@ -27,6 +27,7 @@ HEADER = struct.Struct(">4sHHQII")
 META_BYTES_MAX = 4 << 20
 BUFFERS_MAX = 1 << 16
 FRAME_BYTES_MAX = 256 << 20
+FRAME_SECONDS = 60.0  # from a header to the end of its message
 
 Buffer = bytes | bytearray | memoryview
 
@@ -69,26 +70,77 @@ def encode(frame: Frame) -> list[Buffer]:
     return [head + struct.pack(f">{len(lengths)}I", *lengths) + meta, *frame.buffers]
 
 
-async def read_frame(reader: asyncio.StreamReader) -> Frame:
-    """Read one whole frame.
+@dataclass(frozen=True, slots=True)
+class Head:
+    """What a frame says of itself before its content comes."""
+
+    kind: Kind
+    sort: Sort
+    id: int
+    meta_length: int
+    count: int
+
+
+def head_of(raw: bytes) -> Head:
+    """Read a header.
 
     Raises:
-        WireBroken: it is no frame of ours or too large; the caller closes the link.
-        asyncio.IncompleteReadError: the peer went away.
+        WireBroken: it is none of ours, or announces more than the wire allows.
 
     """
-    magic, kind, sort, number, meta_length, count = HEADER.unpack(await reader.readexactly(HEADER.size))
+    magic, kind, sort, number, meta_length, count = HEADER.unpack(raw)
     if magic != MAGIC or meta_length > META_BYTES_MAX or count > BUFFERS_MAX:
         raise WireBroken
-    lengths = struct.unpack(f">{count}I", await reader.readexactly(4 * count))
-    if sum(lengths) > FRAME_BYTES_MAX:
-        raise WireBroken
     try:
-        meta = json.loads(await reader.readexactly(meta_length))
-        known = Kind(kind), Sort(sort)
+        return Head(Kind(kind), Sort(sort), number, meta_length, count)
+    except ValueError:
+        raise WireBroken from None
+
+
+def lengths_of(raw: bytes) -> tuple[int, ...]:
+    """Read the lengths of a frame's buffers.
+
+    Raises:
+        WireBroken: together they are more than the wire allows.
+
+    """
+    lengths = struct.unpack(f">{len(raw) // 4}I", raw)
+    if sum(lengths) > FRAME_BYTES_MAX:
+        raise WireBroken("A message announces more than the wire allows.")
+    return lengths
+
+
+def meta_of(raw: bytes) -> dict[str, Any]:
+    """Read the small JSON object.
+
+    Raises:
+        WireBroken: it is none.
+
+    """
+    try:
+        meta = json.loads(raw)
     except (ValueError, RecursionError):
         raise WireBroken from None
     if not isinstance(meta, dict):
         raise WireBroken
-    buffers = [await reader.readexactly(length) for length in lengths]
-    return Frame(known[0], known[1], number, meta, buffers)
+    return meta
+
+
+async def read_frame(reader: asyncio.StreamReader) -> Frame:
+    """Read one whole frame.
+
+    Raises:
+        WireBroken: it is no frame of ours, too large, or only half a one came; the caller closes the link.
+        asyncio.IncompleteReadError: the peer went away.
+
+    """
+    first = await reader.readexactly(HEADER.size)
+    head = head_of(first)
+    try:
+        async with asyncio.timeout(FRAME_SECONDS):
+            lengths = lengths_of(await reader.readexactly(4 * head.count))
+            meta = meta_of(await reader.readexactly(head.meta_length))
+            buffers = [await reader.readexactly(length) for length in lengths]
+    except TimeoutError:
+        raise WireBroken("The rest of a message did not come.") from None
+    return Frame(head.kind, head.sort, head.id, meta, buffers)

@@ -16,15 +16,17 @@ from moiety.foundation.errors import DiskFull, Forbidden, PartDown, Refusal, Una
 from moiety.wire.frames import Buffer, Frame, Sort, encode, read_frame
 from moiety.wire.kinds import Kind, Role, may
 from moiety.wire.network import TLS
+from moiety.wire.stream_server import StreamServer
 from moiety.wire.tls import why
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from moiety.wire.cards import Peers
     from moiety.wire.identity import Identity
     from moiety.wire.network import Link, Listening, Network, Writer
+    from moiety.wire.stream_server import StreamHandler
 
 _log = logging.getLogger(__name__)
 
@@ -56,12 +58,14 @@ class Server:
         peers: Peers,
         handlers: dict[Kind, Callable[[Frame], Awaitable[Answer]]],
         network: Network = TLS,
+        streams: Mapping[Kind, StreamHandler] | None = None,
     ) -> None:
-        """Serve `handlers`; who may call which is fixed in `kinds.ALLOWED`."""
+        """Serve `handlers`, and `streams` in threads; who may call which is fixed in `kinds.ALLOWED`."""
         self._identity = identity
         self._peers = peers
         self._handlers = {Kind.PING: self._ping, **handlers}
         self._network = network
+        self._streams = StreamServer(identity, peers, streams) if streams else None
         self._listening: Listening | None = None
         self._open: set[asyncio.Task[None]] = set()
         self._closed = False
@@ -73,7 +77,11 @@ class Server:
     async def start(self, listener: socket.socket) -> int:
         """Accept connections on a socket that listens already; returns its port."""
         port_taken: int = listener.getsockname()[1]
-        self._listening = await self._network.listen(self._identity, self._peers, listener, self._accept)
+        given = (self._identity, self._peers, listener, self._accept)
+        if self._streams:
+            self._listening = await self._network.listen(*given, self._streams.take)
+        else:
+            self._listening = await self._network.listen(*given)
         return port_taken
 
     async def close(self) -> None:
@@ -83,6 +91,8 @@ class Server:
             self._listening.close()
         for task in list(self._open):
             task.cancel()
+        if self._streams:
+            await asyncio.to_thread(self._streams.close)
         await asyncio.gather(*self._open, return_exceptions=True)
 
     async def _accept(self, link: Link) -> None:

@@ -10,6 +10,8 @@ import termios
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from moiety.wire.doors import Door
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
 
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from moiety.wire.tls import WatchedTls
 
 READ_AHEAD_BYTES = 4 << 20
+STREAM = "moiety-stream/1"  # the word (ALPN, RFC 7301) by which a connection asks for a stream
 CONNECT_SECONDS = 5.0
 # A line that was cut without a word is found by the system after half a minute, on whichever end waits.
 _KEEPALIVE = (("TCP_KEEPIDLE", 15), ("TCP_KEEPINTVL", 5), ("TCP_KEEPCNT", 3), ("TCP_USER_TIMEOUT", 30_000))
@@ -79,9 +82,17 @@ class Network(Protocol):
         ...
 
     async def listen(
-        self, identity: Identity, peers: Peers, listener: socket.socket, accept: Callable[[Link], Awaitable[None]]
+        self,
+        identity: Identity,
+        peers: Peers,
+        listener: socket.socket,
+        accept: Callable[[Link], Awaitable[None]],
+        take: Callable[[socket.socket], None] | None = None,
     ) -> Listening:
-        """Call `accept`, as a task of its own, for each connection to a socket that listens already."""
+        """Call `accept`, as a task of its own, for each connection to a socket that listens already.
+
+        `take` gets the connections that ask for a stream (`wire.streams`), where the network has such.
+        """
         ...
 
 
@@ -101,30 +112,43 @@ class TlsNetwork:
         return _link(reader, writer, peers)
 
     async def listen(
-        self, identity: Identity, peers: Peers, listener: socket.socket, accept: Callable[[Link], Awaitable[None]]
-    ) -> asyncio.Server:
-        """Accept connections that have shaken hands."""
+        self,
+        identity: Identity,
+        peers: Peers,
+        listener: socket.socket,
+        accept: Callable[[Link], Awaitable[None]],
+        take: Callable[[socket.socket], None] | None = None,
+    ) -> Listening:
+        """Accept connections that have shaken hands; streams shake hands in a thread of their own."""
 
         async def accepted(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             await accept(_link(reader, writer, peers))
 
+        context = identity.context(peers, server=True)
+        if take:
+            return Door(listener, STREAM, take, accepted, context, READ_AHEAD_BYTES)
         return await asyncio.start_server(
             accepted,
             sock=listener,
-            ssl=identity.context(peers, server=True),
+            ssl=context,
             limit=READ_AHEAD_BYTES,
             ssl_handshake_timeout=CONNECT_SECONDS,
         )
+
+
+def keep_alive(line: socket.socket) -> None:
+    """Let the system find out when the other end of a connection is gone."""
+    line.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in _KEEPALIVE:
+        if hasattr(socket, name):
+            line.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
 
 
 def _link(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, peers: Peers) -> Link:
     """Take over a connection that has shaken hands, and say whose certificate the other end has shown."""
     tls: WatchedTls = writer.get_extra_info("ssl_object")
     line: socket.socket = writer.get_extra_info("socket")
-    line.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    for name, value in _KEEPALIVE:
-        if hasattr(socket, name):
-            line.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+    keep_alive(line)
     peer = peers.role_of(tls.getpeercert(binary_form=True))
 
     def moved() -> object:
