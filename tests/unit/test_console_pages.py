@@ -38,6 +38,7 @@ def page(name: str, galleries: tuple[Gallery, ...] = (GALLERY,)) -> str:
         "galleries": [(one, pages.rates(one)) for one in galleries],
         "parts": pages.PARTS,
         "reason": pages.REASON,
+        "sign_at": "http://sign.example/sign",
         "ended": False,
         "problem": of_status(404),
     }

@@ -356,10 +356,11 @@ class Health(Given):
 
 
 class Ready(Given):
-    """All parts answer."""
+    """The parts that are needed answer; `sign_at` is the page of the witness on which people sign."""
 
     status: str
     parts: dict[str, bool]
+    sign_at: str
 
 
 class Ticket(Given):

@@ -29,7 +29,8 @@ HEADERS: Final = {
     "referrer-policy": "no-referrer",
     "permissions-policy": "camera=(self), microphone=(), geolocation=(), display-capture=(), usb=(), payment=()",
     "cache-control": "no-store",
-    "cross-origin-opener-policy": "same-origin",
+    # The signing page of the witness, which the console opens, must be able to answer it.
+    "cross-origin-opener-policy": "same-origin-allow-popups",
     "cross-origin-resource-policy": "same-origin",
     "cross-origin-embedder-policy": "require-corp",
 }

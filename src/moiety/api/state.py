@@ -12,6 +12,7 @@ from moiety.foundation.errors import PartDown
 
 routes = Routes("state")
 
+WITNESS = "witness"
 FORMS = (CompareForm, EnrolForm, IdentifyForm, PhotoForm, VerifyForm)
 
 
@@ -29,11 +30,14 @@ async def health() -> Health:
     summary="Readiness",
 )
 async def ready(visit: Here) -> Ready | Response:
-    """Say whether all parts answer; if not, the problem names those that are down."""
+    """Say whether the parts answer; if not, the problem names those that are down.
+
+    Without the witness only people cannot sign, so it is shown and does not count.
+    """
     parts = await visit.gate.parts.state()
-    down = [name for name, up in parts.items() if not up]
+    down = [name for name, up in parts.items() if not up and name != WITNESS]
     if not down:
-        return Ready(status="ready", parts=parts)
+        return Ready(status="ready", parts=parts, sign_at=visit.gate.sign_at)
     said = of_refusal(PartDown(f"Not answering: {', '.join(down)}."))
     return Problem(said.slug, said.status, said.title, said.detail, said.headers, {"parts": parts}).response()
 

@@ -18,7 +18,7 @@ from moiety.storage import Gallery, GalleryState
 
 routes = Routes("console")
 
-PARTS: Final = {"eye": "eye", "vault-a": "vault A", "vault-b": "vault B", "mint": "mint"}
+PARTS: Final = {"eye": "eye", "vault-a": "vault A", "vault-b": "vault B", "mint": "mint", "witness": "witness"}
 REASON: Final = "console: identify"
 _FILES: Final = statics.load()
 _TEMPLATES: Final = Environment(
@@ -68,7 +68,7 @@ async def who(request: Request, visit: Here) -> HTMLResponse:
         return _page("door.html", ended=cookie_name(request) in request.cookies)
     galleries = [one for one in await visit.gate.house.galleries.list() if one.state is GalleryState.OPEN]
     shown = [(one, rates(one)) for one in galleries]
-    return _page("who.html", galleries=shown, parts=PARTS, reason=REASON)
+    return _page("who.html", galleries=shown, parts=PARTS, reason=REASON, sign_at=visit.gate.sign_at)
 
 
 @routes.add(

@@ -18,12 +18,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Links:
-    """One client each."""
+    """One client each; the witness is asked for nothing but whether it answers, and may be unknown here."""
 
     eye: Client
     a: Client
     b: Client
     mint: Client
+    witness: Client | None = None
 
     async def both(
         self, kind: Kind, meta: dict[str, Any], to_a: Sequence[Buffer], to_b: Sequence[Buffer]
@@ -45,6 +46,8 @@ class Links:
     async def state(self) -> dict[str, bool]:
         """Say which parts answer."""
         lines = {"eye": self.eye, "vault-a": self.a, "vault-b": self.b, "mint": self.mint}
+        if self.witness:
+            lines["witness"] = self.witness
 
         async def up(line: Client) -> bool:
             try:

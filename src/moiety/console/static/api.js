@@ -10,7 +10,9 @@ export class Refused extends Error {
 async function call(method, path, body) {
   let reply;
   try {
-    reply = await fetch(path, { method, body, headers: { "X-Moiety": "1", Accept: "application/json" } });
+    const headers = { "X-Moiety": "1", Accept: "application/json" };
+    if (typeof body === "string") headers["Content-Type"] = "application/json";
+    reply = await fetch(path, { method, body, headers });
   } catch {
     throw new Refused(0, "The gate does not answer. Is moiety still running?");
   }
@@ -34,8 +36,20 @@ export async function identify(gallery, image, reason) {
   form.append("reveal", "true");
   const { reply, said } = await call("POST", `/v1/galleries/${encodeURIComponent(gallery)}/identify`, form);
   if (!reply.ok) throw new Refused(reply.status, said.detail ?? "The gate refused.");
-  return said.faces;
+  return reply.status === 202 ? { waits: said } : { faces: said.faces };
 }
+
+async function ask(method, path, body) {
+  const { reply, said } = await call(method, path, body);
+  if (!reply.ok) throw new Refused(reply.status, said.detail ?? "The gate refused.");
+  return said;
+}
+
+export const questions = async () => (await ask("GET", "/v1/questions")).questions;
+export const question = (id) => ask("GET", `/v1/questions/${encodeURIComponent(id)}`);
+export const material = (id) => ask("GET", `/v1/questions/${encodeURIComponent(id)}/material`);
+export const send = (id, signature) =>
+  ask("POST", `/v1/questions/${encodeURIComponent(id)}/signatures`, JSON.stringify(signature));
 
 // Which parts answer: the same object whether all of them do (200) or not (503).
 export async function parts() {

@@ -3,6 +3,7 @@
 import { Refused, identify, leave, parts } from "/static/api.js";
 import { cards, sentence, summary } from "/static/answer.js";
 import * as camera from "/static/camera.js";
+import { answerOf } from "/static/signing.js";
 import { clearFrames, frame, show } from "/static/stage.js";
 
 const PARTS_EVERY_MS = 15000;
@@ -48,7 +49,10 @@ async function ask() {
   say("Looking…");
   busy(true);
   try {
-    const found = await identify(gallery.value, image, why);
+    const { faces: direct, waits } = await identify(gallery.value, image, why);
+    if (mine !== asked) return;
+    if (waits) say(waiting(waits));
+    const found = waits ? (await answerOf(waits.id, () => mine === asked))?.faces : direct;
     if (mine !== asked) return;
     frame(found);
     faces.replaceChildren(...cards(found, JSON.parse(gallery.selectedOptions[0].dataset.rates)));
@@ -61,6 +65,11 @@ async function ask() {
   } finally {
     if (mine === asked) busy(false);
   }
+}
+
+function waiting(question) {
+  const people = question.wanted === 1 ? "a person's signature" : "the signatures of two people";
+  return `This gallery asks for ${people}. The answer comes here once it is signed.`;
 }
 
 async function take(file) {
