@@ -49,8 +49,8 @@ def house(at: Place) -> House:
     """Wire the gate's services."""
     keys = at.identity.keys
     store = Store(at.installation.folder(Role.GATE) / "gate.sqlite", at.clock, disk=at.disk)
-    witness = at.client(Role.WITNESS) if Role.WITNESS in at.addresses else None
-    links = Links(*(at.client(role) for role in (Role.EYE, Role.VAULT_A, Role.VAULT_B, Role.MINT)), witness)
+    lines = (Role.EYE, Role.VAULT_A, Role.VAULT_B, Role.MINT, Role.WITNESS)
+    links = Links(*(at.client(role) for role in lines if role in at.addresses))
     desk = Desk(
         tenant=at.installation.tenant,
         store=store,
