@@ -223,6 +223,13 @@ class Site:
         db.close()
         return found
 
+    def read_file(self, role: Role, name: str, query: str) -> list[tuple[Any, ...]]:
+        """Read a database of a role by its name."""
+        with sqlite3.connect(f"file:{self.made.folder(role) / name}?mode=ro", uri=True, timeout=10) as db:
+            found = db.execute(query).fetchall()
+        db.close()
+        return found
+
     def holding(self) -> Holding:
         """Read what A, B and the gate hold of people."""
         rows = {
