@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar, Self, cast, get_args, get_type_hints
 
 from moiety.foundation.envelopes import pack, unpack
 from moiety.foundation.errors import BadInput, Unverified
+
+# Looking the types of a record up takes longer than reading one.
+_hints = functools.cache(get_type_hints)
 
 Box = tuple[int, int, int, int]
 NO_BOX: Box = (0, 0, 0, 0)
@@ -39,7 +43,7 @@ class Record:
         names = [field.name for field in fields(cls)]
         if len(parts) != len(names) + 1 or parts[0] != cls.DOMAIN.encode():
             raise Unverified(f"These bytes are not a {cls.__name__.lower()}.")
-        hints = get_type_hints(cls)
+        hints = _hints(cls)
         try:
             record = cls(**{name: _value(hints[name], part) for name, part in zip(names, parts[1:], strict=True)})
             canonical = record.encode()
@@ -70,7 +74,7 @@ class Record:
             known = set(told) if isinstance(told, dict) else set()
             odd = ", ".join(sorted(names ^ known))
             raise BadInput(f"A {cls.__name__.lower()} needs its own fields and no others; see: {odd}.")
-        hints = get_type_hints(cls)
+        hints = _hints(cls)
         made = {}
         for name in names:
             try:
