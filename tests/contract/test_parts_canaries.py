@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from moiety.foundation.errors import BadInput, CanaryFailed, ModelMismatch
-from moiety.vault.exchange import Answering
+from moiety.vault.answering import Answering
 from moiety.vault.exchange import Asking as ExchangeAsking
 from moiety.wire.kinds import Kind
 from parts_in_process import ASKER, InProcess
