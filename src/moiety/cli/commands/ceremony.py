@@ -20,6 +20,7 @@ from moiety.wire.kinds import Role
 
 mint_app = typer.Typer(no_args_is_help=True, help="The mint, on its own machine.")
 eye_app = typer.Typer(no_args_is_help=True, help="The eye, on its own machine.")
+witness_app = typer.Typer(no_args_is_help=True, help="The witness, on its own machine.")
 gate_app = typer.Typer(no_args_is_help=True, help="The gate, on its own machine.")
 
 Tenant = Annotated[
@@ -102,6 +103,14 @@ def eye_init(
 ) -> None:
     """Begin the eye on this machine: folder and keys."""
     _done(_begin(Role.EYE, data, tenant, listen, peer), as_json=json)
+
+
+@witness_app.command("init")
+def witness_init(
+    listen: Listen, peer: Peer = None, tenant: Tenant = None, data: Data = None, *, json: Json = False
+) -> None:
+    """Begin the witness on this machine: folder and keys."""
+    _done(_begin(Role.WITNESS, data, tenant, listen, peer), as_json=json)
 
 
 @gate_app.command("init")

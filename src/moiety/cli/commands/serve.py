@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from moiety.cli import installation, part, parts
+from moiety.cli import installation, part
 from moiety.cli.apart import Where, must_be_complete, role_of
 from moiety.cli.commands.options import Data, Json
 from moiety.cli.output import result
@@ -42,6 +42,8 @@ def serve(
         raise BadInput(f"This folder holds {mine}, not {role}.")
     where = Where.load(made).but(listen, peer or [])
     must_be_complete(made, mine, where)
+    from moiety.cli import parts  # noqa: PLC0415 - only this command loads the kernel
+
     part.prepare()
     with take_lock(made.run):
         listener = listen_at(where.listen)
