@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import hashlib
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar, Self, cast, get_args, get_type_hints
@@ -10,12 +9,18 @@ from typing import Any, ClassVar, Self, cast, get_args, get_type_hints
 from moiety.foundation.envelopes import pack, unpack
 from moiety.foundation.errors import BadInput, Unverified
 
-# Looking the types of a record up takes longer than reading one.
-_hints = functools.cache(get_type_hints)
-
 Box = tuple[int, int, int, int]
 NO_BOX: Box = (0, 0, 0, 0)
 NUMBER_BYTES = 8
+_known: dict[str, dict[str, Any]] = {}
+
+
+def _hints(of: type[Any]) -> dict[str, Any]:
+    """Give the types of a record's fields; looking them up takes longer than reading a record."""
+    name = f"{of.__module__}.{of.__qualname__}"
+    if name not in _known:
+        _known[name] = get_type_hints(of)
+    return _known[name]
 
 
 @dataclass(frozen=True, slots=True)
