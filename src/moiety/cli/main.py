@@ -20,6 +20,7 @@ from moiety.cli.commands import (
     running,
     serve,
     vault,
+    witness,
 )
 from moiety.cli.exits import Exit
 from moiety.cli.output import fail, interrupted, say
@@ -41,7 +42,7 @@ app.add_typer(keys.app, name="key")
 app.add_typer(vault.app, name="vault")
 app.add_typer(ceremony.mint_app, name="mint")
 app.add_typer(ceremony.eye_app, name="eye")
-app.add_typer(ceremony.witness_app, name="witness")
+app.add_typer(witness.app, name="witness")
 app.add_typer(ceremony.gate_app, name="gate")
 app.add_typer(cards.app, name="card")
 app.add_typer(measuring.eval_app, name="eval")
