@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from moiety.cli import keeping
+from moiety.drill.authenticator import ORIGIN, RP_ID, SoftwareAuthenticator
 from moiety.vault.endorsed import Endorsed
 from moiety.vault.roster import Device, Person, Roster, RosterRole
 from moiety.warrants.passkeys import registered
 from moiety.warrants.proofs import DeviceSlip, by_passkey, sign_slip
 from moiety.warrants.warrant import Warrant
 from moiety.wire.kinds import Role
-from software_authenticator import ORIGIN, RP_ID, SoftwareAuthenticator
 
 if TYPE_CHECKING:
     from moiety.storage import Gallery

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from moiety.drill.authenticator import SoftwareAuthenticator
 from moiety.vault.roster import Device, Person, RosterRole
 from moiety.warrants.proofs import (
     DeviceSlip,
@@ -19,7 +20,6 @@ from moiety.warrants.proofs import (
 )
 from moiety.warrants.statement import face_nonce
 from moiety.warrants.warrant import NOTHING, SignedWarrant, signed_with
-from software_authenticator import SoftwareAuthenticator
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

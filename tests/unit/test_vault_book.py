@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from moiety.drill.authenticator import ORIGIN, RP_ID
 from moiety.foundation.clock import HandClock
 from moiety.foundation.errors import AlreadyThere, BadInput, Fault, Forbidden, UnknownGallery, Unverified
 from moiety.vault.book import Book, begin, has_book
@@ -16,7 +17,6 @@ from moiety.vault.endorsed import Endorsed, Endorsement, Kept
 from moiety.vault.policies import Policies
 from moiety.vault.policy import THRESHOLD_PAUSE_SECONDS, Needs, Standing
 from moiety.vault.roster import Keeper, Roster
-from software_authenticator import ORIGIN, RP_ID
 from vault_people import OPERATOR, Camera, Signer
 from vault_samples import GALLERY, KEEPER, TENANT, Store, policy, roster, sample
 

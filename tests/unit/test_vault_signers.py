@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from moiety.drill.authenticator import ORIGIN, RP_ID, SoftwareAuthenticator
 from moiety.foundation.clock import HandClock
 from moiety.foundation.errors import Unverified
 from moiety.vault.guard import DAY_HOURS, Charge, Guard, Trust
@@ -16,7 +17,6 @@ from moiety.vault.journal import Journal
 from moiety.vault.policy import Needs
 from moiety.warrants.records import NO_BOX
 from moiety.warrants.warrant import NOTHING, Act, SignedWarrant, Warrant, sign_as_service, signed_with
-from software_authenticator import ORIGIN, RP_ID, SoftwareAuthenticator
 from vault_people import OPERATOR, REGISTRAR, Camera, Signer, both, unsigned
 from vault_samples import GALLERY, TENANT, policy, roster
 

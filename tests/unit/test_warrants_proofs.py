@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from webauthn.helpers import encode_cbor
 
+from moiety.drill.authenticator import ORIGIN, RP_ID, SoftwareAuthenticator
 from moiety.foundation.errors import Unverified
 from moiety.warrants.passkeys import Passkey, check_assertion, registered
 from moiety.warrants.proofs import (
@@ -27,7 +28,6 @@ from moiety.warrants.proofs import (
 )
 from moiety.warrants.statement import face_nonce
 from moiety.warrants.warrant import NOTHING, SKEW_SECONDS, Act, Scheme, Signature, Warrant
-from software_authenticator import ORIGIN, RP_ID, SoftwareAuthenticator
 
 if TYPE_CHECKING:
     from collections.abc import Callable

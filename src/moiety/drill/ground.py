@@ -110,6 +110,9 @@ class Ground:
             yield
         finally:
             self._weak = before
+            # What a weakness has left there is no loot of the next drill.
+            for path in (self.folder / "tmp").iterdir():
+                path.unlink()
 
     @contextmanager
     def detour(self, asker: Role, peer: Role, address: tuple[str, int]) -> Iterator[None]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import sqlite3
 import subprocess
 import sys
-from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
@@ -16,7 +16,7 @@ from moiety.storage import LedgerEntry
 from moiety.wire.kinds import Role
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
     from moiety.drill.ground import Ground
@@ -51,37 +51,35 @@ class ChangedLedger(Drill):
                 line.ask("POST", "galleries", json={"name": ground.name("entry"), "purpose": "an entry in the ledger"})
             head = line.ask("GET", "ledger")["head"]
         ground.arrange(gate_runs=False)
-        told = f"{head['size']}:{head['hash']}"
+        folder = ground.folder / ground.name("ledgers")
+        folder.mkdir(mode=0o700)
+        for number, change in enumerate(CHANGES.values()):
+            _altered(ground.made.folder(Role.GATE) / "gate.sqlite", folder / f"{number}.sqlite", change)
+        whole = _checked(folder, f"{head['size']}:{head['hash']}", weakness)
         tally = Tally()
-        for what, change in CHANGES.items():
-            with _altered(ground.made.folder(Role.GATE) / "gate.sqlite", change):
-                whole = _checked(ground.made.data, told, weakness)
-            tally.add(whole, f"{what}: {'not noticed' if whole else 'noticed'}")
+        for number, what in enumerate(CHANGES):
+            passed = whole[str(number)]
+            tally.add(passed, f"{what}: {'not noticed' if passed else 'noticed'}")
         return tally.obtained()
 
 
-def _checked(data: Path, head: str, weakness: str) -> bool:
-    """Let the auditor look."""
-    command = [sys.executable, "-m", "moiety.drill.auditor", str(data), head, *([weakness] if weakness else [])]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)  # noqa: S603 - our own module
-    return done.stdout.strip() == "whole"
+def _checked(folder: Path, head: str, weakness: str) -> dict[str, bool]:
+    """Let the auditor look at every copy."""
+    command = [sys.executable, "-m", "moiety.drill.auditor", str(folder), head, *([weakness] if weakness else [])]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, timeout=60, check=True)  # noqa: S603 - our own module
+    found: dict[str, bool] = json.loads(done.stdout)
+    return found
 
 
-@contextmanager
-def _altered(database: Path, change: Callable[[sqlite3.Connection, int], None]) -> Iterator[None]:
-    """Change a database that nobody has open, and put it back."""
-    before = database.with_suffix(".before")
-    shutil.copy2(database, before)
-    with sqlite3.connect(database) as db:
+def _altered(database: Path, copy: Path, change: Callable[[sqlite3.Connection, int], None]) -> None:
+    """Copy a database that nobody has open, and change the copy as one who owns the file."""
+    shutil.copy2(database, copy)
+    with sqlite3.connect(copy) as db:
         for (trigger,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
             db.execute(f'DROP TRIGGER "{trigger}"')
         (last,) = db.execute("SELECT max(seq) FROM ledger_entry").fetchone()
         change(db, last)
     db.close()
-    try:
-        yield
-    finally:
-        before.replace(database)
 
 
 def _another_actor(db: sqlite3.Connection, last: int) -> None:

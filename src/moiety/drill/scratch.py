@@ -76,6 +76,18 @@ def _over(folder: Path) -> bool:
     return True
 
 
+def must_be_in_scratch(folder: Path) -> None:
+    """Check that a folder lies in a drill's scratch folder.
+
+    Raises:
+        Fault: it does not.
+
+    """
+    above = [one for one in folder.resolve().parents if one.name.startswith(PREFIX)]
+    if not any((one / MARKER).is_file() and "drill" in json.loads((one / MARKER).read_bytes()) for one in above):
+        raise Fault("Weakened programs run in a drill's scratch folder and nowhere else.")
+
+
 def must_be_scratch(data: Path, keys: Path) -> None:
     """Let a weakened part run in nothing but a drill's own installation, with no keys but that installation's.
 
@@ -83,9 +95,6 @@ def must_be_scratch(data: Path, keys: Path) -> None:
         Fault: this is something else.
 
     """
-    marker = data.parent / MARKER
-    at_home = data.name == SITE and data.parent.name.startswith(PREFIX) and not data.is_symlink()
-    if not at_home or not marker.is_file() or "drill" not in json.loads(marker.read_bytes()):
-        raise Fault("A weakened part runs in a drill's scratch folder and nowhere else.")
-    if keys.resolve() != data.resolve() / "keys":
-        raise Fault("A weakened part runs with a drill's own keys and no others.")
+    must_be_in_scratch(data)
+    if data.is_symlink() or data.name != SITE or keys.resolve() != data.resolve() / "keys":
+        raise Fault("A weakened part runs on a drill's own installation with its own keys and no others.")

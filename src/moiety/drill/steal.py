@@ -56,11 +56,11 @@ class _StolenVault(Drill):
     @staticmethod
     def _faces(tally: Tally, half: loot.Half, templates: Numbers) -> None:
         """Hold the half of every row against every template, as one who knows the faces already."""
-        found = (np.abs(likeness(half.numbers, templates)) > CHANCE).any(axis=1, keepdims=True)
+        found = np.abs(likeness(half.numbers, templates)).max(axis=1) > CHANCE
         width = half.raw.shape[1]
         if width < templates.shape[1]:
             short = likeness(half.raw.view(np.int8).astype(np.float64), templates[:, :width])
-            found |= (np.abs(short) > SHORT_CHANCE).any(axis=1, keepdims=True)
+            found |= np.abs(short).max(axis=1) > SHORT_CHANCE
         tally.add(found.sum(), f"{found.sum()} of {len(found)} rows show the face that they are of")
 
     @staticmethod

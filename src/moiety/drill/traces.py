@@ -76,10 +76,15 @@ class LooseEnds(Drill):
         tally.add(len(holding), f"the token of a key in {len(holding)} files")
         paths = [made.data, *made.data.rglob("*"), *(ground.folder / "tmp").rglob("*")]
         loose = [path for path in paths if not path.is_symlink() and stat.S_IMODE(path.stat().st_mode) & 0o077]
-        tally.add(len(loose), f"{len(loose)} of {len(paths)} files and folders that others may enter")
+        tally.add(len(loose), f"{len(loose)} of {len(paths)} files and folders that others may enter {_names(loose)}")
         outside = [path for path in _open_for_writing(ground) if made.data not in path.parents]
         tally.add(len(outside), f"{len(outside)} files written outside the installation")
         return tally.obtained()
+
+
+def _names(paths: list[Path]) -> str:
+    """Name some files."""
+    return ", ".join(sorted({path.name for path in paths})[:3])
 
 
 def _process(ground: Ground, role: Role) -> Path:
