@@ -90,27 +90,21 @@ def vault_init(
 
 
 @mint_app.command("init")
-def mint_init(
-    listen: Listen, peer: Peer = None, tenant: Tenant = None, data: Data = None, *, json: Json = False
-) -> None:
+def mint_init(listen: Listen, tenant: Tenant = None, data: Data = None, *, json: Json = False) -> None:
     """Begin the mint on this machine: folder and keys."""
-    _done(_begin(Role.MINT, data, tenant, listen, peer), as_json=json)
+    _done(_begin(Role.MINT, data, tenant, listen, None), as_json=json)
 
 
 @eye_app.command("init")
-def eye_init(
-    listen: Listen, peer: Peer = None, tenant: Tenant = None, data: Data = None, *, json: Json = False
-) -> None:
+def eye_init(listen: Listen, tenant: Tenant = None, data: Data = None, *, json: Json = False) -> None:
     """Begin the eye on this machine: folder and keys."""
-    _done(_begin(Role.EYE, data, tenant, listen, peer), as_json=json)
+    _done(_begin(Role.EYE, data, tenant, listen, None), as_json=json)
 
 
 @witness_app.command("init")
-def witness_init(
-    listen: Listen, peer: Peer = None, tenant: Tenant = None, data: Data = None, *, json: Json = False
-) -> None:
+def witness_init(listen: Listen, tenant: Tenant = None, data: Data = None, *, json: Json = False) -> None:
     """Begin the witness on this machine: folder and keys."""
-    _done(_begin(Role.WITNESS, data, tenant, listen, peer), as_json=json)
+    _done(_begin(Role.WITNESS, data, tenant, listen, None), as_json=json)
 
 
 @gate_app.command("init")

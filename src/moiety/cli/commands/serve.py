@@ -21,9 +21,7 @@ app = typer.Typer()
 
 @app.command()
 def serve(
-    role: Annotated[
-        Role | None, typer.Argument(metavar="[ROLE]", help="Which part this machine is, to be sure.")
-    ] = None,
+    role: Annotated[Role | None, typer.Argument(metavar="ROLE", help="Which part this machine is, to be sure.")] = None,
     listen: Annotated[
         str | None, typer.Option(metavar="HOST:PORT", help="Where to listen, instead of what serve.json says.")
     ] = None,
