@@ -37,6 +37,7 @@ class _Session:
     question: Question
     done: asyncio.Future[NDArray[np.uint64]]
     sitting: Sitting | None = None
+    begun: asyncio.Event = field(default_factory=asyncio.Event)
     whole: asyncio.Event = field(default_factory=asyncio.Event)
     # Chunks that come by way of the ordinary link, round by round.
     halves: dict[int, asyncio.Task[Half]] = field(default_factory=dict)
@@ -105,6 +106,9 @@ class Answering:
         session = _Session(question, asyncio.get_running_loop().create_future())
         slot.set_result(session)
         try:
+            # An A that refused its half of the question never comes: B holds the gallery still for it no longer.
+            async with asyncio.timeout(exchange.MEET_SECONDS):
+                await session.begun.wait()
             async with asyncio.timeout(exchange.RUN_SECONDS):
                 return await session.done
         except TimeoutError:
@@ -139,6 +143,7 @@ class Answering:
             raise ExchangeAborted("Vault B was not asked this question.") from None
         if session.sitting:
             raise ExchangeAborted("A session was begun twice.")
+        session.begun.set()
         epoch = int(frame.meta["epoch"])
         if epoch != session.question.epoch:
             await self._ask_again(session, epoch)

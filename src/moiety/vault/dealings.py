@@ -74,7 +74,9 @@ class _Ahead:
             ExchangeAborted: they were lost.
 
         """
-        count: int = max(0, min(self.asked, first + into.shape[1]) - first)
+        count: int = min(self.asked, first + into.shape[1]) - first
+        if count <= 0:
+            return 0
         with self._moved:
             self._moved.wait_for(lambda: self._lost or self._filled >= first + count, WAIT_SECONDS)
             if self._filled < first + count:
