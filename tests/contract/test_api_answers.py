@@ -165,7 +165,7 @@ async def test_a_part_that_is_down_is_named_and_comes_back(api: Api) -> None:
         api.site.clock.move(2)
         down = await nobody.get("/v1/ready")
         assert down.status_code == 503
-        assert down.json()["parts"] == {"eye": True, "vault-a": True, "vault-b": False, "mint": True}
+        assert down.json()["parts"] == {"eye": True, "vault-a": True, "vault-b": False, "mint": True, "witness": True}
         assert (await nobody.get("/v1/health")).json() == {"status": "ok"}
         photo = upload(api.photo(api.site.sight.person()))
         refused = await owner.post("/v1/galleries/doors/identify", data=WHY, files=photo)

@@ -156,7 +156,9 @@ def test_a_key_is_made_used_and_revoked(site: Site, gallery: str, photos: Sample
 def test_status_names_the_parts(site: Site) -> None:
     said = site.cli("status")
     assert keeps("status", said.json)
-    assert said.json == {"ready": True, "parts": dict.fromkeys(("eye", "vault-a", "vault-b", "mint"), True)}
+    page = f"http://localhost:{site.parts.page_port}/sign"
+    parts = dict.fromkeys(("eye", "vault-a", "vault-b", "mint", "witness"), True)
+    assert said.json == {"ready": True, "parts": parts, "sign_at": page}
 
 
 def test_the_consoles_link_works_once(site: Site) -> None:

@@ -105,7 +105,10 @@ def status(data: Data = None, *, json: Json = False) -> None:
         found = reply.json()
     parts = found.get("parts", {})
     lines = [f"{part}: {'answers' if up else 'down'}" for part, up in parts.items()]
-    result({"ready": reply.is_success, "parts": parts}, as_json=json, lines=[*lines, ONE_MACHINE])
+    if found.get("sign_at"):
+        lines.append(f"people sign at {found['sign_at']}")
+    told = {"ready": reply.is_success, "parts": parts, "sign_at": found.get("sign_at", "")}
+    result(told, as_json=json, lines=[*lines, ONE_MACHINE])
     if not reply.is_success:
         raise PartDown("A part of the installation is down.")
 

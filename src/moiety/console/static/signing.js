@@ -66,8 +66,8 @@ window.addEventListener("message", async (event) => {
 });
 
 function words(one) {
-  const people = one.wanted === 1 ? "one person" : `${one.wanted} people`;
-  return `${one.signed} of ${people} signed, ${left(one.expires_at)}`;
+  const people = one.wanted === 1 ? "One person must sign" : "Two people must sign";
+  return `${one.signed ? "One of two people has signed" : people}, ${left(one.expires_at)}.`;
 }
 
 function item(one) {

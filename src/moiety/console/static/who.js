@@ -3,7 +3,7 @@
 import { Refused, identify, leave, parts } from "/static/api.js";
 import { cards, sentence, summary } from "/static/answer.js";
 import * as camera from "/static/camera.js";
-import { answerOf } from "/static/signing.js";
+import { answerOf, beginSigning } from "/static/signing.js";
 import { clearFrames, frame, show } from "/static/stage.js";
 
 const PARTS_EVERY_MS = 15000;
@@ -46,13 +46,13 @@ async function ask() {
   const mine = ++asked;
   faces.replaceChildren();
   clearFrames();
+  of("sign-now").hidden = true;
   say("Looking…");
   busy(true);
   try {
     const { faces: direct, waits } = await identify(gallery.value, image, why);
     if (mine !== asked) return;
-    if (waits) say(waiting(waits));
-    const found = waits ? (await answerOf(waits.id, () => mine === asked))?.faces : direct;
+    const found = waits ? await signed(waits, () => mine === asked) : direct;
     if (mine !== asked) return;
     frame(found);
     faces.replaceChildren(...cards(found, JSON.parse(gallery.selectedOptions[0].dataset.rates)));
@@ -67,9 +67,18 @@ async function ask() {
   }
 }
 
-function waiting(question) {
+// Shows that a question must be signed, and waits for its answer.
+async function signed(question, still) {
   const people = question.wanted === 1 ? "a person's signature" : "the signatures of two people";
-  return `This gallery asks for ${people}. The answer comes here once it is signed.`;
+  say(`This gallery asks for ${people}. The answer comes here once it is signed.`);
+  const now = of("sign-now");
+  now.onclick = () => beginSigning(question.id);
+  now.hidden = question.sign_at === "";
+  try {
+    return (await answerOf(question.id, still))?.faces;
+  } finally {
+    if (still()) now.hidden = true;
+  }
 }
 
 async function take(file) {
@@ -171,7 +180,7 @@ async function watchParts() {
     if (!(error instanceof Refused)) throw error;
   }
   for (const item of of("parts").children) {
-    const up = state === null ? null : state[item.dataset.part] === true;
+    const up = state?.[item.dataset.part] ?? null;
     item.dataset.state = up === null ? "unknown" : up ? "up" : "down";
     item.querySelector(".word").textContent = up === null ? "not known" : up ? "answers" : "does not answer";
   }

@@ -45,8 +45,8 @@ function frame() {
   const scale = picture.clientWidth / width;
   const [x, y, w, h] = found.warrant.box;
   Object.assign(of("frame").style, {
-    left: `${picture.offsetLeft + x * scale}px`,
-    top: `${picture.offsetTop + y * scale}px`,
+    left: `${x * scale}px`,
+    top: `${y * scale}px`,
     width: `${w * scale}px`,
     height: `${h * scale}px`,
   });
