@@ -215,7 +215,8 @@ class InProcess:
         """Give the gate a new process: nothing but its database is the same."""
         at = self.place(Role.GATE)
         self.store = Store(self.installation.folder(Role.GATE) / "gate.sqlite", self.clock)
-        self.links = Links(*(self.line(Role.GATE, r) for r in (Role.EYE, Role.VAULT_A, Role.VAULT_B, Role.MINT)))
+        roles = (Role.EYE, Role.VAULT_A, Role.VAULT_B, Role.MINT, Role.WITNESS)
+        self.links = Links(*(self.line(Role.GATE, role) for role in roles))
         keys = at.identity.keys
         secrets = Secrets(at.identity.signing, keys.secret("binding.key"), keys.secret("blind.key"))
         ledger = Ledger(self.store, keys.secret("reasons.key"))
