@@ -6,7 +6,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pytest
-from playwright.sync_api import Error
+from playwright.sync_api import Error, FilePayload
 
 from browser.signing import Device, SigningSite
 from browser.test_console_axe import RULES, axe
@@ -56,8 +56,7 @@ class Watching:
 
     def ask(self) -> None:
         """Ask who is in the picture."""
-        file = {"name": "picture", "mimeType": "image/png", "buffer": self.site.ada}
-        self.page.set_input_files("#file", file)
+        self.page.set_input_files("#file", FilePayload(name="picture", mimeType="image/png", buffer=self.site.ada))
         self.page.wait_for_selector("#sign-now:visible")
 
     def sign(self, button: str, device: Device, *, by_keyboard: bool = False) -> None:

@@ -50,7 +50,8 @@ def context(browser: Browser) -> Iterator[BrowserContext]:
 @pytest.fixture
 def page(context: BrowserContext, site: SigningSite, people: dict[str, Device]) -> Iterator[Page]:
     """Open the page on a phone; nothing may go wrong on it, and it asks nobody but the witness."""
-    made, wrong = context.new_page(), []  # type: ignore[var-annotated]
+    made = context.new_page()
+    wrong: list[str] = []
     made.on("console", lambda message: wrong.append(message.text) if message.type in {"error", "warning"} else None)
     made.on("pageerror", lambda error: wrong.append(str(error)))
     made.on(
