@@ -1,5 +1,7 @@
 """Write vectors/warrants.json: records, digests, signatures, targets, nonces and commitments in their final format.
 
+What devices, passkeys, sessions and keepers sign stands in vectors/warrants_signatures.json.
+
 Run it only when the protocol itself changes: `PYTHONPATH=src python vectors/make_warrants.py`. The tests read the file;
 they never write it. Bytes are hex. The keys are those of no one.
 """  # noqa: INP001 - a script, not a package
@@ -13,17 +15,33 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from webauthn.helpers import bytes_to_base64url, encode_cbor
 
+from moiety.vault.endorsed import Endorsed, Entry, Kept, Origin
+from moiety.vault.policy import GalleryPolicy, Needs, Standing
+from moiety.vault.roster import Device, Keeper, Person, Roster, RosterRole
 from moiety.warrants import statement as statements
 from moiety.warrants import targets
+from moiety.warrants.passkeys import Passkey
+from moiety.warrants.proofs import (
+    Assertion,
+    DeviceSlip,
+    SessionGrant,
+    by_device,
+    by_passkey,
+    by_session,
+    sign_slip,
+)
 from moiety.warrants.statement import Made, Pad, Statement, commit_probe, commit_row, face_nonce, row_label
-from moiety.warrants.warrant import Act, Warrant, sign_as_service
+from moiety.warrants.warrant import Act, Warrant, sign_as_service, signed_with, without_picture
 
 if TYPE_CHECKING:
     from moiety.warrants.records import Record
 
 HERE = Path(__file__).parent
 TENANT, GALLERY = "ten_0001", "gal_abcdefghijklmnop"
+RP_ID, ORIGIN = "sign.example.org", "https://sign.example.org"
+UP_UV = 0x05
 
 
 def some(tag: str, size: int = 32) -> bytes:
@@ -126,5 +144,110 @@ def vectors() -> dict[str, Any]:
     }
 
 
+def _told(record: Record) -> dict[str, str]:
+    """Give the canonical bytes of a record and their digest."""
+    return {"encoded": record.encode().hex(), "digest": record.digest().hex()}
+
+
+def _assertion(challenge: bytes, key: Ed25519PrivateKey, count: int) -> Assertion:
+    """Make a WebAuthn assertion with an Ed25519 passkey: such signatures are the same each time."""
+    data = hashlib.sha256(RP_ID.encode()).digest() + bytes([UP_UV]) + count.to_bytes(4, "big")
+    told = {"type": "webauthn.get", "challenge": bytes_to_base64url(challenge), "origin": ORIGIN, "crossOrigin": False}
+    client = json.dumps(told, separators=(",", ":")).encode()
+    return Assertion(data, client, key.sign(data + hashlib.sha256(client).digest()))
+
+
+def _signed() -> dict[str, Any]:
+    """Make a warrant with each kind of signature."""
+    device, session, person = (
+        Ed25519PrivateKey.from_private_bytes(some(name)) for name in ("device", "session", "ann")
+    )
+    slip = DeviceSlip(some("image"), "door 7", 1_800_000_000, some("asker"))
+    signed_slip = sign_slip(slip, device)
+    asked = Warrant(
+        act=Act.SEARCH,
+        tenant=TENANT,
+        gallery=GALLERY,
+        policy_version=3,
+        purpose="opens the garage, Zufahrt für Gäste",
+        case="door 7",
+        image_sha256=some("image"),
+        box=(1, 20, 300, 4000),
+        statement_sha256=some("statement"),
+        target=bytes(32),
+        issued=1_800_000_000,
+        expires=1_800_000_060,
+        nonce=face_nonce(some("asker"), 2),
+    )
+    shown = without_picture(
+        Act.REVEAL, (TENANT, GALLERY, 3, asked.purpose), "case 9", some("target"), 1_800_000_000, some("nonce")
+    )
+    credential, grant = some("credential", 16), SessionGrant(session.public_key().public_bytes_raw(), 1_800_003_600)
+    opened = _assertion(grant.digest(), person, 0)
+    return {
+        "keys": {name: some(name).hex() for name in ("device", "session", "ann")},
+        "rp_id": RP_ID,
+        "origin": ORIGIN,
+        "credential": credential.hex(),
+        "passkey": encode_cbor({1: 1, 3: -8, -1: 6, -2: person.public_key().public_bytes_raw()}).hex(),
+        "asked": _told(asked),
+        "shown": _told(shown),
+        "slip": {**_told(slip), "signed": signed_slip.encode().hex(), "face": 2},
+        "grant": _told(grant),
+        "by_device": signed_with(asked, by_device(signed_slip, 2)).encode().hex(),
+        "by_passkey": signed_with(asked, by_passkey(credential, _assertion(asked.digest(), person, 7))).encode().hex(),
+        "by_session": signed_with(shown, by_session(shown, grant, credential, opened, session)).encode().hex(),
+    }
+
+
+def _books() -> dict[str, Any]:
+    """Make a roster, a policy and a standing policy, signed by a keeper, and an entry of a vault's book."""
+    keeper, vault = (Ed25519PrivateKey.from_private_bytes(some(name)) for name in ("keeper", "vault"))
+    person = Person("ann", (RosterRole.OPERATOR, RosterRole.REGISTRAR), (Passkey(some("credential", 16), b"cose"),))
+    device = Device("camera-7", some("camera"), GALLERY, "door 7", RosterRole.OPERATOR)
+    keepers = (Keeper("keeper", keeper.public_key().public_bytes_raw()),)
+    policy = GalleryPolicy(
+        tenant=TENANT,
+        gallery=GALLERY,
+        version=3,
+        purpose="opens the garage, Zufahrt für Gäste",
+        model=some("model"),
+        rotation=some("rotation"),
+        dim=512,
+        thresholds=(6645, 7710, 9339),
+        asks=Needs.DEVICE,
+        enrols=Needs.OPERATOR,
+        erases=Needs.TWO_PERSON,
+        reveals=Needs.SERVICE,
+        erasures_alone_per_day=50,
+        probes_per_hour=20_000,
+        templates_per_hour=100_000,
+        erasures_per_hour=100_000,
+        reveals_per_hour=1_000,
+    )
+    records: dict[str, Record] = {
+        "roster": Roster(TENANT, 2, 1, RP_ID, ORIGIN, keepers, (person,), (device,)),
+        "standing": Standing(TENANT, 1, service_opens=1),
+        "policy": policy,
+    }
+    endorsed = {name: Endorsed(record.encode()).by(keeper) for name, record in records.items()}
+    entry = Entry(f"gallery-{GALLERY}", Origin.KEEPERS, endorsed["policy"], 2, 1_800_000_000, 0)
+    return {
+        "keeper_key": some("keeper").hex(),
+        "vault_key": some("vault").hex(),
+        "records": {
+            name: {"fields": record.plain(), **_told(record), "endorsed": endorsed[name].encode().hex()}
+            for name, record in records.items()
+        },
+        "entry": entry.encode().hex(),
+        "kept": Kept.of(entry, vault).encode().hex(),
+    }
+
+
+def _write(name: str, made: dict[str, Any]) -> None:
+    (HERE / name).write_text(json.dumps(made, indent=1) + "\n")
+
+
 if __name__ == "__main__":
-    (HERE / "warrants.json").write_text(json.dumps(vectors(), indent=1) + "\n")
+    _write("warrants.json", vectors())
+    _write("warrants_signatures.json", {"signed": _signed(), "books": _books()})
