@@ -18,6 +18,7 @@ class Exit(IntEnum):
     DENIED = 6
     UNAVAILABLE = 7
     BREACHED = 8
+    WAITS = 9
     FAULT = 70
     INTERRUPTED = 130
 
@@ -31,6 +32,7 @@ MEANING = {
     Exit.DENIED: "the vaults or the gate do not allow it: warrant, budget, key, rate",
     Exit.UNAVAILABLE: "a part is down, out of step, or the disk is full; nothing was changed",
     Exit.BREACHED: "a drill obtained something, or its control obtained nothing",
+    Exit.WAITS: "people must sign first: the question waits, and its id is in the output",
     Exit.FAULT: "the installation is damaged or misconfigured",
     Exit.INTERRUPTED: "interrupted by the user",
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Self
 
 import httpx
@@ -27,10 +27,19 @@ PROBLEM_PREFIX = "urn:moiety:problem:"
 
 
 @dataclass(frozen=True, slots=True)
+class Made:
+    """What the gate answered; where `waits`, the body is a question that people must sign first."""
+
+    body: dict[str, Any]
+    waits: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Gate:
-    """A line to the gate as the owner of the data folder."""
+    """A line to the gate as the owner of the data folder; a `passing` gate runs for this command only."""
 
     http: httpx.Client
+    passing: bool = False
 
     def __enter__(self) -> Self:
         """Use the line for a while."""
@@ -41,7 +50,11 @@ class Gate:
         self.http.close()
 
     def ask(self, method: str, path: str, **arguments: Any) -> dict[str, Any]:
-        """Call `/v1/…` and return the JSON answer.
+        """Call `/v1/…` and return the JSON answer; raises as `act`."""
+        return self.act(method, path, **arguments).body
+
+    def act(self, method: str, path: str, **arguments: Any) -> Made:
+        """Call `/v1/…` and return the JSON answer, or the question that waits for signatures.
 
         Raises:
             Refusal: what the gate refused with, by its code.
@@ -58,7 +71,7 @@ class Gate:
         if reply.is_error:
             slug = str(answer.get("type", "")).removeprefix(PROBLEM_PREFIX)
             raise refusal_of(slug, str(answer.get("detail") or answer.get("title") or "The gate refused."))
-        return answer
+        return Made(answer, reply.status_code == httpx.codes.ACCEPTED)
 
 
 def _told(run: Path) -> dict[str, Any] | None:
@@ -125,9 +138,8 @@ def gate(data: Path | None, *, make: bool = False) -> Iterator[Gate]:
         yield _wait_for(folder)
         return
     try:
-        found = _wait_for(folder)
-        with found:
-            yield found
+        with _wait_for(folder) as found:
+            yield replace(found, passing=True)
     finally:
         supervisor.stop()
 

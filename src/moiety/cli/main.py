@@ -17,6 +17,7 @@ from moiety.cli.commands import (
     measuring,
     models,
     people,
+    questions,
     running,
     serve,
     vault,
@@ -39,6 +40,7 @@ app.add_typer(backup.app, name="backup")
 app.add_typer(galleries.app, name="gallery")
 app.add_typer(models.app, name="models")
 app.add_typer(keys.app, name="key")
+app.add_typer(questions.app, name="question")
 app.add_typer(vault.app, name="vault")
 app.add_typer(ceremony.mint_app, name="mint")
 app.add_typer(ceremony.eye_app, name="eye")

@@ -7,9 +7,10 @@ from typing import Annotated, Any
 
 import typer
 
-from moiety.cli.commands.options import Data, GalleryName, Json, Reason
+from moiety.cli.commands.options import Case, Data, Face, GalleryName, Json, Reason, Wait
 from moiety.cli.gateway import Gate, gate, picture
 from moiety.cli.output import result, say
+from moiety.cli.waiting import signed
 from moiety.foundation.errors import UnknownSubject
 
 app = typer.Typer()
@@ -21,14 +22,18 @@ def identify(
     gallery: GalleryName,
     data: Data = None,
     reason: Reason = "identified at the command line by the owner of the installation",
+    case: Case = "",
+    number: Face = 0,
     *,
+    wait: Wait = False,
     json: Json = False,
 ) -> None:
     """Find out who of a gallery is in a photo; below the threshold it says none."""
     upload = {"image": picture(image)}
-    form = {"reason": reason, "reveal": "true"}
+    form = {"reason": reason, "reveal": "true", "case": case, "face": str(number)}
     with gate(data) as line:
-        answer = line.ask("POST", f"galleries/{gallery}/identify", data=form, files=upload)
+        made = line.act("POST", f"galleries/{gallery}/identify", data=form, files=upload)
+        answer = signed(line, made, wait=wait, as_json=json)
     faces: list[dict[str, Any]] = answer["faces"]
     for face in faces:
         for candidate in face["candidates"]:
@@ -57,7 +62,10 @@ def verify(
     gallery: Annotated[str | None, typer.Option("--gallery", "-g", help="Gallery of the subject.")] = None,
     data: Data = None,
     reason: Reason = "verified at the command line by the owner of the installation",
+    case: Case = "",
+    number: Face = 0,
     *,
+    wait: Wait = False,
     json: Json = False,
 ) -> None:
     """Say whether two photos show the same person, or whether a photo shows a subject of a gallery."""
@@ -70,7 +78,9 @@ def verify(
         else:
             found = find(line, str(gallery), str(subject), reason)
             path = f"galleries/{gallery}/subjects/{found}/verify"
-            answer = line.ask("POST", path, data={"reason": reason}, files={"image": picture(first)})
+            form = {"reason": reason, "case": case, "face": str(number)}
+            made = line.act("POST", path, data=form, files={"image": picture(first)})
+            answer = signed(line, made, wait=wait, as_json=json)
     words = f"the same person ({answer['band']})" if answer["same"] else "not the same person, as far as can be told"
     result(answer, as_json=json, lines=[words])
 

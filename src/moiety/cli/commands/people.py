@@ -5,15 +5,18 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from moiety.cli.commands.asking import find
-from moiety.cli.commands.options import Data, GalleryName, Json, Reason
+from moiety.cli.commands.options import Data, GalleryName, Json, Reason, Wait
+from moiety.cli.exits import Exit
 from moiety.cli.gateway import gate, picture
 from moiety.cli.output import progress, result, say
+from moiety.cli.waiting import answer, signed, tell
 from moiety.foundation.errors import AlreadyThere, BadInput, DuplicatePhoto
 from moiety.vision.folders import photos_by_person
 
@@ -34,6 +37,7 @@ def enrol(
     data: Data = None,
     reason: Reason = "enrolled at the command line by the owner of the installation",
     *,
+    wait: Wait = False,
     json: Json = False,
 ) -> None:
     """Enrol the people whose photos a folder holds; run it again to go on where it stopped."""
@@ -41,7 +45,7 @@ def enrol(
     with gate(data) as line:
         line.ask("GET", f"galleries/{gallery}")
         with progress("enrolling", len(photos)) as advance:
-            report = _enrol_all(line, gallery, photos, reason, advance)
+            report = _enrol_all(_Album(line, gallery, reason, wait=wait), photos, advance)
     counts = Counter(str(one["state"]) for one in report)
     people = {str(one["subject_id"]) for one in report if "subject_id" in one}
     found = {
@@ -49,6 +53,7 @@ def enrol(
         "enrolled": counts["enrolled"],
         "already": counts["already"],
         "refused": counts["refused"],
+        "waiting": counts["waiting"],
         "subjects": len(people),
         "report": report,
     }
@@ -59,11 +64,22 @@ def enrol(
     result(found, as_json=json, lines=[summary])
     if counts["refused"] == len(photos):
         raise BadInput("None of the photos could be enrolled.")
+    if counts["waiting"]:
+        say(f"{counts['waiting']} photos wait for people's signatures: moiety question list")
+        raise SystemExit(int(Exit.WAITS))
 
 
-def _enrol_all(
-    line: Gate, gallery: str, photos: Sequence[tuple[str, Path]], reason: str, advance: Callable[[int], None]
-) -> list[dict[str, Any]]:
+@dataclass(frozen=True, slots=True)
+class _Album:
+    """Where photos go, and why."""
+
+    line: Gate
+    gallery: str
+    reason: str
+    wait: bool
+
+
+def _enrol_all(to: _Album, photos: Sequence[tuple[str, Path]], advance: Callable[[int], None]) -> list[dict[str, Any]]:
     """Enrol several people at a time; photos of one person one after the other.
 
     Raises:
@@ -82,7 +98,7 @@ def _enrol_all(
                 return
             try:
                 person, path = photos[index]
-                report[index] = {"photo": path.name, **_enrol_one(line, gallery, person, path, reason)}
+                report[index] = {"photo": path.name, **_enrol_one(to, person, path)}
             except BaseException:
                 stop.set()
                 raise
@@ -94,12 +110,17 @@ def _enrol_all(
     return report
 
 
-def _enrol_one(line: Gate, gallery: str, person: str, path: Path, reason: str) -> dict[str, Any]:
+def _enrol_one(to: _Album, person: str, path: Path) -> dict[str, Any]:
     """Enrol one photo and say what came of it."""
-    form = {"reference": person, "reason": reason}
+    form = {"reference": person, "reason": to.reason}
     try:
         files = {"image": picture(path)}
-        made = line.ask("POST", f"galleries/{gallery}/subjects", data=form, files=files)
+        asked = to.line.act("POST", f"galleries/{to.gallery}/subjects", data=form, files=files)
+        if asked.waits and not to.wait:
+            return {"state": "waiting", "question": asked.body["id"]}
+        if asked.waits:
+            tell(asked.body)
+        made = answer(to.line, asked.body) if asked.waits else asked.body
     except DuplicatePhoto as refusal:
         return {"state": "already", "code": refusal.slug, "detail": str(refusal)}
     except (BadInput, AlreadyThere) as refusal:
@@ -126,12 +147,15 @@ def erase(
     data: Data = None,
     reason: Reason = "erased at the command line by the owner of the installation",
     *,
+    two: Annotated[bool, typer.Option("--two", help="Have two people sign, as above so many erasures a day.")] = False,
+    wait: Wait = False,
     json: Json = False,
 ) -> None:
     """Erase a person: out of every search at once, then gone from both vaults and the gate."""
     with gate(data) as line:
         found = find(line, gallery, subject, reason)
-        line.ask("DELETE", f"galleries/{gallery}/subjects/{found}", params={"reason": reason})
+        path, why = f"galleries/{gallery}/subjects/{found}", {"reason": reason, "two": str(two).lower()}
+        signed(line, line.act("DELETE", path, params=why), wait=wait, as_json=json)
     result({"erased": found}, as_json=json, lines=[f"erased {found}"])
 
 
@@ -143,6 +167,7 @@ def show(
     reason: Reason = "shown at the command line to the owner of the installation",
     fields: Annotated[str, typer.Option(help="Fields to reveal, separated by commas.")] = "reference",
     *,
+    wait: Wait = False,
     json: Json = False,
 ) -> None:
     """Reveal fields of a subject; each is signed for, metered at vault B and written into the ledger."""
@@ -151,6 +176,7 @@ def show(
         found = find(line, gallery, subject, reason)
         path = f"galleries/{gallery}/subjects/{found}"
         shown: dict[str, Any] = line.ask("GET", path)
-        shown |= line.ask("POST", f"{path}/reveal", json={"fields": names, "reason": reason})
+        made = line.act("POST", f"{path}/reveal", json={"fields": names, "reason": reason})
+        shown |= signed(line, made, wait=wait, as_json=json)
     lines = [f"{name}: {value}" for name, value in shown["fields"].items()]
     result(shown, as_json=json, lines=[found, *lines])
