@@ -15,11 +15,12 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from forged_faces import Face, Forger
 from moiety.drill.authenticator import ORIGIN, RP_ID
 from moiety.foundation.clock import HandClock
-from moiety.foundation.errors import AlreadyThere, Forbidden, Refusal, WarrantRefused
+from moiety.foundation.errors import AlreadyThere, Forbidden, Refusal, UnknownGallery, WarrantRefused
 from moiety.kernel import quantise
+from moiety.storage import GalleryState
 from moiety.vault import exchange
 from moiety.vault.endorsed import Endorsed
-from moiety.vault.policy import Needs
+from moiety.vault.policy import GalleryPolicy, Needs
 from moiety.warrants import targets
 from moiety.warrants.proofs import DeviceSlip, by_device, sign_slip
 from moiety.warrants.statement import face_nonce
@@ -63,7 +64,8 @@ class Office:
     def face(self, image: bytes = b"i" * 32, nonce: bytes | None = None, **more: Any) -> Face:
         """Make a face that nobody has signed for yet, under the policy in force."""
         face = self.forger.face(PROBE, nonce, image_sha256=image)
-        face.warrant = replace(face.warrant, **{"image_sha256": image, "policy_version": self.version} | more)
+        wanted: dict[str, Any] = {"image_sha256": image, "policy_version": self.version} | more
+        face.warrant = replace(face.warrant, **wanted)
         return face
 
     def by_camera(self, camera: Camera | None = None, **slip: Any) -> Face:
@@ -395,3 +397,27 @@ async def test_keepers_change_a_running_vault_at_once_and_a_refused_change_chang
     assert await office.answered(office.by(office.ann))
     told = await vault.words()["book-show"]({})
     assert {one["policy"]["version"] for one in told["policies"]} == {2}
+
+
+async def test_where_the_gate_opens_nothing_a_gallery_waits_for_the_keepers_of_both_vaults(tmp_path: Path) -> None:
+    async with InProcess(tmp_path, standing={"service_opens": 0}) as site:
+        gallery = await site.gallery()
+        assert gallery.state is GalleryState.PENDING
+        with pytest.raises(UnknownGallery):
+            await site.house.galleries.get(gallery.id)
+        for role in VAULTS:
+            assert await site.house.galleries.settle() == 0
+            told = await site.vault(role).words()["book-show"]({})
+            assert told["policies"] == []
+            (wish,) = told["wishes"]
+            signed = site.endorsed(replace(GalleryPolicy.from_plain(wish), enrols=Needs.OPERATOR))
+            await site.vault(role).words()["policy-put"]({"endorsed": signed.encode().hex()})
+        await site.restart_gate()
+        assert await site.house.galleries.settle() == 1
+        assert (await site.house.galleries.get(gallery.id)).state is GalleryState.OPEN
+        told = await site.vault(A).words()["book-show"]({})
+        assert told["wishes"] == []
+        assert [one["origin"] for one in told["policies"]] == ["keepers"]
+        forger = Forger(site, gallery)
+        face = forger.face(PROBE)
+        assert all(isinstance(one, Answer) for one in await forger.each([face], [face]))

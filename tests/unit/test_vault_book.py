@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from moiety.drill.authenticator import ORIGIN, RP_ID
 from moiety.foundation.clock import HandClock
 from moiety.foundation.errors import AlreadyThere, BadInput, Fault, Forbidden, UnknownGallery, Unverified
-from moiety.vault.book import Book, begin, has_book
+from moiety.vault.book import WISHES_MAX, Book, begin, has_book
 from moiety.vault.endorsed import Endorsed, Endorsement, Kept
 from moiety.vault.policies import Policies
 from moiety.vault.policy import THRESHOLD_PAUSE_SECONDS, Needs, Standing
@@ -290,6 +290,24 @@ def test_what_keepers_signed_for_the_gate_neither_opens_anew_nor_drops(shelf: Sh
 def test_a_standing_policy_that_says_no(shelf: Shelf) -> None:
     shelf.book.put_standing(signed(replace(STANDING, version=2, service_opens=0)))
     refused(shelf, Unverified, shelf.book.open_gallery, POLICY, match="own machine")
+
+
+def test_what_the_gate_wishes_is_kept_for_the_keepers_and_is_not_in_force(shelf: Shelf) -> None:
+    shelf.book.wish(POLICY)
+    shelf.book.wish(replace(POLICY, probes_per_hour=7))
+    assert [one.probes_per_hour for one in shelf.again().wishes] == [7]
+    assert shelf.again().policies == []
+    for wrong in ({"version": 2}, {"tenant": "ten_other"}, {"thresholds": ()}, {"gallery": "../x"}):
+        other: dict[str, Any] = wrong
+        refused(shelf, Unverified, shelf.book.wish, replace(POLICY, **other))
+    for i in range(WISHES_MAX - 1):
+        shelf.book.wish(replace(POLICY, gallery=f"gal_{i}"))
+    refused(shelf, Unverified, shelf.book.wish, replace(POLICY, gallery="gal_more"))
+    shelf.book.wish(POLICY)  # one that waits may be wished anew
+    (shelf.folder / "book" / "wish-gal_0.policy").write_bytes(b"noise")
+    shelf.book.put_policy(signed(replace(POLICY, asks=Needs.OPERATOR)))
+    shelf.book.drop_gallery("gal_1")
+    assert {one.gallery for one in shelf.again().wishes} == {f"gal_{i}" for i in range(2, WISHES_MAX - 1)}
 
 
 # ---- the files ----

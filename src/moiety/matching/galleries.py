@@ -7,9 +7,10 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from moiety.foundation.errors import BadInput, PartDown, Refusal
+from moiety.foundation.errors import BadInput, Forbidden, PartDown, Refusal, WarrantRefused
 from moiety.foundation.ids import GalleryId, new_gallery_id
 from moiety.ledger import Kind as Record
+from moiety.matching.desk import Asker
 from moiety.matching.thresholds import FMR_DEFAULT, bands
 from moiety.storage import GalleryState, IntentKind, IntentState
 from moiety.vault.policy import ERASURES_ALONE_PER_DAY, GalleryPolicy, Needs
@@ -20,12 +21,13 @@ from moiety.wire.kinds import Kind
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from moiety.matching.desk import Asker, Desk
+    from moiety.matching.desk import Desk
     from moiety.storage import Gallery, Intent
     from moiety.wire.links import Answer
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._-]{0,62}")
 PURPOSE_CHARS = (3, 200)
+KEEPERS = Asker("gate", "the vaults' keepers have signed for this gallery")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,8 @@ class Galleries:
     async def create(self, new: NewGallery, asker: Asker) -> Gallery:
         """Open a gallery at the gate and at both vaults, or nowhere.
 
+        Where vaults leave it to their keepers, the gallery stays pending until both have signed for it; `settle` asks.
+
         Raises:
             BadInput: what was said of it cannot stand.
             AlreadyThere: there is a gallery of that name.
@@ -100,10 +104,13 @@ class Galleries:
         """Write it down, tell both vaults, open it; a refusal is undone."""
         gallery, intent = await asyncio.to_thread(self._begin, gallery_id, new, drawn)
         try:
-            await self._tell_vaults(gallery, new)
+            opened = await self._tell_vaults(gallery, new)
         except Refusal:
             await self._undo(gallery, intent)
             raise
+        if not opened:
+            await asyncio.to_thread(self._wait, intent)
+            return gallery
         return await asyncio.to_thread(self._open, gallery, intent, asker)
 
     def _begin(self, gallery_id: GalleryId, new: NewGallery, drawn: Answer) -> tuple[Gallery, Intent]:
@@ -128,8 +135,8 @@ class Galleries:
             )
             return gallery, tx.intents.open(IntentKind.GALLERY, gallery.id)
 
-    async def _tell_vaults(self, gallery: Gallery, new: NewGallery) -> None:
-        """Set the first policy at both vaults."""
+    async def _tell_vaults(self, gallery: Gallery, new: NewGallery) -> bool:
+        """Set the first policy at both vaults; false when one of them waits for its keepers."""
         policy = GalleryPolicy(
             tenant=self._desk.tenant,
             gallery=gallery.id,
@@ -150,7 +157,14 @@ class Galleries:
             reveals_per_hour=new.reveals_per_hour,
         ).encode()
         warrants = [self._desk.plain_warrant(Act.POLICY, gallery, "", targets.of_policy(policy)) for _ in "ab"]
-        await self._desk.links.both(Kind.POLICY_SET, {}, [warrants[0], policy], [warrants[1], policy])
+        answers = await self._desk.links.both(Kind.POLICY_SET, {}, [warrants[0], policy], [warrants[1], policy])
+        return not any(answer.meta.get("waits") for answer in answers)
+
+    def _wait(self, intent: Intent) -> None:
+        """Leave the gallery pending until the vaults' keepers have signed for it."""
+        with self._desk.store.begin() as tx:
+            # A crash before the commit leaves it to be taken back at the next start.
+            tx.intents.advance(intent.id, IntentState.COMMITTING)
 
     def _open(self, gallery: Gallery, intent: Intent, asker: Asker) -> Gallery:
         """Both vaults know it: open it and write it into the ledger."""
@@ -182,7 +196,7 @@ class Galleries:
             tx.intents.close(intent)
 
     async def settle(self) -> int:
-        """At the start: take back every gallery whose opening was cut short; returns how many."""
+        """Take back every gallery whose opening was cut short, open those for which keepers have signed; how many."""
 
         def pending() -> list[Intent]:
             with self._desk.store.read() as tx:
@@ -190,11 +204,41 @@ class Galleries:
             return [i for i in left if i.gallery_id not in self._in_hand]
 
         unfinished = await asyncio.to_thread(pending)
+        settled = 0
         for intent in unfinished:
             if intent.state is IntentState.PREPARING:
-                await self._drop_at_vaults(intent.gallery_id)
-                await asyncio.to_thread(self._remove, intent.gallery_id, intent.id)
-        return len(unfinished)
+                settled += await self._take_back(intent)
+            else:
+                settled += await self._ask_again(intent)
+        return settled
+
+    async def _take_back(self, intent: Intent) -> bool:
+        """Drop a gallery whose opening was cut short, unless keepers have signed for it meanwhile."""
+        try:
+            await self._drop_at_vaults(intent.gallery_id)
+        except Forbidden:
+            await asyncio.to_thread(self._wait, intent)
+            return False
+        await asyncio.to_thread(self._remove, intent.gallery_id, intent.id)
+        return True
+
+    async def _ask_again(self, intent: Intent) -> bool:
+        """Open a gallery that waited, when the keepers of both vaults have signed for it."""
+        gallery = await asyncio.to_thread(self._pending, intent.gallery_id)
+        new = NewGallery(gallery.name, gallery.purpose)
+        try:
+            if not await self._tell_vaults(gallery, new):
+                return False
+        except WarrantRefused:
+            # One vault may have its keepers' policy and the other a bound that the gate's wish exceeds: it goes on.
+            return False
+        await asyncio.to_thread(self._open, gallery, intent, KEEPERS)
+        return True
+
+    def _pending(self, gallery: GalleryId) -> Gallery:
+        """Read a gallery that waits."""
+        with self._desk.store.read() as tx:
+            return tx.galleries.get(gallery)
 
     async def get(self, name_or_id: str) -> Gallery:
         """Find an open gallery.

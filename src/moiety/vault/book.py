@@ -3,6 +3,7 @@
 book/roster-000001.kept   every version of the roster: each is signed by a quorum of the version before
 book/standing.kept        what the gate's service key may do by itself
 book/gallery-<id>.kept    the policy of a gallery
+book/wish-<id>.policy     a first policy that the gate asks keepers for; nobody has signed it, and it is not in force
 
 The first roster is the root of trust. Every file carries the vault's own signature too, so that a thief of a keeper's
 key gets nothing into the book past the vault, and old files of a keeper who has left still stand.
@@ -10,6 +11,7 @@ key gets nothing into the book past the vault, and old files of a keeper who has
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from typing import TYPE_CHECKING, TypeVar
 
@@ -32,6 +34,8 @@ if TYPE_CHECKING:
 FOLDER = "book"
 STANDING = "standing"
 _GALLERY = "gallery-"
+_WISH = "wish-"
+WISHES_MAX = 64
 
 
 def roster_name(version: int) -> str:
@@ -213,6 +217,7 @@ class Book:
             # A crash leaves the old version in force or the new one; the next start brings the journal into line.
             self._write(entry)
             self._policies[policy.gallery] = entry, policy
+            self._disk.remove(self._wish_path(policy.gallery))
             return policy
 
     def _must_follow(self, endorsed: Endorsed, policy: GalleryPolicy, entry: Entry, before: GalleryPolicy) -> int:
@@ -254,6 +259,39 @@ class Book:
             self._policies[policy.gallery] = entry, policy
             return True
 
+    def wish(self, policy: GalleryPolicy) -> None:
+        """Keep the first policy that the gate asks for, until keepers sign it or another one for that gallery.
+
+        Raises:
+            Unverified: it cannot stand, or too many wait already.
+
+        """
+        with self._lock:
+            policy.check()
+            if policy.tenant != self._tenant or policy.version != FIRST_VERSION:
+                raise Unverified("The gate may only ask for a new gallery's first policy.")
+            waiting = {one.gallery for one in self.wishes} - {policy.gallery}
+            if len(waiting) >= WISHES_MAX:
+                raise Unverified("Too many galleries wait for the keepers of this vault.")
+            # A crash leaves it or not; the gate asks again.
+            self._disk.write(self._wish_path(policy.gallery), policy.encode())
+
+    @property
+    def wishes(self) -> list[GalleryPolicy]:
+        """What the gate asks keepers for; a file that cannot be read is passed over, for it carries no weight."""
+        found = []
+        for path in sorted(self._folder.glob(f"{_WISH}*.policy")):
+            with contextlib.suppress(Unverified, OSError):
+                policy = GalleryPolicy.decode(path.read_bytes())
+                policy.check()
+                if path == self._wish_path(policy.gallery) and policy.gallery not in self._policies:
+                    found.append(policy)
+        return found
+
+    def _wish_path(self, gallery: str) -> Path:
+        """Where a wish lies."""
+        return self._folder / f"{_WISH}{gallery}.policy"
+
     def must_be_services(self, gallery: str) -> None:
         """Check that the gate may drop a gallery: it opened it, and no keeper has signed for it since.
 
@@ -272,6 +310,7 @@ class Book:
             check_gallery_id(gallery)
             # A crash leaves the policy of an empty gallery, which the gate drops again.
             self._disk.remove(self._folder / f"{gallery_name(gallery)}.kept")
+            self._disk.remove(self._wish_path(gallery))
             self._policies.pop(gallery, None)
 
     # ---- writing ----

@@ -51,15 +51,22 @@ class Policies:
         for gallery in held:
             raise _behind(gallery)
 
-    def open(self, policy: GalleryPolicy) -> None:
+    def open(self, policy: GalleryPolicy) -> bool:
         """Open a gallery on the gate's word; one that a keeper has opened for the same purpose stays as it is.
+
+        False where the standing policy leaves every gallery to the keepers: they are told of the wish.
 
         Raises:
             Unverified, AlreadyThere: the book does not take it.
 
         """
+        known = {one.gallery for one in self.book.policies}
+        if not self.book.standing.service_opens and policy.gallery not in known:
+            self.book.wish(policy)
+            return False
         self.book.open_gallery(policy)
         self._cabinet.put_policy(self.book.entry(policy.gallery)[1])
+        return True
 
     def drop(self, gallery: str) -> None:
         """Take back an empty gallery that the gate opened.
@@ -155,6 +162,7 @@ def tell_book(book: Book) -> dict[str, Any]:
     return {
         "roster": book.roster.plain(),
         "standing": book.standing.plain(),
+        "wishes": [policy.plain() for policy in book.wishes],
         "policies": [_tell(*book.entry(policy.gallery)) for policy in book.policies],
     }
 

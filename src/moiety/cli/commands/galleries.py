@@ -39,7 +39,13 @@ def create(
     with gate(data, make=True) as line:
         made = line.ask("POST", "galleries", json=body)
     bands = ", ".join(made["bands"])
-    result(made, as_json=json, lines=[f"opened {made['name']} ({made['id']}) for: {made['purpose']}; bands: {bands}"])
+    lines = [f"opened {made['name']} ({made['id']}) for: {made['purpose']}; bands: {bands}"]
+    if made["state"] == "pending":
+        lines = [
+            f"{made['name']} ({made['id']}) waits for the keepers of both vaults; on each vault's machine:",
+            f"  moiety vault policy set {made['id']} --key FILE",
+        ]
+    result(made, as_json=json, lines=lines)
 
 
 def _table(path: Path) -> dict[str, float]:

@@ -25,7 +25,7 @@ from moiety.cli.commands.vault_options import (
 )
 from moiety.cli.output import result
 from moiety.foundation.errors import BadInput, UnknownGallery
-from moiety.vault.policy import GalleryPolicy, Needs
+from moiety.vault.policy import FIRST_VERSION, GalleryPolicy, Needs
 
 app = typer.Typer(no_args_is_help=True, help="What may be asked of a gallery, and by whose signature.")
 KIND = "policy"
@@ -67,18 +67,43 @@ def show(
     *,
     json: Json = False,
 ) -> None:
-    """Show the policies in force, and say where two vaults differ."""
+    """Show the policies in force, what the gate asks for, and where two vaults differ."""
     _, books = reach(data, half)
-    halves = {book.role: book.show()["policies"] for book in books}
-    for role, entries in halves.items():
-        halves[role] = [one for one in entries if gallery in {None, one["policy"]["gallery"]}]
-    found = [{one["policy"]["gallery"]: one["policy"] for one in entries} for entries in halves.values()]
+    shown = {book.role: book.show() for book in books}
+    halves = {role: [_entry(one) for one in book["policies"]] for role, book in shown.items()}
+    wishes = {role: book["wishes"] for role, book in shown.items()}
+    for told in (halves, wishes):
+        for role, entries in told.items():
+            told[role] = [one for one in entries if gallery in {None, one["gallery"]}]
+    found = [{one["gallery"]: one for one in entries} for entries in halves.values()]
     known = {name for entries in found for name in entries}
-    if gallery is not None and not known:
+    if gallery is not None and not known and not any(wishes.values()):
         raise UnknownGallery
-    differ = sorted(name for name in known if any(entries.get(name) != found[0].get(name) for entries in found))
-    told = {"halves": halves, "differ": differ}
-    result(told, as_json=json, lines=[*_lines(halves), *map(_warning, differ)] or ["no policies yet"])
+    differ = sorted(
+        name for name in known if any(_policy(entries, name) != _policy(found[0], name) for entries in found)
+    )
+    lines = [*_lines(halves), *_asked(wishes), *map(_warning, differ)]
+    result({"halves": halves, "wishes": wishes, "differ": differ}, as_json=json, lines=lines or ["no policies yet"])
+
+
+def _entry(one: dict[str, Any]) -> dict[str, Any]:
+    """Join a policy and how it came into the book."""
+    policy: dict[str, Any] = one["policy"]
+    return policy | {"origin": one["origin"], "put_at": one["put_at"]}
+
+
+def _policy(entries: dict[str, dict[str, Any]], gallery: str) -> dict[str, Any]:
+    """Give what must be the same at both vaults."""
+    return {name: value for name, value in entries.get(gallery, {}).items() if name not in {"origin", "put_at"}}
+
+
+def _asked(wishes: dict[Any, list[dict[str, Any]]]) -> list[str]:
+    """Describe what the gate asks keepers for."""
+    return [
+        f"{role} {one['gallery']} is not in force; the gate asks for it: {one['purpose']}"
+        for role, entries in wishes.items()
+        for one in entries
+    ]
 
 
 def _warning(gallery: str) -> str:
@@ -90,16 +115,15 @@ def _lines(halves: dict[Any, list[dict[str, Any]]]) -> list[str]:
     """Describe each policy in a line or two."""
     told = []
     for role, entries in halves.items():
-        for entry in entries:
-            one = entry["policy"]
+        for one in entries:
             needs = ", ".join(f"{name} {one[name]}" for name in ("asks", "enrols", "erases", "reveals"))
-            told.append(f"{role} {one['gallery']} version {one['version']} ({entry['origin']}): {one['purpose']}")
+            told.append(f"{role} {one['gallery']} version {one['version']} ({one['origin']}): {one['purpose']}")
             told.append(f"  {needs}; thresholds {', '.join(map(str, one['thresholds']))}")
     return told
 
 
 def _after(book: dict[str, Any], gallery: str) -> GalleryPolicy:
-    """Give a gallery's policy with the number of the next version.
+    """Give a gallery's policy with the number of the next version, or the first one that the gate asks for.
 
     Raises:
         UnknownGallery: this vault has none.
@@ -109,7 +133,10 @@ def _after(book: dict[str, Any], gallery: str) -> GalleryPolicy:
         if one["policy"]["gallery"] == gallery:
             before = GalleryPolicy.from_plain(one["policy"])
             return replace(before, version=before.version + 1)
-    raise UnknownGallery(f"This vault has no policy for {gallery!r}; the gate opens a gallery first.")
+    for wish in book["wishes"]:
+        if wish["gallery"] == gallery:
+            return GalleryPolicy.from_plain(wish)
+    raise UnknownGallery(f"This vault has no policy for {gallery!r}; the gate asks for a gallery first.")
 
 
 @app.command("set")
@@ -131,7 +158,7 @@ def set_policy(
     *,
     json: Json = False,
 ) -> None:
-    """Draft, sign and put the next version of a gallery's policy in one go; it is in force at once."""
+    """Draft, sign and put a gallery's next policy in one go, or the first that the gate asks for; in force at once."""
     wanted = {
         "asks": asks,
         "enrols": enrols,
@@ -145,10 +172,15 @@ def set_policy(
         "thresholds": tuple(thresholds) if thresholds else None,
     }
     named: dict[str, Any] = {name: value for name, value in wanted.items() if value is not None}
-    if not named:
-        raise BadInput("Nothing would change; name what shall.")
     at, books = reach(data, half)
-    tell_put(change(at, books, key, lambda book: replace(_after(book, gallery), **named)), json=json)
+
+    def after(book: dict[str, Any]) -> GalleryPolicy:
+        made = replace(_after(book, gallery), **named)
+        if not named and made.version != FIRST_VERSION:
+            raise BadInput("Nothing would change; name what shall.")
+        return made
+
+    tell_put(change(at, books, key, after), json=json)
 
 
 @app.command("draft")
