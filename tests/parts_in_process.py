@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from moiety.storage import Gallery
     from moiety.wire.frames import Frame
     from moiety.wire.links import Answer
+    from moiety.wire.stream_server import StreamHandler
 
     Handler = Callable[[Frame], Awaitable[Answer]]
 
@@ -361,8 +362,10 @@ class Town:
         if self.server:
             await self.server.close()
 
-    async def serve(self, handlers: dict[Kind, Handler], role: Role = Role.VAULT_A) -> Server:
-        self.server = Server(self.identities[role], self.peers, handlers)
+    async def serve(
+        self, handlers: dict[Kind, Handler], role: Role = Role.VAULT_A, streams: dict[Kind, StreamHandler] | None = None
+    ) -> Server:
+        self.server = Server(self.identities[role], self.peers, handlers, streams=streams)
         self.port = await self.server.start(socket.create_server(("127.0.0.1", self.port)))
         return self.server
 

@@ -175,6 +175,18 @@ async def test_half_a_frame_holds_up_nobody(town: Town) -> None:
     assert (await town.client().call(Kind.SEARCH, {"n": 2}, seconds=5)).meta == {"n": 2}
 
 
+async def test_half_a_frame_is_waited_for_only_so_long(
+    town: Town, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(frames, "FRAME_SECONDS", 0.2)
+    await town.serve({Kind.SEARCH: echo})
+    reader, writer = await town.raw()
+    writer.write(_head(meta=100, buffers=1) + (10).to_bytes(4, "big") + b"{")
+    assert await asyncio.wait_for(reader.read(), 5) == b""
+    writer.close()
+    assert "closed a link from gate" in caplog.text
+
+
 async def test_an_answer_that_is_too_large_is_refused_not_lost(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
     async def large(_: Frame) -> Answer:
         return Answer({}, [bytes(2000)])

@@ -84,6 +84,7 @@ class StreamServer:
                 _log.info("%s: refused %s: %s", self._identity.role, frame.kind.name, refusal.slug)
                 told = {"slug": refusal.slug, "detail": str(refusal)}
                 link.send(Frame(frame.kind, Sort.REFUSAL, frame.id, told))
+                link.linger()
 
     def _answer(self, sender: Role, link: StreamLink, frame: Frame) -> None:
         """Check who asks, then let the handler have the link."""

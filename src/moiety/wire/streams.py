@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from moiety.wire.cards import Peers
+    from moiety.wire.frames import Head
     from moiety.wire.identity import Identity
     from moiety.wire.kinds import Role
     from moiety.wire.tls import Context
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 PIECE_BYTES = 256 << 10
 SMALL_BYTES = 1 << 16
 STALL_SECONDS = 60.0
+LINGER_SECONDS = 2.0
 
 
 class StreamLink:
@@ -126,12 +128,19 @@ class StreamLink:
 
         Raises:
             Refusal: what the other end refused with.
-            WireBroken: no frame of ours, or its buffers have other sizes; nothing more can be read from this link.
-            OSError: the other end went away, or the whole frame did not come in time (`TimeoutError`).
+            WireBroken: no frame of ours, half a one, or its buffers have other sizes; this link is of no more use.
+            OSError: the other end went away, or says nothing (`TimeoutError`, `BlockingIOError`).
 
         """
         self._deadline = time.monotonic() + seconds
         head = head_of(self._take(HEADER.size))
+        try:
+            return self._rest(head, into)
+        except (TimeoutError, BlockingIOError):
+            raise WireBroken("The rest of a message did not come.") from None
+
+    def _rest(self, head: Head, into: Sequence[memoryview]) -> Frame:
+        """Read what follows a header."""
         lengths = lengths_of(self._take(4 * head.count))
         meta = meta_of(self._take(head.meta_length))
         if head.sort is Sort.REFUSAL:
@@ -187,6 +196,15 @@ class StreamLink:
         with contextlib.suppress(OSError):
             self._line.shutdown(socket.SHUT_RDWR)
 
+    def linger(self) -> None:
+        """Say no more, and take for a moment what still comes: else the last word would be lost with it."""
+        with contextlib.suppress(OSError):
+            self._line.shutdown(socket.SHUT_WR)
+            self._limit(LINGER_SECONDS)
+            until = time.monotonic() + LINGER_SECONDS
+            while self._line.recv_into(self._room) and time.monotonic() < until:
+                pass
+
     def close(self) -> None:
         """End it and give the socket back; only for the thread that uses it."""
         self.abort()
@@ -218,6 +236,9 @@ class Streams:
         before = link.sent_bytes, link.received_bytes
         try:
             yield link
+        except (TimeoutError, BlockingIOError):
+            link.close()
+            raise PartDown(f"{self._role} does not answer.") from None
         except OSError as error:
             link.close()
             raise PartDown(_told(self._role, error) or f"{self._role} went away.") from None
