@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from hacked import Thief, close, fill
-from harness import OTHERS, Site, samples
+from harness import OTHERS, Site, eventually, samples
+from moiety.wire.kinds import Role
+from split_site import DELAY_S, Apart
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -57,3 +59,21 @@ async def thief(hacked: Site, photos: Samples) -> AsyncIterator[Thief]:
     galleries = house.desk.gallery("staff"), house.desk.gallery("guests")
     yield Thief(hacked, house, *galleries, photos.probe.read_bytes(), photos.enrol["Joe Biden"][0].read_bytes())
     await close(house)
+
+
+@pytest.fixture(scope="session")
+def apart(tmp_path_factory: pytest.TempPathFactory, album: Path) -> Iterator[Apart]:
+    """Carry out the page of the ceremony on six machines, and enrol three people over slow lines."""
+    with Apart(tmp_path_factory.mktemp("apart")) as six:
+        six.follow("1")
+        six.follow("2")
+        six.start_all()
+        six.slow(DELAY_S)
+        six.follow("3")
+        six.follow("4")
+        for _ in eventually("the gate sees that both vaults have opened the gallery"):
+            if six.moiety(Role.GATE, "gallery", "list", "--json").json["galleries"][0]["state"] == "open":
+                break
+        enrolled = six.moiety(Role.GATE, "enrol", album, "-g", "staff", "--json")
+        assert enrolled.json["enrolled"] == len(list(album.glob("*/*")))
+        yield six

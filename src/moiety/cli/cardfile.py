@@ -134,7 +134,9 @@ def add(at: Installation, sent: CardFile, heard: str, *, replace: bool) -> Outco
     """
     outcome = standing(at, sent)
     if not same(heard, sent.card.fingerprint):
-        raise Unverified("The words are not those of the card: nothing was stored. Compare them again, by voice.")
+        raise Unverified(
+            f"These are not the words of the card of {sent.card.role}: it was not stored. Ask its operator again."
+        )
     if outcome is Outcome.REPLACED and not replace:
         raise AlreadyThere(f"Another card of {sent.card.role} is known. {MEANS} If that is so, add --replace.")
     role = role_of(at)

@@ -68,8 +68,8 @@ class Installation:
         """Where the parts' logs go."""
         return self.data / "logs"
 
-    def introduce(self) -> None:
-        """Make what keys are missing and give every role the others' cards; on one machine only.
+    def must_be_whole(self) -> None:
+        """Check that all parts are here.
 
         Raises:
             BadInput: this folder holds one part alone.
@@ -77,6 +77,15 @@ class Installation:
         """
         if self.part:
             raise BadInput(f"This folder holds {self.part} alone; run it with `moiety serve`.")
+
+    def introduce(self) -> None:
+        """Make what keys are missing and give every role the others' cards; on one machine only.
+
+        Raises:
+            BadInput: this folder holds one part alone.
+
+        """
+        self.must_be_whole()
         # Made here, because a parent that is made on the way gets the umask's mode.
         self.keys.mkdir(mode=0o700, parents=True, exist_ok=True)
         cards = [self.identity(role).card() for role in Role]

@@ -105,6 +105,7 @@ class Supervisor:
             Unavailable: a part did not start; its own words are in the message.
 
         """
+        self._installation.must_be_whole()
         self._take_lock()
         self._installation.introduce()
         self._open_doors()

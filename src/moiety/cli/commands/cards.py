@@ -39,24 +39,31 @@ def _lines(one: CardFile) -> list[str]:
 
 @app.command()
 def add(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="The card that another operator sent.")],
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Cards that other operators sent.")],
     words: Annotated[
-        str | None, typer.Option(metavar="WORDS", help="The words that its operator read to you; asked for without it.")
+        str | None,
+        typer.Option(metavar="WORDS", help="The words that the card's operator read to you; asked for without it."),
     ] = None,
     data: Data = None,
     *,
     replace: Annotated[bool, typer.Option("--replace", help="The part was set up anew with new keys.")] = False,
     json: Json = False,
 ) -> None:
-    """Believe another part from now on, if its operator reads the words that belong to its card."""
+    """Believe other parts from now on, if their operators read the words that belong to their cards."""
     made = installation.load(installation.where(data))
-    sent = CardFile.read(file)
-    outcome = cardfile.standing(made, sent)
-    heard = words if words is not None else _ask(sent, outcome)
-    outcome = cardfile.add(made, sent, heard, replace=replace)
-    result({**sent.about(), "outcome": outcome}, as_json=json, lines=[f"{sent.card.role}: {outcome}", *_lines(sent)])
-    if outcome is not Outcome.KNOWN:
-        say("The part that runs here knows it from its next start.")
+    sent = [CardFile.read(file) for file in files]
+    if words is not None and len(sent) > 1:
+        raise BadInput("Words belong to one card: give one file, or leave --words out to be asked for each.")
+    outcomes = [cardfile.standing(made, one) for one in sent]
+    told = []
+    for one, expected in zip(sent, outcomes, strict=True):
+        heard = words if words is not None else _ask(one, expected)
+        outcome = cardfile.add(made, one, heard, replace=replace)
+        say(f"{one.card.role}: {outcome}")
+        told.append({**one.about(), "outcome": outcome})
+    result({"cards": told}, as_json=json, lines=[line for one in sent for line in _lines(one)])
+    if set(outcomes) != {Outcome.KNOWN}:
+        say("The part that runs here knows them from its next start.")
 
 
 def _ask(sent: CardFile, outcome: Outcome) -> str:
@@ -71,7 +78,7 @@ def _ask(sent: CardFile, outcome: Outcome) -> str:
     say(f"Call the operator of {sent.card.role} at a number that you know, not one that came with the file.")
     if outcome is Outcome.REPLACED:
         say(f"Another card of {sent.card.role} is known. {cardfile.MEANS}")
-    heard: str = typer.prompt("The six words that the operator reads to you", err=True)
+    heard: str = typer.prompt(f"The six words of {sent.card.role}", err=True)
     return heard
 
 
