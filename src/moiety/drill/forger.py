@@ -12,7 +12,7 @@ from moiety.vault.policy import EPOCH_FIRST
 from moiety.warrants import statement as statements
 from moiety.warrants.statement import Made, Pad, Statement, commit_probe
 from moiety.warrants.targets import sealing_bound
-from moiety.warrants.warrant import NOTHING, Act, Warrant, sign_as_service
+from moiety.warrants.warrant import NOTHING, Act, SignedWarrant, Warrant, sign_as_service
 from moiety.wire.kinds import Kind, Role
 from moiety.wire.links import Answer
 
@@ -36,6 +36,7 @@ class Face:
     statement: Statement
     salt: bytes
     probe: bytes
+    signed: SignedWarrant | None = None
 
 
 class Forger:
@@ -86,10 +87,10 @@ class Forger:
         return Face(warrant, said, salt, raw)
 
     def buffers(self, face: Face, half: str, eye: Ed25519PrivateKey | None = None, bound: bytes = b"") -> list[bytes]:
-        """Sign and seal a face for one vault."""
+        """Sign as the gate, where nobody has signed, and seal a face for one vault."""
         sealed = seal_to(self._vaults[half], face.salt + face.probe, bound or sealing_bound(half, face.statement.nonce))
         return [
-            sign_as_service(face.warrant, self.service).encode(),
+            (face.signed or sign_as_service(face.warrant, self.service)).encode(),
             face.statement.encode(),
             statements.sign(face.statement, eye or self.eye),
             sealed,

@@ -87,7 +87,7 @@ class Ground:
         """Start all parts."""
         temporary = self.folder / "tmp"
         temporary.mkdir(mode=0o700)
-        self._stack.enter_context(_environment({**ENVIRONMENT, "TMPDIR": str(temporary)}))
+        self._stack.enter_context(environment({**ENVIRONMENT, "TMPDIR": str(temporary)}))
         try:
             self.made = installation.create(self.folder / SITE)
             self.parts = self._stack.enter_context(Parts(self.made))
@@ -212,7 +212,7 @@ def _files(folder: Path) -> list[Path]:
 
 
 @contextmanager
-def _environment(wanted: Mapping[str, str]) -> Iterator[None]:
+def environment(wanted: Mapping[str, str]) -> Iterator[None]:
     """Set variables for this process and those that it starts, as long as the block lasts."""
     before = {name: os.environ.get(name) for name in wanted}
     os.environ.update(wanted)
