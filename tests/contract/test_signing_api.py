@@ -8,13 +8,16 @@ import os
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from api_in_process import WHY, Api, api_over, upload
 from moiety.access import Permission
 from moiety.matching import parked
 from moiety.vault.policy import Needs
+from moiety.warrants.proofs import DeviceSlip, SessionGrant, by_device, by_session, sign_slip
+from moiety.warrants.warrant import Warrant
 from moiety.wire.kinds import Role
-from signed_site import Camera, Somebody, put_policy, raw, seat
+from signed_site import Camera, Somebody, body, put_policy, raw, seat
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -389,3 +392,55 @@ async def test_a_vault_that_was_away_gets_the_same_signed_erasure_once(door: Doo
     assert (await door.client.get(f"{G}/subjects/{door.subject}")).status_code == 404
     for half in (Role.VAULT_A, Role.VAULT_B):
         assert len(door.api.site.vault(half)._cabinet.shelf(door.gallery.id)) == 0
+
+
+async def test_a_device_signs_an_erasure_while_it_waits(door: Door) -> None:
+    camera = Camera("records")
+    seat(door.api.site, door.gallery, "ada", camera=camera, erases=Needs.DEVICE)
+    where = WHY | {"case": "records"}
+    told = (await door.client.delete(f"{G}/subjects/{door.subject}", params=where)).json()
+    material = (await door.client.get(f"/v1/questions/{told['id']}/material")).json()
+    warrant = Warrant.decode(raw(material["papers"][0]["warrant"]))
+    slip = DeviceSlip(warrant.target, "records", int(door.api.site.clock.now()), bytes.fromhex(material["nonce"]))
+    signature = body(by_device(sign_slip(slip, camera.key)))
+    assert (await door.client.post(f"/v1/questions/{told['id']}/signatures", json=signature)).status_code == 200
+    assert (await door.answer(told["id"]))["answer"] == {"erased": door.subject}
+
+
+async def test_above_so_many_erasures_a_day_two_people_sign(door: Door) -> None:
+    door.people = seat(door.api.site, door.gallery, "ada", "ben", erases=Needs.OPERATOR)
+    put_policy(door.api.site, door.gallery, erasures_alone_per_day=0)
+    one = f"{G}/subjects/{door.subject}"
+    alone = (await door.client.delete(one, params=WHY)).json()
+    await door.sign(alone["id"], "ada")
+    assert (await door.answer(alone["id"]))["status"] == 403
+    together = (await door.client.delete(one, params=WHY | {"two": "true"})).json()
+    assert (together["needs"], together["wanted"]) == ("operator", 2)
+    await door.sign(together["id"], "ada", "ben")
+    assert (await door.answer(together["id"]))["answer"] == {"erased": door.subject}
+
+
+# ---- sessions ----
+
+
+async def test_a_session_signs_for_several_fields_at_once(door: Door) -> None:
+    fields = {"fields": '{"phone": "555-0100", "note": "tall"}', "reference": "Ben"}
+    made = await door.client.post(f"{G}/subjects", data=WHY | fields, files=upload(door.api.photo(door.ada)))
+    door.people = seat(door.api.site, door.gallery, "ada", reveals=Needs.OPERATOR)
+    key, ada = Ed25519PrivateKey.generate(), door.people["ada"].key
+    grant = SessionGrant(key.public_key().public_bytes_raw(), int(door.api.site.clock.now()) + 3600)
+    opened = ada.sign(grant.digest())
+    path = f"{G}/subjects/{made.json()['subject_id']}/reveal"
+    for _ in "once", "again":
+        asked = await door.client.post(path, json=WHY | {"fields": ["phone", "note"]})
+        material = (await door.client.get(f"/v1/questions/{asked.json()['id']}/material")).json()
+        assert [one["about"]["field"] for one in material["papers"]] == ["phone", "note"]
+        for number, paper in enumerate(material["papers"]):
+            signature = by_session(Warrant.decode(raw(paper["warrant"])), grant, ada.credential, opened, key)
+            given = body(signature) | {"paper": number}
+            reply = await door.client.post(f"/v1/questions/{asked.json()['id']}/signatures", json=given)
+            assert reply.status_code == 200, reply.text
+        found = await door.answer(asked.json()["id"])
+        assert found["answer"] == {"fields": {"phone": "555-0100", "note": "tall"}}
+    (first, *_) = await ledger(door, "reveal")
+    assert first["detail"]["signer"].startswith("session:")

@@ -192,6 +192,7 @@ class EnrolForm(BySigner):
 
     image: Picture
     reason: Reason
+    case: Case = ""
     reference: Reference | None = None
     fields: Annotated[
         Json[dict[str, str]],
@@ -204,6 +205,7 @@ class PhotoForm(BySigner):
 
     image: Picture
     reason: Reason
+    case: Case = ""
 
 
 class EnrolledInfo(Given):
@@ -272,6 +274,7 @@ class RevealBody(Taken):
     ]
     reason: Reason
 
+    case: Case = ""
 
 class Revealed(Given):
     """The fields' values."""

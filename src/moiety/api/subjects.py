@@ -12,6 +12,7 @@ from moiety.api.questions import Request, answered
 from moiety.api.routes import Routes, Visit
 from moiety.api.schemas import (
     PAGE_MAX,
+    Case,
     EnrolForm,
     EnrolledInfo,
     Erased,
@@ -39,6 +40,7 @@ routes = Routes("subjects")
 
 Why = Annotated[Reason, Query()]
 After = Annotated[str | None, Query(pattern=r"^sub_[a-z2-7]{16}$", description="Begin behind this subject.")]
+ForCase = Annotated[Case, Query()]
 Two = Annotated[bool, Query(description="Have two people sign, as vaults want above so many erasures a day.")]
 Limit = Annotated[int, Query(ge=1, le=PAGE_MAX)]
 
@@ -69,7 +71,7 @@ async def _enrol(
     async def act(asker: Asker) -> EnrolledInfo:
         return _enrolled(await visit.gate.house.enroller.enrol(gallery, form.image, who, asker))
 
-    of = Request(Permission.SUBJECT_ENROL, form.reason, form=form, image=form.image, status=201)
+    of = Request(Permission.SUBJECT_ENROL, form.reason, form.case, form, form.image, status=201)
     return await answered(visit, caller, of, act)
 
 
@@ -106,7 +108,14 @@ async def show_subject(subject: str, house: TheHouse, gallery: TheGallery) -> Su
 
 @routes.add("DELETE", ONE, permission=Permission.SUBJECT_ERASE, parks=True, response_model=Erased, summary="Erase")
 async def erase_subject(
-    visit: Here, subject: str, reason: Why, caller: TheCaller, gallery: TheGallery, *, two: Two = False
+    visit: Here,
+    subject: str,
+    reason: Why,
+    caller: TheCaller,
+    gallery: TheGallery,
+    *,
+    case: ForCase = "",
+    two: Two = False,
 ) -> BaseModel | Response:
     """Erase a person: out of every search at once, then gone from both vaults and the gate."""
 
@@ -114,7 +123,7 @@ async def erase_subject(
         await visit.gate.house.eraser.subject(gallery, SubjectId(subject), asker)
         return Erased(erased=subject)
 
-    return await answered(visit, caller, Request(Permission.SUBJECT_ERASE, reason, two=two), act)
+    return await answered(visit, caller, Request(Permission.SUBJECT_ERASE, reason, case, two=two), act)
 
 
 @routes.add(
@@ -148,7 +157,15 @@ async def list_photos(subject: str, house: TheHouse, gallery: TheGallery) -> Pho
     summary="Erase a photo",
 )
 async def erase_photo(
-    visit: Here, subject: str, photo: str, reason: Why, caller: TheCaller, gallery: TheGallery, *, two: Two = False
+    visit: Here,
+    subject: str,
+    photo: str,
+    reason: Why,
+    caller: TheCaller,
+    gallery: TheGallery,
+    *,
+    case: ForCase = "",
+    two: Two = False,
 ) -> BaseModel | Response:
     """Erase one photo's template."""
 
@@ -156,7 +173,7 @@ async def erase_photo(
         await visit.gate.house.eraser.photo(gallery, SubjectId(subject), PhotoId(photo), asker)
         return Erased(erased=photo)
 
-    return await answered(visit, caller, Request(Permission.SUBJECT_ERASE, reason, two=two), act)
+    return await answered(visit, caller, Request(Permission.SUBJECT_ERASE, reason, case, two=two), act)
 
 
 @routes.add("POST", "/v1/galleries/{gallery}/find", permission=Permission.SUBJECT_READ, body=FindBody, summary="Find")
@@ -185,4 +202,4 @@ async def reveal_fields(
         values = await visit.gate.house.fields.reveal(gallery, pairs, asker)
         return Revealed(fields={name: value for (_, name), value in values.items()})
 
-    return await answered(visit, caller, Request(Permission.SUBJECT_REVEAL, asked.reason), act)
+    return await answered(visit, caller, Request(Permission.SUBJECT_REVEAL, asked.reason, asked.case), act)
