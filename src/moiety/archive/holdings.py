@@ -38,6 +38,8 @@ _DATA_KEYS = {Role.EYE: (STATE, "rotation-*.key"), Role.VAULT_B: (SEEDS, "store-
 _HALVES = {Role.VAULT_A: "rows", Role.VAULT_B: "seeds"}
 # What a start makes anew, or what speaks of this disk alone.
 _PASSING = (".new", ".part", ".sock", "-wal", "-shm", "-journal", ".lock")
+# Beside the part's folder: which installation it is of, and where the part and its peers listen.
+SITE_FILES = ("installation.json", "serve.json")
 OWN_FILES = {"restored.json", "backups.json", "tombstones.json"}
 
 
@@ -86,6 +88,9 @@ class Holdings:
             name = path.relative_to(self.folder).as_posix()
             if name not in databases:
                 frozen.files[name] = (STATE, stack.enter_context(path.open("rb")))
+        for path in (self.folder.parent / name for name in SITE_FILES):
+            if path.is_file():
+                frozen.site[path.name] = path.read_bytes()
         for path in self._halves(databases):
             name = path.relative_to(self.folder).as_posix()
             frozen.files[name] = (STATE if self.role is Role.VAULT_A else SEEDS, stack.enter_context(path.open("rb")))
@@ -132,6 +137,7 @@ class Frozen:
     databases: dict[str, Snapshot]
     files: dict[str, tuple[str, BinaryIO]] = field(default_factory=dict)
     keys: dict[str, tuple[str, bytes]] = field(default_factory=dict, repr=False)
+    site: dict[str, bytes] = field(default_factory=dict)
 
     def galleries(self) -> dict[str, GalleryMark]:
         """Say which rows the part holds of each gallery."""
@@ -144,6 +150,8 @@ class Frozen:
                 yield member(f"keys/{name}", content)
         if part == KEYS:
             return
+        if part == STATE:
+            yield from (member(f"site/{name}", content) for name, content in self.site.items())
         for name, moment in self.databases.items():
             yield from self._tables(part, name, moment)
         for name, (of, file) in self.files.items():

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 IN_MEMORY_MAX = 64 << 20
 # What a member may be called: words of our own, so that none leads out of the folder.
-_NAME = re.compile(r"(?:files|keys|tables)(?:/(?!\.)[A-Za-z0-9._-]{1,80}){1,6}|manifest\.json|manifest\.sig")
+_NAME = re.compile(r"(?:files|keys|site|tables)(?:/(?!\.)[A-Za-z0-9._-]{1,80}){1,6}|manifest\.json|manifest\.sig")
 
 
 def key_of(path: Path, operators: Sequence[age_keys.Identity], keys: Path | None) -> age_keys.Identity:
@@ -54,6 +54,7 @@ class Unpacking:
         self._disk = disk
         self._databases: dict[str, Rebuilding] = {}
         self.keys: dict[str, bytes] = {}
+        self.site: dict[str, bytes] = {}
         self.manifests: list[Manifest] = []
 
     def __enter__(self) -> Self:
@@ -161,6 +162,8 @@ class _Taking:
             self._own[self._name] = content
         elif self._name.startswith("keys/"):
             self._into.keys[self._name.removeprefix("keys/")] = content
+        elif self._name.startswith("site/"):
+            self._into.site[self._name.removeprefix("site/")] = content
         else:
             self._into.table(self._name.removeprefix("tables/"), content)
 

@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from moiety.archive.holdings import OWN_FILES, SEEDS, STATE
+from moiety.archive.holdings import OWN_FILES, SEEDS, SITE_FILES, STATE
 from moiety.archive.packing import in_our_words
 from moiety.archive.reading import Unpacking
 from moiety.foundation.errors import AlreadyThere, BadInput, Fault, Unverified
@@ -33,7 +33,7 @@ MARK = "restored.json"
 TOMBSTONES = "tombstones.json"
 BEFORE_KEY = "before-"
 # What an introduction or a start puts into a folder that holds nothing yet.
-_OF_ANY_START = {*OWN_FILES, TOMBSTONES, "peers.json", "local.sock", "rules.json"}
+_OF_ANY_START = {*OWN_FILES, TOMBSTONES, "peers.json", "local.sock", "book"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +137,7 @@ def restore(
                 expected.check(unpacking.add(path, key), folders.role)
             _belong_together(unpacking.manifests, folders.role)
             unpacking.finish()
-            keys, manifests = dict(unpacking.keys), list(unpacking.manifests)
+            keys, site, manifests = dict(unpacking.keys), dict(unpacking.site), list(unpacking.manifests)
         _mark(folders.fresh, manifests, clock, disk)
         if tombstones is not None:
             disk.write(folders.fresh / TOMBSTONES, tombstones)
@@ -147,7 +147,7 @@ def restore(
         if not repeated:
             disk.remove(folders.mark)
         raise in_our_words(failed) from None
-    _put_in_place(folders, keys, disk)
+    _put_in_place(folders, keys, site, disk)
     return manifests
 
 
@@ -199,7 +199,7 @@ def _differs(path: Path, content: bytes) -> bool:
     return path.exists() and path.read_bytes() != content
 
 
-def _put_in_place(folders: Folders, keys: dict[str, bytes], disk: Disk) -> None:
+def _put_in_place(folders: Folders, keys: dict[str, bytes], site: dict[str, bytes], disk: Disk) -> None:
     """Change the folders over. A crash at any step leaves the mark, no part starts, and the restore is repeated."""
     disk.write(folders.mark, b"")
     disk.folder(folders.keys)
@@ -215,6 +215,9 @@ def _put_in_place(folders: Folders, keys: dict[str, bytes], disk: Disk) -> None:
             # Nothing but what a start makes, or what an interrupted restore has put there.
             _clear(folders.own)
     disk.rename(folders.fresh, folders.own)
+    for name in SITE_FILES:
+        if name in site and not (folders.data / name).exists():
+            disk.write(folders.data / name, site[name])
     disk.remove(folders.mark)
 
 

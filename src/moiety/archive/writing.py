@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from moiety.archive import age_keys, places
-from moiety.archive.holdings import SEEDS
+from moiety.archive.holdings import KEYS, SEEDS
 from moiety.archive.manifest import MANIFEST, SIGNATURE, Manifest, sign
 from moiety.archive.packing import Member, Sums, in_our_words, member, seal_file, tarred, unseal_file
 from moiety.archive.places import SEALED, UNFINISHED, Backup
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from moiety.foundation.disk import Disk
 
 RECORD = "backups.json"
+# A part's own keys say nothing about anybody, and are not copied with every run.
+KEYS_DAYS = 3650
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,7 @@ class Order:
 
     def kept(self, part: str) -> int:
         """How many days it is kept."""
-        return self.seeds_days if part == SEEDS else self.days
+        return {SEEDS: self.seeds_days, KEYS: KEYS_DAYS}.get(part, self.days)
 
 
 @dataclass(frozen=True, slots=True, repr=False)

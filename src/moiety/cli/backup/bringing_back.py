@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,12 +66,7 @@ def bring_back(data: Path, wish: Wish) -> list[Manifest]:
         if raw is not None and known:
             tombstones.decode(raw, made.tenant)
         folders = Folders(data, made.keys / wish.role, wish.role)
-        found = restore(folders, pairs, expected, SystemClock(), SYSTEM_DISK, replace=wish.replace, tombstones=raw)
-        if not known:
-            about = {"format": installation.FORMAT, "tenant": found[0].tenant}
-            # A crash before this leaves a restored part without an installation; the restore is repeated.
-            SYSTEM_DISK.write(data / "installation.json", json.dumps(about).encode())
-    return found
+        return restore(folders, pairs, expected, SystemClock(), SYSTEM_DISK, replace=wish.replace, tombstones=raw)
 
 
 def _open_or_new(data: Path) -> Installation:

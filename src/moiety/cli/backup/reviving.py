@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from contextlib import closing
+from fnmatch import fnmatch
 from typing import TYPE_CHECKING
 
 from moiety.archive.restoring import Folders, end, marked
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 
     from moiety.cli.backup.tombstones import Buried
     from moiety.cli.parts import Place
+    from moiety.foundation.clock import Clock
+    from moiety.foundation.disk import Disk
+    from moiety.foundation.envelopes import KeyRing
     from moiety.vault.halves import Halves
 
 _log = logging.getLogger(__name__)
@@ -46,7 +50,8 @@ async def revive(at: Place) -> None:
         buried = await tombstones.obtain(at, epochs)
         if at.role is Role.VAULT_A:
             await _compare(at, epochs, buried)
-        await asyncio.to_thread(_bury, at, buried)
+        folder = at.installation.folder(at.role)
+        await asyncio.to_thread(bury, at.role, folder, at.identity.keys, buried, at.clock, at.disk)
     if at.role is not Role.GATE:
         let_go(at)
 
@@ -88,34 +93,32 @@ async def _compare(at: Place, epochs: Mapping[str, tuple[int, bytes]], buried: B
         await line.close()
 
 
-def _bury(at: Place, buried: Buried) -> None:
+def bury(role: Role, folder: Path, keys: KeyRing, buried: Buried, clock: Clock, disk: Disk) -> None:
     """Destroy in a vault's folder whatever has a tombstone: rows and seeds, at B personal keys too.
 
     A crash in the middle leaves the mark, and the next start does it again.
     """
-    folder = at.installation.folder(at.role)
-    journal = Journal(folder / JOURNAL, at.disk)
-    with closing(journal):
+    with closing(Journal(folder / JOURNAL, disk)) as journal:
         halves: Halves
-        if at.role is Role.VAULT_A:
-            halves = RowStore(journal, folder / "rows", at.disk)
+        if role is Role.VAULT_A:
+            halves = RowStore(journal, folder / "rows", disk)
         else:
-            halves = SeedStore(journal, at.identity.keys, folder / "seeds", at.clock, at.disk)
+            halves = SeedStore(journal, keys, folder / "seeds", clock, disk)
         for (raw,) in journal.read("SELECT raw FROM policy"):
             policy = GalleryPolicy.decode(raw)
             gone = sorted(buried.get(policy.gallery, ()))
-            halves.destroy(policy, gone, at.clock.now())
+            halves.destroy(policy, gone, clock.now())
             with journal.transaction() as db:
                 db.executemany(
                     "DELETE FROM person WHERE handle = ? AND gallery = ?", [(one, policy.gallery) for one in gone]
                 )
-            _log.info("%s: restored; %d tombstones of %s were applied", at.role, len(gone), policy.gallery)
-        if at.role is Role.VAULT_B:
-            _forget_other_keys(at, journal)
+            _log.info("%s: restored; %d tombstones of %s were applied", role, len(gone), policy.gallery)
+        if role is Role.VAULT_B:
+            _forget_other_keys(keys, journal)
         journal.scour()
 
 
-def _forget_other_keys(at: Place, journal: Journal) -> None:
+def _forget_other_keys(keys: KeyRing, journal: Journal) -> None:
     """Destroy the store's keys of what was there before: the restored journal would come to their names again."""
     ((number,),) = journal.read("SELECT number FROM store_key")
     wanted = {f"store-{number}.key", f"store-{number - 1}.key"}
@@ -123,6 +126,6 @@ def _forget_other_keys(at: Place, journal: Journal) -> None:
         f"store-{gallery}.{epoch}.{key}.key"
         for gallery, epoch, key in journal.read("SELECT gallery, epoch, sealing FROM generation")
     }
-    for path in at.identity.keys.path("").glob(_SPENT_KEYS):
-        if path.name not in wanted:
-            at.identity.keys.forget(path.name)
+    for name in keys.names():
+        if fnmatch(name, _SPENT_KEYS) and name not in wanted:
+            keys.forget(name)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from moiety.archive.restoring import marked
 from moiety.cli.backup import tombstones
 from moiety.cli.backup.reviving import let_go
-from moiety.people.replay import replay
+from moiety.people.replay import Books, replay
 
 if TYPE_CHECKING:
     from moiety.cli.parts import Place
@@ -27,8 +27,9 @@ async def revive_gate(at: Place, desk: Desk) -> None:
     """
     if marked(at.installation.folder(at.role)) is None:
         return
+    books = Books(desk.tenant, desk.store, desk.ledger)
     with desk.store.read() as tx:
         galleries = [gallery.id for gallery in tx.galleries.list()]
-    forgotten = await asyncio.to_thread(replay, desk, await tombstones.obtain(at, galleries))
+    forgotten = await asyncio.to_thread(replay, books, await tombstones.obtain(at, galleries))
     _log.info("gate: restored; forgot %d subjects and %d photos", len(forgotten.subjects), forgotten.photos)
     let_go(at)

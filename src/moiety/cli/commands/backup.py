@@ -10,7 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from moiety.archive import age_keys, places
-from moiety.archive.holdings import SEEDS
+from moiety.archive.holdings import SEEDS, STATE
 from moiety.archive.writing import remembered
 from moiety.cli import installation
 from moiety.cli.backup.asking import ask_for_backup
@@ -161,7 +161,7 @@ def gone_after(found: list[Backup]) -> dict[str, int]:
     Copies are destroyed by the next run after their time is over: that is a day more where it runs daily.
     """
     seeds = [one.about.days for one in found if one.about.part == SEEDS]
-    others = [one.about.days for one in found if one.about.part != SEEDS]
+    others = [one.about.days for one in found if one.about.part == STATE]
     seeds_days = max([settings.number("MOIETY_BACKUP_SEEDS_DAYS"), *seeds])
     return {"found": seeds_days + 1, "all": max([settings.number("MOIETY_BACKUP_DAYS"), seeds_days, *others]) + 1}
 
