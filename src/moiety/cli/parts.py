@@ -285,6 +285,7 @@ async def serve(at: Place, listener: socket.socket) -> Serving:
     handlers = {Kind.PING: standing.ping} | wired.handlers | taking.handlers()
     server = Server(at.identity, at.peers, handlers, at.network, wired.streams)
     serving = Serving(server, local_server(at, standing, words), standing)
+    _BACKGROUND.add(asyncio.create_task(taking.follow()))
     await serving.server.start(listener)
     await serving.local.start()
     return serving

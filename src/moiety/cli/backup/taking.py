@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ from moiety.archive import after_refresh, places
 from moiety.archive.holdings import KEYS, Holdings
 from moiety.archive.tables import snapshot
 from moiety.archive.writing import Order, Writer, remember, remembered
+from moiety.foundation import settings
 from moiety.foundation.errors import BadInput, Refusal
 from moiety.wire.kinds import Kind, Role
 from moiety.wire.links import Answer
@@ -25,6 +27,9 @@ if TYPE_CHECKING:
 
     Frozen = Callable[[], AbstractAsyncContextManager[None]]
 
+_log = logging.getLogger(__name__)
+
+FOLLOW_SECONDS = 20.0
 _OTHER = {Role.VAULT_A: Role.VAULT_B, Role.VAULT_B: Role.VAULT_A}
 
 
@@ -108,6 +113,40 @@ class Taking:
 
     # ---- after a refresh ----
 
+    async def follow(self) -> None:
+        """At a vault: after each refresh copy the new epoch to where the last copy went, for ever."""
+        failed = ""
+        while self._at.role in _OTHER:
+            await asyncio.sleep(FOLLOW_SECONDS)
+            try:
+                await self.catch_up()
+                failed = ""
+            except Refusal as refusal:
+                if refusal.slug != failed:
+                    _log.warning("%s: the new epoch is not backed up yet: %s", self._at.role, refusal)
+                failed = refusal.slug
+
+    async def catch_up(self) -> dict[str, Any] | None:
+        """Copy an epoch that no copy holds, and let go of those before it; nothing where no copy was ever asked for."""
+        given = await asyncio.to_thread(self._left_to_do)
+        return await self.backup(given) if given else None
+
+    def _left_to_do(self) -> dict[str, Any] | None:
+        """Say what to back up by itself, if anything."""
+        told = remembered(self._folder)
+        # A folder that is not there is a disk that is not mounted: no copy belongs beneath its name.
+        if "to" not in told or not Path(told["to"]).is_dir():
+            return None
+        if not told.get("waiting") and self._in_force() == told.get("epochs"):
+            return None
+        days = settings.number("MOIETY_BACKUP_DAYS"), settings.number("MOIETY_BACKUP_SEEDS_DAYS")
+        return {**told, "days": days[0], "seeds_days": days[1], "with_keys": False, "if_behind": True}
+
+    def _in_force(self) -> dict[str, int]:
+        """Read the epochs in force."""
+        with snapshot(self._folder / "journal.sqlite") as moment:
+            return dict(moment.read("SELECT gallery, epoch FROM policy"))
+
     async def _leave_old_epochs(self, order: Order) -> list[Backup]:
         """Tell the other vault what is backed up, hear what it has, and destroy what both have left behind."""
         if self._at.role not in _OTHER:
@@ -135,9 +174,11 @@ class Taking:
         old = [one for one in old if one.about.part != KEYS]
         for one in old:
             one.destroy(self._at.disk)
+        left = after_refresh.outdated(own, self._at.role, self._at.installation.tenant, mine, mine)
+        self._note(waiting=any(one not in old and one.about.part != KEYS for one in left))
         return old
 
-    def _note(self, **told: dict[str, int]) -> None:
+    def _note(self, **told: Any) -> None:
         """Keep which epochs are backed up beside where backups go."""
         remember(self._folder, self._at.disk, **told)
 
