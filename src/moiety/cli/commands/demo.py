@@ -51,7 +51,7 @@ def demo(
         signal.signal(number, lambda *_: supervisor.ask_to_stop())
     try:
         with supervisor:
-            say(f"five processes run: gate, eye, vault A, vault B, mint ({time.monotonic() - begun:.1f} s)")
+            say(f"six processes run: gate, eye, vault A, vault B, mint, witness ({time.monotonic() - begun:.1f} s)")
             found = _find(folder.absolute(), samples) | {"seconds": round(time.monotonic() - begun, 1)}
             for what, noise in peek(installation.load(folder.absolute())):
                 say(f"  {what}\n    {noise}")
