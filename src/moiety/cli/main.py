@@ -12,6 +12,7 @@ from moiety.cli.commands import (
     cards,
     ceremony,
     demo,
+    drill,
     galleries,
     keys,
     measuring,
@@ -47,6 +48,7 @@ app.add_typer(ceremony.eye_app, name="eye")
 app.add_typer(witness.app, name="witness")
 app.add_typer(ceremony.gate_app, name="gate")
 app.add_typer(cards.app, name="card")
+app.add_typer(drill.app, name="drill")
 app.add_typer(measuring.eval_app, name="eval")
 app.add_typer(measuring.bench_app, name="bench")
 

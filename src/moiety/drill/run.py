@@ -6,14 +6,18 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from moiety.drill.altered import AlteredRow
+from moiety.drill.forged import Forge, OnePerson, Replay
 from moiety.drill.ground import Ground
 from moiety.drill.hacked_questions import Enumerate, InventProbe, LoudProbe, SwapProbe, TwoQuestions
+from moiety.drill.hacked_records import Enrol, Erase, Loosen, ReadBeyond
 from moiety.drill.insider import Insider
 from moiety.drill.ledger import ChangedLedger
 from moiety.drill.scratch import scratch
 from moiety.drill.steal import StealA, StealB
 from moiety.drill.steal_gate import StealGate
 from moiety.drill.sweep import Ports, Routes
+from moiety.drill.tampering import LyingMint, TamperMessages
 from moiety.drill.traces import LooseEnds, Traces
 from moiety.foundation.errors import BadInput
 
@@ -31,14 +35,24 @@ DRILLS: tuple[type[Drill], ...] = (
     Traces,
     LooseEnds,
     Insider,
+    AlteredRow,
     ChangedLedger,
     StealA,
     StealB,
+    OnePerson,
+    Enumerate,
     TwoQuestions,
     SwapProbe,
     InventProbe,
     LoudProbe,
-    Enumerate,
+    Enrol,
+    ReadBeyond,
+    Erase,
+    Loosen,
+    Replay,
+    Forge,
+    LyingMint,
+    TamperMessages,
 )
 
 
