@@ -8,12 +8,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from browser.signing import Device, SigningSite, portrait
 from moiety.vault.policy import Needs
-from moiety.warrants.proofs import Assertion
+from moiety.warrants.proofs import Assertion, SessionGrant, by_session
 from moiety.warrants.warrant import Warrant
-from signed_site import raw, text
+from signed_site import body, raw, text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -193,6 +194,34 @@ def test_what_is_erased_or_opened_is_checked_against_the_warrant(page: Page, sit
         (paper,) = material["papers"]
         lie = material | {"papers": [paper | {"about": paper["about"] | about}]}
         assert "something else" in refused(page, lie)
+
+
+def test_a_session_that_was_opened_here_opens_fields(page: Page, site: SigningSite, people: dict[str, Device]) -> None:
+    key = Ed25519PrivateKey.generate()
+    now = int(site.api.site.clock.now())
+    grant = SessionGrant(key.public_key().public_bytes_raw(), now + 3600)
+    for other, words in (
+        (replace(grant, expires=now + 13 * 3600), "twelve hours"),
+        (replace(grant, expires=now - 1), "over already"),
+        (replace(grant, key=bytes(31)), "damaged"),
+    ):
+        assert words in refused(page, {"moiety": "session/1", "grant": text(other.encode())})
+    load(page, {"moiety": "session/1", "grant": text(grant.encode())})
+    assert page.inner_text("#title") == "Open a session?"
+    assert grant.key.hex() in page.inner_text("#facts").replace(" ", "")
+    people["ada"].sign(page)
+    given = json.loads(page.input_value("#signature"))
+    assert (given["moiety"], raw(given["grant"])) == ("session-signed/1", grant.encode())
+    site.seat_policy(reveals=Needs.OPERATOR)
+    with site.owner() as owner:
+        (subject,) = owner.get("galleries/friends/subjects").json()["subjects"]
+        fields = {"fields": ["reference"], "reason": "a test"}
+        told = owner.post(f"galleries/friends/subjects/{subject['id']}/reveal", json=fields).json()
+    warrant = Warrant.decode(raw(site.material(told["id"])["papers"][0]["warrant"]))
+    assertion = Assertion.decode(raw(given["value"]))
+    signature = by_session(warrant, grant, raw(given["signer"]), assertion, key)
+    assert site.send(told["id"], body(signature)).status_code == 200
+    assert site.answer(told["id"])["answer"] == {"fields": {"reference": "Ada"}}
 
 
 def test_without_the_owner_s_finger_nothing_is_signed(page: Page, site: SigningSite, people: dict[str, Device]) -> None:

@@ -1,9 +1,10 @@
 // What must agree before anybody may sign: the picture, the eye's statement, what the warrant aims at, and the time.
 
-import { Malformed, decodeStatement, decodeWarrant, fromHex, fromText, pack, same, sha256 } from "/static/pack.js";
+import { Malformed, decodeGrant, decodeStatement, decodeWarrant, fromHex, fromText, pack, same, sha256 } from "/static/pack.js";
 
 const SKEW_SECONDS = 120;
 const LIFE_SECONDS_MAX = 600;
+const SESSION_SECONDS_MAX = 12 * 3600;
 const NOTHING = new Uint8Array(32);
 const MADE = { search: "probe", verify: "probe", enrol: "template" };
 
@@ -78,8 +79,17 @@ async function pictured(warrant, encodedStatement, picture) {
   return statement;
 }
 
+// A session: a key that may open fields in a person's name for some hours.
+async function session(asked, now) {
+  const grant = read("session", decodeGrant, asked.grant);
+  must(grant.expires > now, "This session would be over already.");
+  must(grant.expires <= now + SESSION_SECONDS_MAX, "This session would last for more than twelve hours.");
+  return { id: "", grant, encoded: asked.grant, expires: grant.expires, picture: null, digest: await sha256(fromText(asked.grant)), hints: {} };
+}
+
 // Checks one question; gives what a person needs to see. Throws Refused with the reason not to sign.
 export async function check(question, now) {
+  if (question?.moiety === "session/1") return session(question, now);
   must(question?.moiety === "question/1" && Array.isArray(question.papers), "This is not a question to be signed.");
   must(question.papers.length === 1, "This question has several warrants. Ask for one field at a time.");
   const [paper] = question.papers;
@@ -94,5 +104,7 @@ export async function check(question, now) {
     must(same(warrant.imageSha256, NOTHING) && !picture, "A picture came with an act that has none.");
   }
   const digest = await sha256(fromText(paper.warrant));
-  return { id: String(question.id), warrant, statement, picture: statement ? picture : null, about: paper.about ?? {}, digest, hints: question };
+  const { expires } = warrant;
+  const shown = statement ? picture : null;
+  return { id: String(question.id), warrant, expires, picture: shown, about: paper.about ?? {}, digest, hints: question };
 }

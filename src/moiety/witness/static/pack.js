@@ -105,6 +105,8 @@ const STATEMENT = {
   },
 };
 
+const GRANT = { domain: "moiety/session/1", fields: { key: "hash", expires: "number" } };
+
 // Reads a record and writes it again: whatever is not its one canonical form is refused.
 function decode(record, raw) {
   const names = Object.keys(record.fields);
@@ -124,6 +126,7 @@ function decode(record, raw) {
 }
 
 export const decodeWarrant = (raw) => decode(WARRANT, raw);
+export const decodeGrant = (raw) => decode(GRANT, raw);
 export const decodeStatement = (raw) => decode(STATEMENT, raw);
 
 export async function sha256(raw) {

@@ -10,6 +10,7 @@ let found = null;
 let answerTo = null;
 let address = null;
 
+const KINDS = ["question/1", "session/1"];
 const seconds = () => Math.floor(Date.now() / 1000);
 
 // Shows one of the page's states, and moves whoever reads along to its heading.
@@ -32,7 +33,7 @@ function row([name, value, hint]) {
   if (hint) {
     const aside = document.createElement("span");
     aside.className = "hint";
-    aside.textContent = `${hint}; the name is no part of what you sign`;
+    aside.textContent = hint;
     words.append(aside);
   }
   return [term, words];
@@ -41,7 +42,7 @@ function row([name, value, hint]) {
 function frame() {
   const picture = of("picture");
   const { naturalWidth: width, naturalHeight: height } = picture;
-  if (!found || !width) return;
+  if (!found?.picture || !width) return;
   const scale = picture.clientWidth / width;
   const [x, y, w, h] = found.warrant.box;
   Object.assign(of("frame").style, {
@@ -67,8 +68,8 @@ async function draw(picture) {
 
 function passing() {
   if (!found || of("asked").hidden) return;
-  const rest = found.warrant.expires - seconds();
-  of("left").textContent = left(rest);
+  const rest = found.expires - seconds();
+  of("left").textContent = found.grant ? "" : left(rest);
   if (rest <= 0) refuse("The time to sign this has passed. Ask the question again.");
 }
 
@@ -81,7 +82,7 @@ async function take(question) {
     refuse(error.message);
     return;
   }
-  of("title").textContent = title(found.warrant);
+  of("title").textContent = title(found);
   of("facts").replaceChildren(...rows(found).flatMap(row));
   of("digest").textContent = groups(hex(found.digest));
   const { wanted, signed } = found.hints;
@@ -96,7 +97,7 @@ async function take(question) {
 // ---- where questions come from: the gate's console that opened this window, a file, or the clipboard ----
 
 window.addEventListener("message", async (event) => {
-  if (!gates.includes(event.origin) || event.source !== window.opener || event.data?.moiety !== "question/1") return;
+  if (!gates.includes(event.origin) || event.source !== window.opener || !KINDS.includes(event.data?.moiety)) return;
   answerTo = event.origin;
   await take(event.data);
 });
@@ -128,7 +129,9 @@ of("paste").addEventListener("submit", async (event) => {
 
 async function give() {
   const { signer, value } = await sign(found.digest, rpId);
-  const made = { moiety: "signature/1", question: found.id, paper: 0, scheme: "passkey", signer, value };
+  const made = found.grant
+    ? { moiety: "session-signed/1", grant: found.encoded, signer, value }
+    : { moiety: "signature/1", question: found.id, paper: 0, scheme: "passkey", signer, value };
   if (answerTo && window.opener) window.opener.postMessage(made, answerTo);
   of("handed").hidden = !answerTo;
   of("byhand").hidden = Boolean(answerTo);

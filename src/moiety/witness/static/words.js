@@ -1,5 +1,7 @@
 // A warrant in plain words. Whatever stands here was read from the warrant itself, or checked against it.
 
+import { hex } from "/static/pack.js";
+
 const ACTS = {
   search: { title: "Look for this face?", what: "The framed face is compared with everyone in the gallery." },
   verify: { title: "Is it really this person?", what: "The framed face is compared with one enrolled person." },
@@ -8,8 +10,8 @@ const ACTS = {
   reveal: { title: "Open this field?", what: "One sealed field of one person is opened and shown." },
 };
 
-export function title(warrant) {
-  return ACTS[warrant.act].title;
+export function title({ warrant }) {
+  return warrant ? ACTS[warrant.act].title : "Open a session?";
 }
 
 function places(numbers) {
@@ -34,10 +36,19 @@ export function groups(digits) {
   return digits.match(/.{1,4}/g).join(" ");
 }
 
+function session({ key, expires }) {
+  return [
+    ["What happens", "Whoever holds the key below may open sealed fields in your name, as often as your budget allows.", null],
+    ["Key", groups(hex(key)), "compare it with what your program shows"],
+    ["Valid until", clock(expires), null],
+  ];
+}
+
 // Rows of [name, value, plain hint or null]; a hint is the gate's word and no part of what is signed.
 export function rows(found) {
-  const { warrant, hints } = found;
-  const called = typeof hints.gallery_name === "string" ? `the gate calls it “${hints.gallery_name}”` : null;
+  const { warrant, hints, grant } = found;
+  if (grant) return session(grant);
+  const called = typeof hints.gallery_name === "string" ? `the gate calls it “${hints.gallery_name}”; the name is no part of what you sign` : null;
   return [
     ["What happens", ACTS[warrant.act].what, null],
     ...about(found).map(([name, value]) => [name, value, null]),
