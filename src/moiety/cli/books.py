@@ -59,12 +59,14 @@ class BookLine:
                 except PartDown:
                     pass  # a socket that a crash left, or a vault that is being started again
             try:
-                with take_lock(self.at.run):
-                    return self._here(put)
+                lock = take_lock(self.at.run)
             except BadInput:
                 if time.monotonic() > end:
                     raise PartDown(f"{self.role} runs and does not answer; see its log.") from None
-            time.sleep(0.1)
+                time.sleep(0.1)
+                continue
+            with lock:
+                return self._here(put)
 
     def _here(self, put: tuple[str, Endorsed] | None) -> dict[str, Any]:
         """Open the book itself; the journal is brought into line when the vault starts."""

@@ -1,41 +1,46 @@
 """Passkeys: what a registration tells of one, and whether an assertion is its owner's (W3C WebAuthn, Level 3).
 
-The relying party is the witness's origin, never the gate's: rp id and origin are pinned by each vault's own roster.
+The relying party is the witness's origin, never the gate's: rp id and origin are pinned by each vault's own roster. The
+library `webauthn` is loaded when the first passkey is looked at: it takes a third of a second, and most commands need
+none.
 """
 
 from __future__ import annotations
 
 import hashlib
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
-from webauthn import verify_authentication_response
-from webauthn.helpers import (
-    bytes_to_base64url,
-    decode_credential_public_key,
-    decoded_public_key_to_cryptography,
-    parse_authenticator_data,
-    parse_client_data_json,
-)
-from webauthn.helpers.cose import COSEAlgorithmIdentifier
-from webauthn.helpers.exceptions import WebAuthnException
-from webauthn.helpers.structs import AuthenticationCredential, AuthenticatorAssertionResponse
 
 from moiety.foundation.errors import Unverified
 from moiety.warrants.records import Record
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from moiety.warrants.proofs import Assertion
 
-ALGORITHMS = (
-    COSEAlgorithmIdentifier.EDDSA,
-    COSEAlgorithmIdentifier.ECDSA_SHA_256,
-    COSEAlgorithmIdentifier.RSASSA_PKCS1_v1_5_SHA_256,
-)
+# COSE (RFC 9053): EdDSA, ES256, RS256.
+ALGORITHMS = (-8, -7, -257)
 CREDENTIAL_BYTES_MAX = 1023
-# What the library may raise over bytes that are none of what they should be.
-_MALFORMED = (WebAuthnException, InvalidSignature, UnsupportedAlgorithm, ValueError, TypeError, KeyError, IndexError)
+
+
+@contextmanager
+def _read(complaint: str) -> Iterator[None]:
+    """Turn whatever the library raises over bytes that are none of what they should be into one refusal.
+
+    Raises:
+        Unverified: with this complaint.
+
+    """
+    from webauthn.helpers.exceptions import WebAuthnException  # noqa: PLC0415 - see above
+
+    try:
+        yield
+    except (WebAuthnException, InvalidSignature, UnsupportedAlgorithm, ValueError, TypeError, KeyError, IndexError):
+        raise Unverified(complaint) from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +59,14 @@ class Passkey(Record):
             Unverified: the key is malformed or of an algorithm other than Ed25519, ES256 and RS256.
 
         """
-        try:
+        from webauthn.helpers import (  # noqa: PLC0415 - see above
+            decode_credential_public_key,
+            decoded_public_key_to_cryptography,
+        )
+
+        with _read("A passkey's public key cannot be read."):
             decoded = decode_credential_public_key(self.key)
             decoded_public_key_to_cryptography(decoded)
-        except _MALFORMED:
-            raise Unverified("A passkey's public key cannot be read.") from None
         if decoded.alg not in ALGORITHMS or not 1 <= len(self.credential) <= CREDENTIAL_BYTES_MAX:
             raise Unverified("A passkey needs Ed25519, ES256 or RS256 and a credential id of at most 1023 bytes.")
 
@@ -70,12 +78,13 @@ def registered(authenticator_data: bytes, rp_id: str) -> Passkey:
         Unverified: it was made for another rp id, without user verification, or cannot be read.
 
     """
-    try:
+    from webauthn.helpers import parse_authenticator_data  # noqa: PLC0415 - see above
+
+    none = "This is not the authenticator data of a registration."
+    with _read(none):
         data = parse_authenticator_data(authenticator_data)
-    except _MALFORMED:
-        raise Unverified("This is not the authenticator data of a registration.") from None
     if data.attested_credential_data is None:
-        raise Unverified("This is not the authenticator data of a registration.")
+        raise Unverified(none)
     if data.rp_id_hash != hashlib.sha256(rp_id.encode()).digest():
         raise Unverified(f"This passkey was made for another page than {rp_id}.")
     if not data.flags.uv:
@@ -92,6 +101,13 @@ def check_assertion(assertion: Assertion, passkey: Passkey, challenge: bytes, rp
         Unverified: challenge, rp id, origin, user verification or signature do not hold (section 7.2 of the standard).
 
     """
+    from webauthn import verify_authentication_response  # noqa: PLC0415 - see above
+    from webauthn.helpers import bytes_to_base64url, parse_client_data_json  # noqa: PLC0415 - see above
+    from webauthn.helpers.structs import (  # noqa: PLC0415 - see above
+        AuthenticationCredential,
+        AuthenticatorAssertionResponse,
+    )
+
     named = AuthenticationCredential(
         id=bytes_to_base64url(passkey.credential),
         raw_id=passkey.credential,
@@ -99,7 +115,7 @@ def check_assertion(assertion: Assertion, passkey: Passkey, challenge: bytes, rp
             assertion.client_data, assertion.authenticator_data, assertion.signature
         ),
     )
-    try:
+    with _read("A passkey's assertion does not hold."):
         verified = verify_authentication_response(
             credential=named,
             expected_challenge=challenge,
@@ -111,8 +127,6 @@ def check_assertion(assertion: Assertion, passkey: Passkey, challenge: bytes, rp
             require_user_verification=True,
         )
         framed = parse_client_data_json(assertion.client_data).cross_origin
-    except _MALFORMED:
-        raise Unverified("A passkey's assertion does not hold.") from None
     if framed:
         raise Unverified("A passkey's assertion was made inside another site's page.")
     return verified.new_sign_count
