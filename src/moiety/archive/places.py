@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 PREFIX = "moiety-"
 SEALED, BESIDE, WRAPPED, UNFINISHED = ".age", ".json", ".key.age", ".part"
+HALF_WRITTEN = ".new"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,11 @@ class Backup:
         """Destroy its key, then the file, then the note; what a crash leaves of it is destroyed by the next run."""
         disk.shred(self.key)
         disk.remove(self.path)
-        disk.remove(beside(self.path))
+        note = beside(self.path)
+        for half in (self.key, note):
+            # What a full disk left of a file that was to be written whole.
+            disk.remove(half.with_name(half.name + HALF_WRITTEN))
+        disk.remove(note)
 
 
 def beside(path: Path) -> Path:
@@ -109,7 +114,7 @@ def due(backups: Sequence[Backup], days: int, now: float) -> list[Backup]:
 def tidy(folders: Iterable[Path], keys: Path, role: Role, disk: Disk) -> None:
     """Remove what a crash in an earlier backup of this role left: parts of files, keys and notes without a file."""
     for folder in folders:
-        for left in folder.glob(f"{PREFIX}{role}-*{UNFINISHED}"):
+        for left in [*folder.glob(f"{PREFIX}{role}-*{UNFINISHED}"), *folder.glob(f"{PREFIX}{role}-*{HALF_WRITTEN}")]:
             disk.remove(left)
         for note in folder.glob(f"{PREFIX}{role}-*{BESIDE}"):
             one = read(note)
