@@ -13,6 +13,7 @@ from moiety.cli.commands import (
     ceremony,
     demo,
     drill,
+    drill_restore,
     galleries,
     keys,
     measuring,
@@ -48,6 +49,7 @@ app.add_typer(ceremony.eye_app, name="eye")
 app.add_typer(witness.app, name="witness")
 app.add_typer(ceremony.gate_app, name="gate")
 app.add_typer(cards.app, name="card")
+drill.app.registered_commands += drill_restore.app.registered_commands
 app.add_typer(drill.app, name="drill")
 app.add_typer(measuring.eval_app, name="eval")
 app.add_typer(measuring.bench_app, name="bench")
