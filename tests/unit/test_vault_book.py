@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from moiety.drill.authenticator import ORIGIN, RP_ID
 from moiety.foundation.clock import HandClock
-from moiety.foundation.errors import AlreadyThere, BadInput, Fault, Forbidden, UnknownGallery, Unverified
+from moiety.foundation.errors import AlreadyThere, BadInput, DiskFull, Fault, Forbidden, UnknownGallery, Unverified
 from moiety.vault.book import WISHES_MAX, Book, begin, has_book
 from moiety.vault.endorsed import Endorsed, Endorsement, Kept
 from moiety.vault.policies import Policies
@@ -398,6 +398,28 @@ def test_an_old_or_missing_file_of_the_book_stops_the_start(shelf: Shelf, tmp_pa
     path.unlink()
     with pytest.raises(Fault, match=GALLERY):
         Policies(shelf.again(), store.again().cabinet)
+
+
+def test_a_put_that_a_full_disk_cut_short_is_ended_by_repeating_it(
+    shelf: Shelf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Store(tmp_path / "store", "a")
+    policies = Policies(shelf.book, store.cabinet)
+    policies.open(POLICY)
+    stricter = signed(replace(POLICY, version=2, asks=Needs.OPERATOR))
+
+    def full(_: GalleryPolicy) -> None:
+        raise DiskFull
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store.cabinet, "put_policy", full)
+        with pytest.raises(DiskFull):
+            policies.put(stricter)
+    assert store.cabinet.policy(GALLERY) == POLICY
+    assert policies.put(stricter).version == 2
+    assert store.cabinet.policy(GALLERY).version == 2
+    with pytest.raises(AlreadyThere):
+        policies.put(stricter)
 
 
 def test_only_an_empty_gallery_of_the_gates_is_dropped(shelf: Shelf, tmp_path: Path) -> None:

@@ -81,15 +81,22 @@ class Policies:
         self.book.drop_gallery(gallery)
 
     def put(self, endorsed: Endorsed) -> GalleryPolicy:
-        """Put a policy that keepers signed into force.
+        """Put a policy that keepers signed into force; repeated, it ends what a full disk cut short.
 
         Raises:
             Refusal: the book does not take it.
 
         """
-        policy = self.book.put_policy(endorsed)
+        policy = GalleryPolicy.decode(endorsed.body)
+        if not self._is_ahead(policy):
+            policy = self.book.put_policy(endorsed)
         self._cabinet.put_policy(policy)
         return policy
+
+    def _is_ahead(self, policy: GalleryPolicy) -> bool:
+        """Whether the book has this policy in force already, and the cabinet has not."""
+        held = {one.gallery: one for one in self._cabinet.policies}
+        return policy in self.book.policies and held.get(policy.gallery) != policy
 
 
 def _behind(gallery: str) -> Fault:

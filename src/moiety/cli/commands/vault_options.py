@@ -12,7 +12,7 @@ from moiety.cli.books import lines
 from moiety.cli.drafts import kind_of, read_draft, write_draft
 from moiety.cli.keeping import own_key, read_key_file
 from moiety.cli.output import result
-from moiety.foundation.errors import BadInput
+from moiety.foundation.errors import BadInput, Refusal, refusal_of
 from moiety.vault.endorsed import Endorsed, fingerprint
 
 if TYPE_CHECKING:
@@ -83,10 +83,17 @@ def change(
 
 
 def _put(books: Sequence[BookLine], record: Draft, endorsed: Endorsed) -> dict[str, Any]:
-    """Put at each book, the first refusal ends it."""
+    """Put at each book; the first refusal ends it, and says which books hold it already."""
     told: dict[str, Any] = {"kind": kind_of(record), "version": record.version, "put": []}
     for book in books:
-        book.put(told["kind"], endorsed)
+        try:
+            book.put(told["kind"], endorsed)
+        except Refusal as refusal:
+            if told["put"]:
+                raise refusal_of(
+                    refusal.slug, f"{refusal} {', '.join(told['put'])} took it, {book.role} did not."
+                ) from None
+            raise
         told["put"].append(book.role)
     return told
 
