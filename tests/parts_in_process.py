@@ -39,6 +39,7 @@ from moiety.storage import Store
 from moiety.vault.book import Book
 from moiety.vault.endorsed import Endorsed
 from moiety.vault.service import Vault
+from moiety.vault.service_a import VaultA
 from moiety.vault.service_b import VaultB
 from moiety.wire.cards import Peers
 from moiety.wire.identity import Identity
@@ -54,6 +55,9 @@ if TYPE_CHECKING:
 
     from moiety.foundation.ids import SubjectId
     from moiety.storage import Gallery
+    from moiety.vault.policy import GalleryPolicy
+    from moiety.vault.roster import Roster
+    from moiety.vault.upkeep import Upkeep
     from moiety.wire.frames import Frame
     from moiety.wire.links import Answer
     from moiety.wire.stream_server import StreamHandler
@@ -67,6 +71,7 @@ TABLE = {1e-2: 0.35, 1e-4: 0.45, 1e-5: 0.60, 1e-6: 0.85}
 MODEL = bytes(range(32))
 # Every process proves its kernel once at its start; here all parts are one process.
 setattr(parts, "warm_up", functools.cache(warm_up))  # noqa: B010 - the name is imported there, not exported
+VAULTS = (Role.VAULT_A, Role.VAULT_B)
 SERVED = (Role.MINT, Role.EYE, Role.WITNESS, Role.VAULT_B, Role.VAULT_A)
 
 
@@ -191,6 +196,29 @@ class InProcess:
         changed = replace(book.standing, version=book.standing.version + 1, **more)
         book.put_standing(Endorsed(changed.encode()).by(keeping.keeper_key(self.installation.keys)))
 
+    def endorsed(self, record: Roster | GalleryPolicy) -> Endorsed:
+        """Sign as the installation's keeper."""
+        return Endorsed(record.encode()).by(keeping.keeper_key(self.installation.keys))
+
+    async def put_roster(self, *roles: Role, **more: Any) -> None:
+        """Put the next roster into running vaults' books."""
+        for role in roles or VAULTS:
+            vault = self.vault(role)
+            before = vault._policies.book.roster
+            changed = replace(before, version=before.version + 1, **more)
+            await vault.words()["roster-put"]({"endorsed": self.endorsed(changed).encode().hex()})
+
+    async def put_policy(self, gallery: str, *roles: Role, **more: Any) -> int:
+        """Put a gallery's next policy into running vaults' books; gives its version."""
+        version = 0
+        for role in roles or VAULTS:
+            vault = self.vault(role)
+            before = vault._policies.book.entry(gallery)[1]
+            changed = replace(before, version=before.version + 1, **more)
+            told = await vault.words()["policy-put"]({"endorsed": self.endorsed(changed).encode().hex()})
+            version = told["version"]
+        return version
+
     async def __aenter__(self) -> Self:
         asyncio.get_running_loop().set_default_executor(self._threads)
         for role in SERVED:
@@ -309,19 +337,34 @@ class InProcess:
         await self.quiet()
         vault = self._parts.pop(role, None)
         if vault:
-            await self._line_of(vault).close()
+            for line in self._lines_of(vault):
+                await line.close()
             vault._cabinet._journal.close()
         # No process is started again sooner than its peers see that their links are cut.
-        peers = [line for line in (*self._lines, *map(self._line_of, self._parts.values())) if line._role is role]
+        others = [line for other in self._parts.values() for line in self._lines_of(other)]
+        peers = [line for line in (*self._lines, *others) if line._role is role]
         while any(line._open for line in peers):  # noqa: ASYNC110 - a link tells nobody when it ends
             await asyncio.sleep(0.001)
 
     @staticmethod
-    def _line_of(vault: Vault) -> Client:
-        """Give A's line to B, or B's to the mint."""
-        exchange: Any = vault._exchange
-        line: Client = exchange._dealings._mint if isinstance(vault, VaultB) else exchange._peer
-        return line
+    def _lines_of(vault: Vault) -> list[Client]:
+        """Give A's lines to B, or B's to the mint."""
+        if isinstance(vault, VaultB):
+            return [vault._answering._dealings._mint]
+        assert isinstance(vault, VaultA)
+        return [vault._asking._peer, vault.upkeep._attesting._peer]
+
+    @property
+    def vault_a(self) -> VaultA:
+        """Look inside vault A."""
+        found = self._parts[Role.VAULT_A]
+        assert isinstance(found, VaultA)
+        return found
+
+    @property
+    def upkeep(self) -> Upkeep:
+        """Look inside vault A's upkeep."""
+        return self.vault_a.upkeep
 
     async def restart(self, role: Role) -> None:
         """Stop and start a part."""

@@ -57,7 +57,7 @@ def kinds(outcomes: Sequence[object]) -> list[type]:
 
 
 def asking(site: InProcess) -> AskingVault:
-    found = site.vault(Role.VAULT_A)._exchange
+    found = site.vault_a._asking
     assert isinstance(found, AskingVault)
     return found
 
@@ -144,6 +144,7 @@ async def test_a_difference_is_found_before_round_1(
     site: InProcess, ask: Callable[[InProcess, Forger], Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     gallery, _ = await filled(site)
+    await site.upkeep.ready(gallery.id)
     rounds = watched(monkeypatch, Kind.ROUND)
     assert kinds(await ask(site, Forger(site, gallery))) == ABORTED
     assert rounds == []

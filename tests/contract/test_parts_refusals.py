@@ -133,7 +133,6 @@ SPOILT: dict[str, Spoiler] = {
     "another statement's nonce": of_statement(nonce=bytes(32)),
     "another model": of_statement(model=bytes(32)),
     "another rotation": of_statement(rotation=bytes(32)),
-    "another epoch": of_statement(epoch=3),
     "a template's statement": of_statement(made=Made.TEMPLATE),
     "another commitment": of_statement(commitment=bytes(32)),
     "another eye": lambda forger, face, half: forger.buffers(face, half, eye=STRANGER),

@@ -94,9 +94,10 @@ class TwoHalves:
             assert self.both("commit", asked, [])  # once more changes nothing
 
     def abort(self) -> None:
-        which = None if self.dice.random() < 0.2 else self.some(self.prepared, set(self.places.values()))
-        assert self.both("abort", None if which is None else self.ids(which))
-        self.prepared -= self.prepared if which is None else set(which)
+        everything = sorted(self.prepared)
+        which = everything if self.dice.random() < 0.2 else self.some(self.prepared, set(self.places.values()))
+        assert self.both("abort", self.ids(which))
+        self.prepared -= set(which)
 
     def erase(self) -> None:
         which = self.some(self.prepared, set(self.places.values()))

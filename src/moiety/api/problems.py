@@ -51,6 +51,9 @@ PROBLEMS: Final[Mapping[type[Refusal], tuple[int, str]]] = {
     errors.Unavailable: (503, "Not available"),
     errors.PartDown: (503, "A part is down"),
     errors.OutOfStep: (503, "Vaults out of step"),
+    errors.OtherEpoch: (503, "Vaults out of step"),
+    errors.HalvesApart: (503, "Halves of different epochs"),
+    errors.Busy: (503, "Busy for a moment"),
     errors.ExchangeAborted: (503, "Exchange aborted"),
     errors.CanaryFailed: (503, "Canary failed"),
     errors.DiskFull: (507, "Disk full"),
@@ -102,7 +105,7 @@ def of_refusal(error: Refusal) -> Problem:
     """Map a typed refusal; its sentence is made for users."""
     status, title = status_of(type(error))
     headers = {}
-    if isinstance(error, RateLimited):
+    if isinstance(error, RateLimited | errors.Busy):
         headers["Retry-After"] = str(error.wait_s)
     elif status in {429, 503}:
         headers["Retry-After"] = str(RETRY_SECONDS)

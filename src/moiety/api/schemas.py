@@ -234,10 +234,11 @@ class SubjectPage(Given):
 
 
 class PhotoSeen(Given):
-    """An enrolled photo, of which only the halves of a template are kept."""
+    """An enrolled photo, of which only the halves of a template are kept; an excluded one is in no search."""
 
     id: str
     created_at: datetime
+    excluded: bool = Field(description="A half of it was damaged at a vault; erase it and enrol the photo again.")
 
 
 class PhotoList(Given):
@@ -273,8 +274,8 @@ class RevealBody(Taken):
         Field(min_length=1, max_length=40, examples=[["reference"]]),
     ]
     reason: Reason
-
     case: Case = ""
+
 
 class Revealed(Given):
     """The fields' values."""

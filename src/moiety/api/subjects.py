@@ -145,7 +145,9 @@ async def add_photo(visit: Here, subject: str, caller: TheCaller, gallery: TheGa
 async def list_photos(subject: str, house: TheHouse, gallery: TheGallery) -> PhotoList:
     """List a subject's photos: ids and dates."""
     photos = await house.directory.photos(gallery, SubjectId(subject))
-    return PhotoList(photos=[PhotoSeen(id=one.id, created_at=moment(one.created_at)) for one in photos])
+    return PhotoList(
+        photos=[PhotoSeen(id=one.id, created_at=moment(one.created_at), excluded=one.excluded) for one in photos]
+    )
 
 
 @routes.add(

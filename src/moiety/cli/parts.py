@@ -26,6 +26,7 @@ from moiety.kernel import warm_up
 from moiety.matching.thresholds import FMR_DEFAULT, SCORE_OF_ONE, bands
 from moiety.mint.dealer import Dealer, shared_key
 from moiety.vault.answering import Answering
+from moiety.vault.attest import Attesting, Comparing
 from moiety.vault.book import Book
 from moiety.vault.burial import Burial
 from moiety.vault.cabinet import Cabinet
@@ -36,13 +37,17 @@ from moiety.vault.journal import Journal
 from moiety.vault.personal import PersonalKeys
 from moiety.vault.policies import Policies
 from moiety.vault.questions import Questions
+from moiety.vault.refresh import Refreshing
+from moiety.vault.renewal import Renewing
 from moiety.vault.rows import RowStore
 from moiety.vault.seeds import SeedStore
-from moiety.vault.service import Parts, Vault
+from moiety.vault.service import Parts
+from moiety.vault.service_a import VaultA
 from moiety.vault.service_b import VaultB
 from moiety.vault.sitting import Keys
 from moiety.vault.store_key import StoreKey
 from moiety.vault.transcript import pair_key
+from moiety.vault.upkeep import Hours, Upkeep
 from moiety.wire.kinds import Kind, Role
 from moiety.wire.links import Client, Server
 from moiety.wire.local import NAME, LocalServer
@@ -197,7 +202,13 @@ def vault_a(at: Place) -> Wired:
     _tell_the_witness(at, journal)
     keys = _keys(at, "a", Role.VAULT_B)
     asking = Asking(_parties(at), keys, at.client(Role.VAULT_B), at.streams(Role.VAULT_B))
-    vault = Vault(parts, asking)
+    line = at.client(Role.VAULT_B)
+    attesting = Attesting(parts.cabinet, rows, line, parts.turns, parts.changes)
+    refreshing = Refreshing(journal, parts.cabinet, rows, line, parts.turns, parts.changes)
+    hours = Hours(settings.number("MOIETY_SCRUB_HOURS"), settings.number("MOIETY_REFRESH_HOURS"))
+    upkeep = Upkeep(parts.cabinet, journal, (attesting, refreshing), at.clock, hours)
+    _BACKGROUND.add(asyncio.create_task(upkeep.run()))
+    vault = VaultA(parts, asking, upkeep)
     return Wired(vault.handlers(), vault.words(), lambda: _galleries(parts.cabinet))
 
 
@@ -216,7 +227,9 @@ def vault_b(at: Place) -> Wired:
     blind = at.identity.keys.secret("blind.key")
     personal = PersonalKeys(journal, store_key, blind, parts.guard, lambda: parts.policies.book.standing)
     _BACKGROUND.add(asyncio.create_task(_turn_keys_daily(store_key, seeds)))
-    vault = VaultB(parts, answering, personal)
+    comparing = Comparing(parts.cabinet, seeds, parts.turns, parts.changes)
+    renewing = Renewing(journal, parts.cabinet, seeds, at.clock, parts.turns, parts.changes)
+    vault = VaultB(parts, answering, personal, comparing, renewing)
     return Wired(vault.handlers(), vault.words(), lambda: _galleries(parts.cabinet), answering.streams())
 
 

@@ -7,6 +7,7 @@ no name, no embedding. A `Fault` means that going on would be wrong; the process
 
 from __future__ import annotations
 
+import re
 from typing import ClassVar
 
 
@@ -207,6 +208,30 @@ class CanaryFailed(Unavailable):
     """The vaults gave wrong answers to known questions about this gallery; it answers nothing until they are right."""
 
     slug = "canary-failed"
+
+
+class OtherEpoch(OutOfStep):
+    """The template was made for another epoch; it must be made anew."""
+
+    slug = "other-epoch"
+
+
+class HalvesApart(Unavailable):
+    """The two vaults hold halves of different epochs; they do not fit each other."""
+
+    slug = "halves-apart"
+
+
+class Busy(Unavailable):
+    """The gallery is being worked on; try again in 10 s."""
+
+    slug = "busy"
+
+    @property
+    def wait_s(self) -> int:
+        """How many whole seconds to wait before trying again: what its sentence says, for that is all that travels."""
+        told = re.search(r"(\d+) s\.$", str(self))
+        return int(told[1]) if told else 10
 
 
 class DiskFull(Unavailable):

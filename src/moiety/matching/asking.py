@@ -13,11 +13,11 @@ from moiety.foundation.errors import ExchangeAborted, OutOfStep, Unverified
 from moiety.foundation.ids import ROW_ID_BYTES, RowId
 from moiety.kernel import positions, words_for
 from moiety.matching.answers import SeenFace
-from moiety.vault.policy import EPOCH_FIRST
+from moiety.vault.shelf import positions_of
 from moiety.wire.kinds import Kind
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from numpy.typing import NDArray
 
@@ -49,6 +49,35 @@ class Bits:
     lines: list[NDArray[np.int64]]
 
 
+class Order:
+    """The row ids of a gallery in the vaults' order, joined: of millions only those that are asked for are cut out."""
+
+    def __init__(self, joined: bytes) -> None:
+        """Take ids of 16 bytes each."""
+        self.digest = hashlib.sha256(joined).digest()
+        self._joined = joined
+
+    def __len__(self) -> int:
+        """Count the rows."""
+        return len(self._joined) // ROW_ID_BYTES
+
+    def __getitem__(self, position: int) -> RowId:
+        """Cut out the id at a position.
+
+        Raises:
+            IndexError: there is none.
+
+        """
+        if not 0 <= position < len(self):
+            raise IndexError(position)
+        return RowId(self._joined[position * ROW_ID_BYTES : (position + 1) * ROW_ID_BYTES])
+
+    def positions(self, rows: Collection[RowId]) -> list[int]:
+        """Find the positions of those of the rows that are there, ascending."""
+        ids = np.frombuffer(self._joined, np.uint8).reshape(-1, ROW_ID_BYTES)
+        return [int(position) for position in positions_of(ids, rows)]
+
+
 def told(meta: dict[str, Any]) -> SeenFace:
     """Read what the eye tells of a face."""
     x, y, w, h = meta["box"]
@@ -61,7 +90,7 @@ class Asking:
     def __init__(self, desk: Desk) -> None:
         """Work at `desk`."""
         self._desk = desk
-        self._orders: dict[str, tuple[bytes, list[RowId]]] = {}
+        self._orders: dict[str, Order] = {}
 
     def setting(self, gallery: Gallery) -> dict[str, Any]:
         """Tell the eye for which gallery it works."""
@@ -70,7 +99,7 @@ class Asking:
             "gallery": gallery.id,
             "rotation": gallery.rotation_id,
             "model": gallery.model_sha256,
-            "epoch": EPOCH_FIRST,
+            "epoch": self._desk.standing(gallery).epoch,
         }
 
     async def probes(self, gallery: Gallery, image: bytes, nonce: bytes = b"") -> list[SealedProbe]:
@@ -128,7 +157,7 @@ class Asking:
             for pick, (_, asked) in enumerate(picks)
         ]
 
-    async def row_ids(self, gallery: Gallery, order: bytes | None = None) -> list[RowId]:
+    async def row_ids(self, gallery: Gallery, order: bytes | None = None) -> Order:
         """Give the row ids in the order whose digest is `order`, or in the order last seen.
 
         Raises:
@@ -136,13 +165,11 @@ class Asking:
 
         """
         known = self._orders.get(gallery.id)
-        if known and order in {None, known[0]}:
-            return known[1]
+        if known and order in {None, known.digest}:
+            return known
         answer = await self._desk.links.a.call(Kind.ROWS, {"gallery": gallery.id})
-        raw = bytes(answer.buffers[0])
-        found = [RowId(raw[i : i + ROW_ID_BYTES]) for i in range(0, len(raw), ROW_ID_BYTES)]
-        self._orders[gallery.id] = (hashlib.sha256(raw).digest(), found)
-        if order not in {None, self._orders[gallery.id][0]}:
+        found = self._orders[gallery.id] = Order(bytes(answer.buffers[0]))
+        if order not in {None, found.digest}:
             raise OutOfStep
         return found
 

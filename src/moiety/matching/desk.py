@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from moiety.foundation.envelopes import pack, seal, unseal
 from moiety.foundation.errors import UnknownGallery, Unverified
-from moiety.foundation.ids import GalleryId
+from moiety.foundation.ids import GalleryId, RowId
 from moiety.matching.alarms import Alarms
 from moiety.matching.signing import BY_ACT, QUICK_SECONDS, Paper, Papers, Signed, Signing, Terms, Unsigned, named
-from moiety.matching.turns import Turns
 from moiety.storage import GalleryState
-from moiety.vault.policy import Needs
+from moiety.vault.policy import EPOCH_FIRST, Needs
+from moiety.vault.turns import Turns
 from moiety.warrants.statement import Statement, face_nonce
 from moiety.warrants.warrant import NOTHING, Act, Warrant, sign_as_service, signed_with, without_picture
 from moiety.wire.kinds import Kind
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
     from moiety.foundation.clock import Clock
-    from moiety.foundation.ids import RowId, SubjectId
+    from moiety.foundation.ids import SubjectId
     from moiety.ledger import Kind as Record
     from moiety.ledger import Ledger
     from moiety.matching.links import Links
@@ -53,6 +53,14 @@ class Asker:
     signing: Signing = field(default_factory=Unsigned)
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """The epoch that is in force, and the rows that are in no search because a half of theirs was damaged."""
+
+    epoch: int
+    excluded: frozenset[RowId]
+
+
 @dataclass(frozen=True, slots=True, repr=False)
 class Desk:
     """Everything that matching/ and people/ work with."""
@@ -65,6 +73,12 @@ class Desk:
     clock: Clock
     turns: Turns = field(default_factory=Turns)
     alarms: Alarms = field(default_factory=Alarms)
+    # How each gallery stood at vault A when it was last asked.
+    standings: dict[GalleryId, Standing] = field(default_factory=dict)
+
+    def standing(self, gallery: Gallery) -> Standing:
+        """Say how a gallery stood at vault A when it was last asked; `terms` asks."""
+        return self.standings.get(gallery.id, Standing(EPOCH_FIRST, frozenset()))
 
     def gallery(self, name_or_id: str) -> Gallery:
         """Find an open gallery by its name or id.
@@ -87,7 +101,10 @@ class Desk:
             PartDown: the vault is away.
 
         """
-        policy = (await self.links.a.call(Kind.STATE, {"gallery": gallery.id})).meta["policy"]
+        state = (await self.links.a.call(Kind.STATE, {"gallery": gallery.id})).meta
+        excluded = frozenset(RowId(bytes.fromhex(row)) for row in state["excluded"])
+        self.standings[gallery.id] = Standing(int(state["epoch"]), excluded)
+        policy = state["policy"]
         now = replace(gallery, policy_version=int(policy["version"]), thresholds=tuple(policy["thresholds"]))
         return Terms(now, act, Needs(policy[BY_ACT[act]]))
 

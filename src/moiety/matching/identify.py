@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from moiety.ledger import Kind as Record
 from moiety.matching.answers import Candidate, FaceAnswer
-from moiety.matching.asking import WORD_BITS, Asking, Bits
+from moiety.matching.asking import WORD_BITS, Asking, Bits, Order
 from moiety.storage import SubjectState, TemplateState
 from moiety.warrants.warrant import Act
 
@@ -68,7 +68,7 @@ class Identifier:
         bits = await self._asking.search(gallery, probes, warrants)
         few = {line: hits.tolist() for line, hits in enumerate(bits.lines) if 0 < len(hits) <= HITS_MAX}
         reached = await self._reached(gallery, bits, few)
-        row_ids = await self._asking.row_ids(gallery, bits.order) if few else []
+        row_ids = await self._asking.row_ids(gallery, bits.order) if few else Order(b"")
         answers = []
         for line, probe in enumerate(probes):
             best = {row_ids[position]: band for position, band in reached.get(line, {}).items()}

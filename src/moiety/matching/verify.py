@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from moiety.foundation.errors import NoFace, OutOfStep, UnknownSubject
+from moiety.foundation.errors import NoFace, OutOfStep, Unavailable, UnknownSubject
 from moiety.ledger import Kind as Record
 from moiety.matching.answers import Verdict
 from moiety.matching.asking import WORD_BITS, told
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from moiety.storage import Gallery
 
 PAIR_PURPOSE = "comparison of two pictures"
+DAMAGED = "A half of each photo of this subject was damaged at a vault; nothing can be said until they are restored."
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -61,6 +62,7 @@ class Verifier:
             SignatureNeeded: the policy wants a signature that has not come.
             OutOfStep: the rows changed their places while somebody was about to sign.
             CanaryFailed: the vaults failed a question with a known answer.
+            Unavailable: a part is away, or a half of each of the subject's photos was damaged at a vault.
 
         """
         self._desk.alarms.check(gallery.id)
@@ -70,7 +72,10 @@ class Verifier:
         probes = await self._asking.probes(terms.gallery, image, nonce)
         if not probes:
             raise NoFace
-        claim = _Claim(terms, subject, rows, one_of(probes, asker.signing.face), image, nonce)
+        whole = rows - self._desk.standing(gallery).excluded
+        if rows and not whole:
+            raise Unavailable(DAMAGED)
+        claim = _Claim(terms, subject, whole, one_of(probes, asker.signing.face), image, nonce)
         await self._settle(gallery)
         band = await self._band(claim, asker)
         return Verdict(band is not None, band, (claim.probe.face,))
@@ -127,8 +132,7 @@ class Verifier:
     async def _claimed(self, gallery: Gallery, rows: set[RowId]) -> list[int]:
         """Find the positions of the claimed rows in the vaults' order."""
         for _ in "once", "again":
-            order = await self._asking.row_ids(gallery)
-            claimed = [position for position, row_id in enumerate(order) if row_id in rows]
+            claimed = (await self._asking.row_ids(gallery)).positions(rows)
             if len(claimed) == len(rows):
                 return claimed
             self._asking.forget_order(gallery)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from moiety.foundation.errors import UnknownSubject
+from moiety.foundation.errors import Unavailable, UnknownSubject
 from moiety.storage import SubjectState, TemplateState
+from moiety.warrants.warrant import Act
 
 if TYPE_CHECKING:
     from moiety.foundation.ids import PhotoId, SubjectId
@@ -27,10 +29,14 @@ class SubjectInfo:
 
 @dataclass(frozen=True, slots=True)
 class PhotoInfo:
-    """One enrolled photo, of which only the halves of its template are kept."""
+    """One enrolled photo, of which only the halves of its template are kept.
+
+    An `excluded` one is in no search: one of its halves was damaged at a vault.
+    """
 
     id: PhotoId
     created_at: float
+    excluded: bool
 
 
 class Directory:
@@ -74,11 +80,16 @@ class Directory:
 
         """
         await self.subject(gallery, subject)
+        # While vault A is away, what it said last still holds: no row comes back into a search without being erased.
+        with suppress(Unavailable):
+            await self._desk.terms(gallery, Act.SEARCH)
+        excluded = self._desk.standing(gallery).excluded
 
         def read() -> tuple[PhotoInfo, ...]:
             with self._desk.store.read() as tx:
                 templates = tx.templates.of_subject(subject)
-            return tuple(PhotoInfo(t.photo_id, t.created_at) for t in templates if t.state is TemplateState.ACTIVE)
+            active = [t for t in templates if t.state is TemplateState.ACTIVE]
+            return tuple(PhotoInfo(t.photo_id, t.created_at, t.row_id in excluded) for t in active)
 
         return await asyncio.to_thread(read)
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from moiety.foundation.envelopes import pack
-from moiety.foundation.errors import BadInput, DuplicatePhoto, Unavailable, UnknownSubject
+from moiety.foundation.errors import BadInput, DuplicatePhoto, OtherEpoch, Unavailable, UnknownSubject
 from moiety.foundation.ids import PhotoId, RowId, SubjectId, new_photo_id, new_subject_id
 from moiety.ledger import Kind as Record
 from moiety.matching.asking import told
@@ -20,7 +20,7 @@ from moiety.warrants.warrant import Act
 from moiety.wire.kinds import Kind
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 
     from moiety.matching.answers import SeenFace
     from moiety.matching.asking import Asking
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from moiety.storage import Gallery, Intent
 
 DAY_SECONDS = 86_400
+# How often an enrolment is made anew that met the end of a refresh.
+TRIES = 3
 IN_DOUBT = "The photo is enrolled, but a vault could not be told yet; the gallery answers again once it can."
 
 
@@ -124,8 +126,12 @@ class Enroller:
         async def whole() -> Enrolled:
             async with self._one_at_a_time(mark, *blinds):
                 subject = await asyncio.to_thread(self._subject, gallery, who, blinds, mark)
-                plan = _plan(seen, subject, mark)
-                return await self._carry_out(plan, fields if plan.new_subject else who.fields, blinds, asker)
+
+                async def once(now: _Seen) -> Enrolled:
+                    plan = _plan(now, subject, mark)
+                    return await self._carry_out(plan, fields if plan.new_subject else who.fields, blinds, asker)
+
+                return await self._of_this_epoch(seen, lambda: self._look(gallery, image, asker), once)
 
         # An asker who goes away ends the waiting, not the work: a decision in a thread cannot be called back.
         return await asyncio.shield(asyncio.create_task(whole()))
@@ -146,11 +152,31 @@ class Enroller:
         async def whole() -> Enrolled:
             async with self._one_at_a_time(mark):
                 subject = await asyncio.to_thread(self._subject, gallery, Who(), [], mark)
-                plan = _plan(seen, subject, mark)
-                return await self._carry_out(plan, {}, [], asker)
+
+                async def once(now: _Seen) -> Enrolled:
+                    return await self._carry_out(_plan(now, subject, mark), {}, [], asker)
+
+                return await self._of_this_epoch(seen, lambda: self._look(gallery, number, asker), once)
 
         made = await asyncio.shield(asyncio.create_task(whole()))
         return made.subject
+
+    @staticmethod
+    async def _of_this_epoch(
+        seen: _Seen, look: Callable[[], Awaitable[_Seen]], once: Callable[[_Seen], Awaitable[Enrolled]]
+    ) -> Enrolled:
+        """Enrol what was seen; where a refresh came between, from the photo that is still at hand, once more.
+
+        Raises:
+            SignatureNeeded: whoever signed for the halves that are no longer of use must sign for the new ones.
+
+        """
+        for _ in range(TRIES - 1):
+            try:
+                return await once(seen)
+            except OtherEpoch:
+                seen = await look()
+        return await once(seen)
 
     @asynccontextmanager
     async def _one_at_a_time(self, *keys: bytes) -> AsyncIterator[None]:
@@ -201,7 +227,7 @@ class Enroller:
                 await asyncio.to_thread(self._write_fields, plan, sealed)
                 await self._prepare(plan)
                 async with self._desk.turns.alone(plan.gallery.id):
-                    await self._settler.gallery(plan.gallery.id)
+                    await self._settler.what_matters(plan.gallery.id)
                     await asyncio.to_thread(self._decide, plan, asker)
                     await self._tell_vaults(plan.intent)
             except Exception:

@@ -11,7 +11,7 @@ import logging
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from moiety.foundation.errors import Refusal, SignatureNeeded, UnknownSubject, WarrantRefused
+from moiety.foundation.errors import Busy, Refusal, SignatureNeeded, UnknownSubject, WarrantRefused
 from moiety.foundation.ids import ROW_ID_BYTES, RowId
 from moiety.matching.desk import Asker
 from moiety.matching.signing import needed
@@ -63,6 +63,8 @@ class Settler:
         self._in_hand: set[RowId] = set()
         self._carried: dict[int, _Carried] = {}
         self._begun = False
+        # Galleries whose rows could not go because of a refresh, and when to try again.
+        self._not_before: dict[GalleryId, float] = {}
         self._swept = 0.0
         self._beginning = asyncio.Lock()
 
@@ -95,6 +97,7 @@ class Settler:
 
         Raises:
             PartDown: a vault is away; it stays to be settled.
+            Busy: a refresh goes on, and rows cannot go before it ends.
 
         """
         for intent in await asyncio.to_thread(self._left, gallery):
@@ -103,13 +106,31 @@ class Settler:
             except SignatureNeeded:
                 continue  # it is in no answer any more, and waits for somebody to sign
 
+    async def what_matters(self, gallery: GalleryId) -> None:
+        """Settle what an answer depends on; rows that only have to go wait for a refresh to end.
+
+        Raises:
+            PartDown: a vault is away; it stays to be settled.
+
+        """
+        now = self._desk.clock.monotonic()
+        for intent in await asyncio.to_thread(self._left, gallery):
+            if intent.state is not IntentState.COMMITTING and now < self._not_before.get(gallery, 0.0):
+                continue
+            try:
+                await self._settle(intent)
+            except SignatureNeeded:
+                continue  # as above
+            except Busy as busy:
+                self._not_before[gallery] = now + busy.wait_s
+
     async def if_needed(self, gallery: Gallery) -> None:
         """Settle before a question: all galleries once in this process, later only what this one has left."""
         if not self._begun:
             await self.everything()
         if await asyncio.to_thread(self._left, gallery.id):
             async with self._desk.turns.alone(gallery.id):
-                await self.gallery(gallery.id)
+                await self.what_matters(gallery.id)
 
     async def everything(self) -> int:
         """Settle all that is left; now and then, also let the vaults drop what nobody will commit.
@@ -122,7 +143,7 @@ class Settler:
             left = await asyncio.to_thread(self._left, None)
             for gallery in sorted({intent.gallery_id for intent in left}):
                 async with self._desk.turns.alone(gallery):
-                    await self.gallery(gallery)
+                    await self.what_matters(gallery)
             if not self._begun or self._desk.clock.monotonic() - self._swept >= SWEEP_SECONDS:
                 for gallery in await asyncio.to_thread(self._open_galleries):
                     await self._sweep(gallery)
@@ -143,7 +164,10 @@ class Settler:
         known_rows, known_handles = await asyncio.to_thread(self._known, gallery, {*rows[0], *rows[1]})
         lost = [b"".join(row for row in there if row not in known_rows) for there in rows]
         if any(lost):
-            await links.both(Kind.ABORT, meta, [lost[0]], [lost[1]])
+            try:
+                await links.both(Kind.ABORT, meta, [lost[0]], [lost[1]])
+            except Busy:
+                return  # a refresh goes on; they are in no search, and the next sweep comes here again
         for handle in handles:
             if handle not in known_handles:
                 await links.b.call(Kind.FORGET, meta, [handle])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,7 @@ from moiety.wire.links import Answer
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+    from contextlib import AbstractAsyncContextManager
 
     import numpy as np
     from numpy.typing import NDArray
@@ -29,26 +31,45 @@ if TYPE_CHECKING:
     from moiety.vault.sitting import Keys
     from moiety.wire.streams import StreamLink
 
+    Still = Callable[[], AbstractAsyncContextManager[None]]
+
 
 @dataclass(slots=True, repr=False)
 class _Session:
-    """B's side of one question: waits for A's, then has a sitting."""
+    """B's side of one question: waits for A's, then has a sitting, for which `still` keeps the gallery's rows still."""
 
     question: Question
+    still: Still
     done: asyncio.Future[NDArray[np.uint64]]
     sitting: Sitting | None = None
     begun: asyncio.Event = field(default_factory=asyncio.Event)
     whole: asyncio.Event = field(default_factory=asyncio.Event)
     # Chunks that come by way of the ordinary link, round by round.
     halves: dict[int, asyncio.Task[Half]] = field(default_factory=dict)
+    held: AsyncExitStack = field(default_factory=AsyncExitStack)
+    over: bool = False
+
+    async def hold_still(self) -> None:
+        """Let nobody move the rows until the question is over.
+
+        Raises:
+            ExchangeAborted: it is over already.
+
+        """
+        await self.held.enter_async_context(self.still())
+        if self.over:
+            await self.held.aclose()
+            raise ExchangeAborted("The question was given up.")
 
     def fail(self, error: Exception) -> None:
         """End it for whoever waits."""
         if not self.done.done():
             self.done.set_exception(error)
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Give everything back."""
+        self.over = True
+        await self.held.aclose()
         if self.sitting:
             self.sitting.stop()
         for half in self.halves.values():
@@ -93,8 +114,10 @@ class Answering:
             slot.exception()  # A may never come: the exception counts as seen
         asyncio.get_running_loop().call_later(exchange.MEET_SECONDS, self._sessions.pop, request, None)
 
-    async def run(self, request: str, question: Question) -> NDArray[np.uint64]:
+    async def run(self, request: str, question: Question, still: Still) -> NDArray[np.uint64]:
         """Wait for A to run the sign test and give B's share u64[lines * blocks], line by line.
+
+        Only once A has come are the rows kept still, and looked at: what A does before may need B to move some.
 
         Raises:
             ExchangeAborted: A was asked something else, went away, or the exchange was altered.
@@ -103,7 +126,7 @@ class Answering:
         slot = self._slot(request)
         if slot.done():
             raise ExchangeAborted("A request was used twice.")
-        session = _Session(question, asyncio.get_running_loop().create_future())
+        session = _Session(question, still, asyncio.get_running_loop().create_future())
         slot.set_result(session)
         try:
             # An A that refused its half of the question never comes: B holds the gallery still for it no longer.
@@ -115,7 +138,7 @@ class Answering:
             raise ExchangeAborted("The other vault did not finish in time.") from None
         finally:
             self._sessions.pop(request, None)
-            session.close()
+            await session.close()
             if session.sitting:
                 self._dealings.over(session.sitting)
 
@@ -144,9 +167,9 @@ class Answering:
         if session.sitting:
             raise ExchangeAborted("A session was begun twice.")
         session.begun.set()
+        await session.hold_still()
         epoch = int(frame.meta["epoch"])
-        if epoch != session.question.epoch:
-            await self._ask_again(session, epoch)
+        await self._ask_again(session, epoch)
 
         def named(later: int) -> bytes:
             return self._parties.sid(bytes.fromhex(nonce_a), self._nonce, epoch, counter + later)
@@ -161,7 +184,7 @@ class Answering:
 
     @staticmethod
     async def _ask_again(session: _Session, epoch: int) -> None:
-        """Take A's epoch: during a refresh the two may come to a new one at different moments."""
+        """Ask of the rows as they are now, of A's epoch: during a refresh the two come to a new one one by one."""
         try:
             session.question = await asyncio.to_thread(session.question.again, epoch)
         except OutOfStep as error:

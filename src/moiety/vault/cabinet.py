@@ -56,7 +56,7 @@ class Cabinet:
         rows = register.live(self._journal, policy.gallery)
         lanes = reserve(len(rows), policy.dim)
         damaged = self._halves.load(policy, of, rows, lanes)
-        shelf = Shelf(of.epoch, rows.ids, rows.seqs, lanes)
+        shelf = Shelf(of.epoch, rows, lanes)
         if damaged.any():
             self._strike_out(policy.gallery, [shelf], register.as_bytes(rows.ids[damaged]))
         return shelf
@@ -180,11 +180,13 @@ class Cabinet:
             # Read before the commit: a half that cannot be read must not be live on disk and missing in memory.
             rows = self._rows(gallery, [row_id for row_id, _ in fresh], [seq for _, seq in fresh])
             read = {epoch: self.read(gallery, epoch, rows) for epoch in self._shelves[gallery]} if fresh else {}
-            bad = np.logical_or.reduce([damaged for _, damaged in read.values()]) if read else np.empty(0, np.bool_)
+            bad = read[self.epoch(gallery)][1] if read else np.empty(0, np.bool_)
             gone = register.exclude(db, gallery, register.as_bytes(rows.ids[bad]))
         _name(gallery, gone)
-        for epoch, (lanes, _) in read.items():
-            self._shelves[gallery][epoch].place(rows.ids[~bad], rows.seqs[~bad], lanes[~bad])
+        for epoch, (lanes, damaged) in read.items():
+            # A row that came since the refresh has no half in the epoch before, about which nobody asks any more.
+            whole = ~(bad | damaged)
+            self._shelves[gallery][epoch].place(rows.part(whole), lanes[whole])
 
     def _rows(self, gallery: str, row_ids: Sequence[bytes], seqs: Sequence[int]) -> Rows:
         """Find the slots of a few rows."""
@@ -237,33 +239,60 @@ class Cabinet:
 
     # ---- generations ----
 
-    def switch(self, gallery: str, epoch: int, shelf: Shelf, lost: Sequence[bytes], *, keep: bool) -> None:
-        """Put a prepared generation into force with its `shelf`; `lost` are prepared rows that it does not have.
+    def rows(self, gallery: str, row_ids: Sequence[bytes]) -> Rows:
+        """Find the slots of a few rows of any state; their places do not matter.
+
+        Raises:
+            NotFound: the gallery does not have one of them.
+
+        """
+        return self._rows(gallery, row_ids, [0] * len(row_ids))
+
+    def enter(self, made: Generation) -> None:
+        """Write down that the halves of the next epoch are complete on this vault's disk."""
+        with self._journal.transaction() as db:
+            # A crash before this leaves files of no generation; after it, it is in the other vault's hands.
+            generations.put(db, made)
+
+    def switch(self, new: Generation, shelf: Shelf, lost: Sequence[bytes], *, keep: bool) -> None:
+        """Put a generation into force with its `shelf`; `lost` are prepared rows that it does not have.
 
         With `keep` the shelf of the epoch before stays in memory until `let_go`.
         """
+        gallery = new.gallery
         policy = self.policy(gallery)
         with self._journal.transaction() as db:
             # Before the commit the old epoch is in force, after it the new one, whatever else is on the disk.
-            generations.put_in_force(db, gallery, epoch)
+            generations.put(db, new)
+            generations.put_in_force(db, gallery, new.epoch)
             register.bury(db, gallery, lost, self._clock.now())
-        self._policies[gallery] = (policy, epoch)
-        self._shelves[gallery] = {**(self._shelves[gallery] if keep else {}), epoch: shelf}
+        if lost:
+            self._halves.recount(gallery)
+        self._policies[gallery] = (policy, new.epoch)
+        self._shelves[gallery] = {**(self._shelves[gallery] if keep else {}), new.epoch: shelf}
 
-    def let_go(self, gallery: str) -> list[int]:
-        """Drop every generation but the one in force, from memory and disk; returns the epochs that were dropped."""
+    def take_over(self, new: Generation, lost: Sequence[bytes]) -> None:
+        """Put a generation into force that lies on the disk alone: what a crash has interrupted."""
+        self.switch(new, Shelf.empty(new.epoch, self.policy(new.gallery).dim), lost, keep=False)
+        self._shelves[new.gallery] = {new.epoch: self._load(self.policy(new.gallery))}
+
+    def held(self, gallery: str) -> dict[int, Generation]:
+        """Give every generation that lies on this vault's disk, by epoch."""
+        return generations.held(self._journal, gallery)
+
+    def let_go(self, gallery: str, *, files: bool = True) -> None:
+        """Drop every generation but the one in force, from memory and, with `files`, from disk."""
         epoch = self.epoch(gallery)
         self._shelves[gallery] = {epoch: self._shelves[gallery][epoch]}
-        known = generations.held(self._journal, gallery)
-        others = [of for other, of in known.items() if other != epoch]
-        if others:
-            with self._journal.transaction() as db:
-                # A crash after the commit leaves files and keys of no generation, which the next start removes.
-                for of in others:
-                    generations.remove(db, gallery, of.epoch)
+        others = [of for other, of in self.held(gallery).items() if other != epoch]
+        if not files or not others:
+            return
+        with self._journal.transaction() as db:
+            # A crash after the commit leaves files and keys of no generation, which the next start removes.
             for of in others:
-                self._halves.drop(of)
-        return [of.epoch for of in others]
+                generations.remove(db, gallery, of.epoch)
+        for of in others:
+            self._halves.drop(of)
 
 
 def _name(gallery: str, row_ids: Sequence[bytes]) -> None:

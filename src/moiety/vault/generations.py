@@ -52,7 +52,8 @@ def put(db: sqlite3.Connection, made: Generation) -> None:
 
 
 def remove(db: sqlite3.Connection, gallery: str, epoch: int) -> None:
-    """Strike a generation out."""
+    """Strike a generation out, with the seeds of it that are in no file yet."""
+    db.execute("DELETE FROM fresh WHERE gallery = ? AND epoch = ?", (gallery, epoch))
     db.execute("DELETE FROM generation WHERE gallery = ? AND epoch = ?", (gallery, epoch))
 
 

@@ -69,6 +69,10 @@ class Halves(Protocol):
         """Remove whatever no generation in the journal and no row owns: what a crash has left; `dims` by gallery."""
         ...
 
+    def recount(self, gallery: str) -> None:
+        """Find out anew which slots are free: rows went without `destroy`."""
+        ...
+
     def drop(self, of: Generation) -> None:
         """Destroy what is kept of a generation that the journal does not have any more."""
         ...

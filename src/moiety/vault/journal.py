@@ -37,6 +37,9 @@ CREATE TABLE fresh (
     row_id BLOB PRIMARY KEY, gallery TEXT NOT NULL, epoch INTEGER NOT NULL, sealed BLOB NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX fresh_of ON fresh (gallery, epoch);
+CREATE TABLE upkeep (
+    gallery TEXT NOT NULL, work TEXT NOT NULL, at REAL NOT NULL, PRIMARY KEY (gallery, work)
+) STRICT, WITHOUT ROWID;
 CREATE TABLE tombstone (row_id BLOB PRIMARY KEY, gallery TEXT NOT NULL, at REAL NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE nonce (nonce BLOB PRIMARY KEY, expires INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 CREATE INDEX nonce_expires ON nonce (expires);

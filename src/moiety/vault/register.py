@@ -41,9 +41,24 @@ class Rows:
         """Count them."""
         return len(self.slots)
 
+    def joined(self, more: Rows) -> Rows:
+        """Put other rows behind these; always copies."""
+        return Rows(
+            np.concatenate([self.ids, more.ids]),
+            np.concatenate([self.slots, more.slots]),
+            np.concatenate([self.seqs, more.seqs]),
+        )
+
+    def copy(self) -> Rows:
+        """Copy the arrays."""
+        return self.part(np.arange(len(self)))
+
     def part(self, which: slice | NDArray[Any]) -> Rows:
         """Take some of them."""
         return Rows(self.ids[which], self.slots[which], self.seqs[which])
+
+
+NO_ROWS = Rows(np.empty((0, ROW_ID_BYTES), np.uint8), np.empty(0, np.int64), np.empty(0, np.int64))
 
 
 def as_ids(row_ids: Sequence[bytes]) -> NDArray[np.uint8]:
@@ -127,13 +142,15 @@ def slots_of(journal: Journal, gallery: str, row_ids: Sequence[bytes]) -> NDArra
     return np.array([found[row_id][0] for row_id in row_ids], np.int64)
 
 
-def fresh(journal: Journal, gallery: str, epoch: int, slots: Sequence[int] | None) -> list[tuple[int, bytes]]:
-    """Read what B's journal keeps of rows that are in no file yet: (slot, record) of some slots, or of all."""
-    joined = "SELECT row.slot, fresh.sealed FROM row JOIN fresh USING (row_id) WHERE fresh.epoch = ?"
-    if slots is None:
+def fresh(journal: Journal, gallery: str, epoch: int, slots: NDArray[np.int64]) -> list[tuple[int, bytes]]:
+    """Read what B's journal keeps of rows that are in no file yet: (slot, record) of these slots, or of more."""
+    joined = "SELECT row.slot, fresh.sealed FROM fresh JOIN row USING (row_id) WHERE fresh.epoch = ?"
+    counted = "SELECT count(*) FROM (SELECT 1 FROM fresh WHERE gallery = ? AND epoch = ? LIMIT ?)"
+    many = 4 * len(slots)
+    if journal.read(counted, (gallery, epoch, many + 1))[0][0] <= many:
         return journal.read(f"{joined} AND fresh.gallery = ?", (epoch, gallery))
     found: list[tuple[int, bytes]] = []
-    for some in _chunks(slots):
+    for some in _chunks(slots.tolist()):
         found += journal.read(f"{joined} AND row.gallery = ? AND row.slot IN ({_marks(some)})", (epoch, gallery, *some))
     return found
 

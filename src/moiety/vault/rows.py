@@ -40,7 +40,7 @@ class RowStore:
     def __init__(self, journal: Journal, folder: Path, disk: Disk = SYSTEM_DISK) -> None:
         """Keep the files in `folder`."""
         self._journal = journal
-        self._folder = folder
+        self.folder = folder
         self._disk = disk
         self._slots: dict[str, Slots] = {}
         disk.folder(folder)
@@ -49,7 +49,7 @@ class RowStore:
         """Give the files of a generation: rows, salts, commitments."""
         sizes = {"rows": 2 * dim, "salts": SALT_BYTES, "commitments": COMMITMENT_BYTES}
         rows, salts, commitments = (
-            Flat(self._disk, self._folder / f"{of.gallery}.{of.epoch}.{sort}", size) for sort, size in sizes.items()
+            Flat(self._disk, self.folder / f"{of.gallery}.{of.epoch}.{sort}", size) for sort, size in sizes.items()
         )
         return rows, salts, commitments
 
@@ -171,7 +171,7 @@ class RowStore:
     def tidy(self, dims: Mapping[str, int]) -> None:
         """Remove files of no generation, and blank what no row owns."""
         held = {(of.gallery, of.epoch): of for of in generations.all_held(self._journal)}
-        for path in sorted(self._folder.iterdir()):
+        for path in sorted(self.folder.iterdir()):
             named = _FILE.fullmatch(path.name)
             if named and (named["gallery"], int(named["epoch"])) not in held:
                 self._disk.remove(path)
@@ -179,6 +179,10 @@ class RowStore:
             slots = self._of(of.gallery)
             for flat in self.flats(of, dims[of.gallery]):
                 flat.blank(np.concatenate([slots.free(), np.arange(slots.end, flat.slots)]))
+
+    def recount(self, gallery: str) -> None:
+        """Find out anew which slots are free: rows went without `destroy`."""
+        self._slots.pop(gallery, None)
 
     def drop(self, of: Generation) -> None:
         """Remove the files of a generation; rows without their seeds are noise, so nothing is overwritten."""

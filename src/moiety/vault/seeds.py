@@ -163,11 +163,11 @@ class SeedStore:
         return damaged
 
     def commitments(self, of: Generation, rows: Rows) -> NDArray[np.uint8]:
-        """Give the commitments u8[n, 32] of rows as they stand on disk; zeros where a seed does not open."""
+        """Give the commitments u8[n, 32] of rows as they stand on disk; zeros where there is none."""
         found = np.zeros((len(rows), COMMITMENT_BYTES), np.uint8)
         with self._lock:
-            for start, _, kept, wrong in self.opened(of, rows):
-                found[start : start + len(wrong)] = np.where(wrong[:, None], 0, kept)
+            for start, part, records in self._records(generations.held(self._journal, of.gallery)[of.epoch], rows):
+                found[start : start + len(part)] = records[:, SEALED_BYTES:]
         return found
 
     def differing(
@@ -188,11 +188,17 @@ class SeedStore:
     ) -> Iterator[tuple[int, NDArray[np.uint8], NDArray[np.uint8], NDArray[np.bool_]]]:
         """Unseal rows some thousand at a time: where they begin, seeds and commitments u8[k, 32], which failed."""
         of = generations.held(self._journal, of.gallery)[of.epoch]
-        cipher, flat = self.cipher(of), self.flat(of)
+        cipher = self.cipher(of)
+        for start, part, records in self._records(of, rows):
+            seeds, wrong = unsealed(cipher, of, part.ids, records)
+            yield start, seeds, records[:, SEALED_BYTES:], wrong
+
+    def _records(self, of: Generation, rows: Rows) -> Iterator[tuple[int, Rows, NDArray[np.uint8]]]:
+        """Read records u8[k, 92] some thousand at a time, and where they begin; zeros where there is none."""
+        flat = self.flat(of)
         if of.flat and not flat.path.exists():
             raise Fault(f"Vault B's file {flat.path.name!r} is missing; restore it from a backup.")
-        few = len(rows) <= AT_ONCE
-        fresh_slots, fresh = self._fresh(of, rows.slots.tolist() if few else None)
+        fresh_slots, fresh = self._fresh(of, rows)
         for start in range(0, len(rows), AT_ONCE):
             part = rows.part(slice(start, start + AT_ONCE))
             records = np.zeros((len(part), RECORD_BYTES), np.uint8)
@@ -205,12 +211,11 @@ class SeedStore:
                 at = np.minimum(np.searchsorted(fresh_slots, part.slots), len(fresh_slots) - 1)
                 hit = fresh_slots[at] == part.slots
                 records[hit] = fresh[at[hit]]
-            seeds, wrong = unsealed(cipher, of, part.ids, records)
-            yield start, seeds, records[:, SEALED_BYTES:], wrong
+            yield start, part, records
 
-    def _fresh(self, of: Generation, slots: list[int] | None) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
-        """Give what is not in the file yet, of some slots or of all: slots i64[m], ascending, and records u8[m, 92]."""
-        found = sorted(register.fresh(self._journal, of.gallery, of.epoch, slots))
+    def _fresh(self, of: Generation, rows: Rows) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
+        """Give what of the rows is not in the file yet, or more: slots i64[m], ascending, and records u8[m, 92]."""
+        found = sorted(register.fresh(self._journal, of.gallery, of.epoch, rows.slots))
         # A record of another length was tampered with: it stands for one that does not open.
         records = b"".join(r if len(r) == RECORD_BYTES else bytes(RECORD_BYTES) for _, r in found)
         return (
@@ -298,6 +303,10 @@ class SeedStore:
         for name in self._keys.names():
             if lost(_KEY.fullmatch(name)):
                 self._keys.forget(name)
+
+    def recount(self, gallery: str) -> None:
+        """Find out anew which slots are free: rows went without `destroy`."""
+        self._slots.pop(gallery, None)
 
     def drop(self, of: Generation) -> None:
         """Destroy the key of a generation and remove its file."""

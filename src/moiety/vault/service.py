@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import defaultdict
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from moiety.foundation.envelopes import unseal_from
-from moiety.foundation.errors import BadInput, ExchangeAborted, Unverified
+from moiety.foundation.errors import BadInput, ExchangeAborted, OtherEpoch, Unverified
 from moiety.vault.dropping import Dropping
 from moiety.vault.guard import DAY_HOURS, Charge, refusals_alike
 from moiety.vault.policies import BookWords
 from moiety.vault.policy import GalleryPolicy, Needs
 from moiety.vault.questions import Asked, SealedFace
+from moiety.vault.turns import Changes, Turns
 from moiety.warrants import targets
 from moiety.warrants.statement import Made
 from moiety.warrants.warrant import Act, SignedWarrant
@@ -24,11 +26,11 @@ from moiety.wire.links import Answer
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
+    import numpy as np
     from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+    from numpy.typing import NDArray
 
-    from moiety.vault.answering import Answering
     from moiety.vault.cabinet import Cabinet
-    from moiety.vault.exchange import Asking
     from moiety.vault.guard import Guard
     from moiety.vault.halves import HalfRow, Halves
     from moiety.vault.policies import Policies
@@ -37,7 +39,6 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-Given = ParamSpec("Given")
 Result = TypeVar("Result")
 
 ASKED_SECONDS = 30.0
@@ -56,12 +57,14 @@ class Parts:
     policies: Policies
     questions: Questions
     sealing: X25519PrivateKey
+    turns: Turns = field(default_factory=Turns)
+    changes: Changes = field(default_factory=Changes)
 
 
-class Vault:
+class Vault(ABC):
     """Both halves' handlers."""
 
-    def __init__(self, parts: Parts, exchange: Asking | Answering) -> None:
+    def __init__(self, parts: Parts) -> None:
         """Put the parts together."""
         self._half = parts.half
         self._cabinet = parts.cabinet
@@ -70,8 +73,8 @@ class Vault:
         self._policies = parts.policies
         self._questions = parts.questions
         self._sealing = parts.sealing
-        self._exchange = exchange
-        self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._turns = parts.turns
+        self._changes = parts.changes
         self._asked: dict[str, Asked] = {}
 
     def handlers(self) -> dict[Kind, Callable[[Frame], Awaitable[Answer]]]:
@@ -92,29 +95,44 @@ class Vault:
 
     def words(self) -> dict[str, Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]]:
         """Map each word that commands on this machine may ask to what answers it."""
-        dropping = Dropping(f"vault-{self._half}", self._cabinet, self._alone, self._erase_person)
+        dropping = Dropping(f"vault-{self._half}", self._cabinet, self._held_back, self._erase_person)
         return BookWords(self._half, self._policies, self._alone).words() | {"drop": dropping.drop}
 
     def _alike(self, handler: Callable[[Frame], Awaitable[Answer]]) -> Callable[[Frame], Awaitable[Answer]]:
         """Let what a handler refuses look the same, whatever the reason."""
         return refusals_alike(self._half, handler)
 
-    async def _alone(
-        self, gallery: str, work: Callable[Given, Result], *args: Given.args, **kwargs: Given.kwargs
+    async def _change(
+        self, gallery: str, work: Callable[[], Result], *, held_back: bool, searched: bool = True
     ) -> Result:
-        """Run `work` in a thread while nobody else works on the gallery.
+        """Run `work` in a thread while nobody else changes the gallery; `searched`: nor searches it.
 
-        A link that breaks meanwhile ends the waiting, not the work, and lets nobody in before the work is done:
-        what the gate asks next, over a new link, comes after it.
+        With `held_back` it waits for a refresh to end. A link that breaks meanwhile ends the waiting, not the work, and
+        lets nobody in before the work is done: what the gate asks next, over a new link, comes after it.
+
+        Raises:
+            Busy: the refresh takes longer than the change waits for it.
+
         """
 
         async def run() -> Result:
-            async with self._locks[gallery]:
-                return await asyncio.to_thread(work, *args, **kwargs)
+            async with self._changes.one(gallery, held_back=held_back):
+                if not searched:
+                    return await asyncio.to_thread(work)
+                async with self._turns.alone(gallery):
+                    return await asyncio.to_thread(work)
 
         task = asyncio.create_task(run())
         task.add_done_callback(_seen)
         return await asyncio.shield(task)
+
+    async def _alone(self, gallery: str, work: Callable[..., Result], *given: Any) -> Result:
+        """Change what is searched."""
+        return await self._change(gallery, partial(work, *given), held_back=False)
+
+    async def _held_back(self, gallery: str, work: Callable[..., Result], *given: Any) -> Result:
+        """Change what is searched, and what a refresh cannot have changed meanwhile."""
+        return await self._change(gallery, partial(work, *given), held_back=True)
 
     # ---- policies ----
 
@@ -129,13 +147,14 @@ class Vault:
         if signed.warrant.target != targets.of_policy(policy.encode()):
             raise Unverified("The warrant is for another policy.")
         self._guard.spend([signed.warrant], signers, Charge("policies", 1, GALLERIES_PER_HOUR))
-        await self._alone(policy.gallery, self._policies.open, policy)
-        return Answer({"epoch": self._cabinet.epoch(policy.gallery)})
+        if not await self._alone(policy.gallery, self._policies.open, policy):
+            return Answer({"waits": True})
+        return Answer({"waits": False, "epoch": self._cabinet.epoch(policy.gallery)})
 
     async def _policy_drop(self, frame: Frame) -> Answer:
         """Undo a gallery that the gate opened and that has no row."""
         gallery = str(frame.meta["gallery"])
-        await self._alone(gallery, self._policies.drop, gallery)
+        await self._held_back(gallery, self._policies.drop, gallery)
         return Answer({})
 
     # ---- rows come and go ----
@@ -143,7 +162,7 @@ class Vault:
     async def _prepare(self, frame: Frame) -> Answer:
         """Check and keep halves; all or none."""
         gallery = str(frame.meta["gallery"])
-        await self._alone(gallery, self._admit_rows, gallery, frame)
+        await self._change(gallery, lambda: self._admit_rows(gallery, frame), held_back=True, searched=False)
         return Answer({})
 
     def _admit_rows(self, gallery: str, frame: Frame) -> None:
@@ -163,7 +182,7 @@ class Vault:
         warrant = face.signed.warrant
         statement = self._guard.statement(warrant, face.statement, face.signature, Made.TEMPLATE, policy)
         if statement.epoch != self._cabinet.epoch(policy.gallery):
-            raise Unverified("The template is of another epoch.")
+            raise OtherEpoch
         opened = unseal_from(self._sealing, face.sealed, targets.sealing_bound(self._half, warrant.nonce))
         return self._halves.open_half(policy, statement, opened)
 
@@ -177,8 +196,8 @@ class Vault:
 
     async def _abort(self, frame: Frame) -> Answer:
         """Remove prepared rows."""
-        gallery = str(frame.meta["gallery"])
-        await self._alone(gallery, self._cabinet.abort, gallery, _row_ids(frame.buffers[0]))
+        gallery, row_ids = str(frame.meta["gallery"]), _row_ids(frame.buffers[0])
+        await self._change(gallery, lambda: self._cabinet.abort(gallery, row_ids), held_back=True, searched=False)
         return Answer({})
 
     async def _left(self, frame: Frame) -> Answer:
@@ -193,7 +212,7 @@ class Vault:
     async def _erase(self, frame: Frame) -> Answer:
         """Erase rows, and at B the personal key, by an erase warrant."""
         gallery = str(frame.meta["gallery"])
-        await self._alone(gallery, self._erase_now, gallery, [bytes(buffer) for buffer in frame.buffers])
+        await self._held_back(gallery, self._erase_now, gallery, [bytes(buffer) for buffer in frame.buffers])
         return Answer({})
 
     def _erase_now(self, gallery: str, buffers: Sequence[bytes]) -> None:
@@ -214,8 +233,9 @@ class Vault:
         self._cabinet.erase(gallery, row_ids)
         self._erase_person(gallery, person)
 
+    @abstractmethod
     def _erase_person(self, gallery: str, handle: bytes) -> None:
-        """Destroy a personal key; A has none."""
+        """Destroy a personal key, where this half has any."""
 
     async def _rows(self, frame: Frame) -> Answer:
         """Publish the ordered row ids."""
@@ -223,10 +243,12 @@ class Vault:
         return Answer({"order": shelf.order_digest().hex()}, [shelf.ids.tobytes()])
 
     async def _state(self, frame: Frame) -> Answer:
-        """Tell the gate which epoch and policy of a gallery are in force, and how many rows there are."""
+        """Tell the gate which epoch and policy are in force, how many rows there are, and which are excluded."""
         gallery = str(frame.meta["gallery"])
         policy, rows = self._cabinet.policy(gallery), len(self._cabinet.shelf(gallery))
-        return Answer({"epoch": self._cabinet.epoch(gallery), "rows": rows, "policy": policy.told()})
+        excluded = await asyncio.to_thread(self._cabinet.excluded, gallery)
+        told = {"epoch": self._cabinet.epoch(gallery), "rows": rows, "policy": policy.told()}
+        return Answer(told | {"excluded": [row_id.hex() for row_id in excluded]})
 
     # ---- questions ----
 
@@ -235,18 +257,17 @@ class Vault:
         request, gallery = str(frame.meta["request"]), str(frame.meta["gallery"])
         blocks = frame.meta.get("blocks")
         try:
+            await self._ready(gallery)
             faces = SealedFace.read(frame.buffers)
             asked = await asyncio.to_thread(self._questions.admit, gallery, faces, blocks)
-            if blocks is None:
-                question = await self._alone(gallery, self._questions.scan, asked)
-            else:
-                question = await self._alone(gallery, self._questions.look, asked, blocks)
         except Exception as error:
             self._decline(request, error)
             raise
         self._asked[request] = asked
         asyncio.get_running_loop().call_later(ASKED_SECONDS, self._asked.pop, request, None)
-        return await self._run(request, question)
+        if blocks is None:
+            return await self._answer(request, asked, self._questions.scan)
+        return await self._answer(request, asked, lambda one: self._questions.look(one, blocks))
 
     async def _bands(self, frame: Frame) -> Answer:
         """Compare picked positions of a search at the higher thresholds."""
@@ -257,20 +278,29 @@ class Vault:
             over = ExchangeAborted("The search that these bands belong to is over.")
             self._decline(request, over)
             raise over
+        return await self._answer(request, asked, lambda one: self._questions.bands(one, picks))
+
+    @abstractmethod
+    async def _ready(self, gallery: str) -> None:
+        """Wait until the gallery may answer."""
+
+    async def _answer(self, request: str, asked: Asked, ask: Callable[[Asked], Question]) -> Answer:
+        """Ask about this vault's rows, and run the exchange; the reply's size depends on their number alone."""
         try:
-            question = await self._alone(asked.gallery, self._questions.bands, asked, picks)
+            question = await asyncio.to_thread(ask, asked)
         except Exception as error:
             self._decline(request, error)
             raise
-        return await self._run(request, question)
-
-    def _decline(self, request: str, error: Exception) -> None:
-        """Let the other vault know that there will be no exchange; A just does not begin one."""
-
-    async def _run(self, request: str, question: Question) -> Answer:
-        """Run the exchange; the reply's size depends only on the number of rows and probes."""
-        share = await self._exchange.run(request, question)
+        share = await self._run(request, asked.gallery, question)
         return Answer({"order": question.order.hex(), "rows": question.rows}, [share.data])
+
+    @abstractmethod
+    async def _run(self, request: str, gallery: str, question: Question) -> NDArray[np.uint64]:
+        """Run the exchange while nobody moves the gallery's rows."""
+
+    @abstractmethod
+    def _decline(self, request: str, error: Exception) -> None:
+        """Let the other vault know that there will be no exchange."""
 
 
 def _seen(task: asyncio.Task[Any]) -> None:

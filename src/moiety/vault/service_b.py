@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from moiety.foundation.errors import BadInput, ExchangeAborted, UnknownGallery, Unverified, WarrantRefused
 from moiety.vault.personal import FieldName
@@ -15,26 +15,38 @@ from moiety.wire.links import Answer
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    import numpy as np
+    from numpy.typing import NDArray
+
     from moiety.vault.answering import Answering
+    from moiety.vault.attest import Comparing
     from moiety.vault.personal import PersonalKeys
+    from moiety.vault.questions import Question
+    from moiety.vault.renewal import Renewing
     from moiety.vault.service import Parts
     from moiety.wire.frames import Frame
+
+Result = TypeVar("Result")
 
 
 class VaultB(Vault):
     """Half B."""
 
-    def __init__(self, parts: Parts, exchange: Answering, personal: PersonalKeys) -> None:
-        """Add the personal keys to what every vault has."""
-        super().__init__(parts, exchange)
+    def __init__(
+        self, parts: Parts, exchange: Answering, personal: PersonalKeys, tending: Comparing, renewing: Renewing
+    ) -> None:
+        """Add to what every vault has the personal keys, and B's side of attestation and refresh."""
+        super().__init__(parts)
         self._answering = exchange
         self._personal = personal
+        self._tending = {**tending.handlers(), **renewing.handlers()}
 
     def handlers(self) -> dict[Kind, Callable[[Frame], Awaitable[Answer]]]:
         """Map each kind of frame to what answers it."""
         return {
             **super().handlers(),
             **self._answering.handlers(),
+            **self._tending,
             Kind.WRAP: self._alike(self._wrap),
             Kind.REVEAL: self._alike(self._reveal),
             Kind.BLIND: self._alike(self._blind),
@@ -46,6 +58,13 @@ class VaultB(Vault):
         warrant = isinstance(error, Unverified | UnknownGallery)
         self._answering.refuse(request, WarrantRefused() if warrant else ExchangeAborted("Vault B gave up."))
 
+    async def _ready(self, gallery: str) -> None:
+        """Wait for nothing: A sees to it that what it asks about is settled and attested."""
+
+    async def _run(self, request: str, gallery: str, question: Question) -> NDArray[np.uint64]:
+        """Wait for A, then run the exchange while nobody moves the rows."""
+        return await self._answering.run(request, question, lambda: self._turns.shared(gallery))
+
     def _erase_person(self, gallery: str, handle: bytes) -> None:
         """Destroy the personal key, where the erasure names one."""
         if handle:
@@ -55,11 +74,16 @@ class VaultB(Vault):
         """Add the handles of personal keys that are only prepared."""
         return super()._what_is_left(gallery)[0], self._personal.prepared(gallery)
 
+    async def _keys(self, gallery: str, work: Callable[[], Result]) -> Result:
+        """Change personal keys, one after the other: nothing that is searched or refreshed."""
+        return await self._change(gallery, work, held_back=False, searched=False)
+
     async def _wrap(self, frame: Frame) -> Answer:
         """Draw field keys; buffers: the handle; names in the meta."""
         policy = self._cabinet.policy(str(frame.meta["gallery"]))
         names = [_name(raw) for raw in frame.meta["names"]]
-        pairs = await self._alone(policy.gallery, self._personal.wrap, policy, bytes(frame.buffers[0]), names)
+        handle = bytes(frame.buffers[0])
+        pairs = await self._keys(policy.gallery, lambda: self._personal.wrap(policy, handle, names))
         return Answer({}, [buffer for pair in pairs for buffer in pair])
 
     async def _reveal(self, frame: Frame) -> Answer:
@@ -84,7 +108,8 @@ class VaultB(Vault):
     async def _forget(self, frame: Frame) -> Answer:
         """Remove a prepared personal key."""
         policy = self._cabinet.policy(str(frame.meta["gallery"]))
-        await self._alone(policy.gallery, self._personal.forget, policy, bytes(frame.buffers[0]))
+        handle = bytes(frame.buffers[0])
+        await self._keys(policy.gallery, lambda: self._personal.forget(policy, handle))
         return Answer({})
 
 

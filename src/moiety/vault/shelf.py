@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from moiety.foundation.ids import ROW_ID_BYTES
 from moiety.vault.memory import reserve
-from moiety.vault.register import cut
+from moiety.vault.register import NO_ROWS, Rows, cut
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -27,19 +26,20 @@ class Shelf:
     those two away (the service's turns).
     """
 
-    def __init__(self, epoch: int, ids: NDArray[np.uint8], seqs: NDArray[np.int64], lanes: NDArray[np.uint16]) -> None:
-        """Take ids u8[n, 16] and seqs i64[n], ascending, and lanes u16[at least n, d] with room for more."""
+    def __init__(self, epoch: int, rows: Rows, lanes: NDArray[np.uint16]) -> None:
+        """Take rows in ascending order of `seq`, and their lanes u16[at least n, d] with room for more."""
         self.epoch = epoch
-        self._count = len(seqs)
-        self._ids = ids
-        self._seqs = seqs
+        self._count = len(rows)
+        self._ids = rows.ids
+        self._slots = rows.slots
+        self._seqs = rows.seqs
         self._lanes = lanes
         self._digest: bytes | None = None
 
     @classmethod
     def empty(cls, epoch: int, dim: int) -> Shelf:
         """Make a shelf without rows."""
-        return cls(epoch, np.empty((0, ROW_ID_BYTES), np.uint8), np.empty(0, np.int64), np.empty((0, dim), np.uint16))
+        return cls(epoch, NO_ROWS, np.empty((0, dim), np.uint16))
 
     def __len__(self) -> int:
         """Count the rows."""
@@ -54,6 +54,11 @@ class Shelf:
     def row_ids(self) -> list[bytes]:
         """The ids in order, one by one: for few."""
         return cut(self.ids.tobytes())
+
+    @property
+    def rows(self) -> Rows:
+        """The ids, slots and places in order; views."""
+        return Rows(self._ids[: self._count], self._slots[: self._count], self._seqs[: self._count])
 
     @property
     def seqs(self) -> NDArray[np.int64]:
@@ -71,21 +76,23 @@ class Shelf:
             self._digest = hashlib.sha256(self.ids.data).digest()
         return self._digest
 
-    def place(self, ids: NDArray[np.uint8], seqs: NDArray[np.int64], lanes: NDArray[np.uint16]) -> None:
-        """Put rows u8[k, 16] with ascending `seqs`, none of which is taken, at their places: mostly behind the last."""
-        where = np.searchsorted(self.seqs, seqs)
-        count, wanted = self._count, self._count + len(seqs)
+    def place(self, rows: Rows, lanes: NDArray[np.uint16]) -> None:
+        """Put rows with ascending places, none of which is taken, where they belong: mostly behind the last."""
+        where = np.searchsorted(self.seqs, rows.seqs)
+        count, wanted = self._count, self._count + len(rows)
         if wanted > len(self._lanes):
             grown = reserve(wanted, lanes.shape[1], spare=1.0)
             grown[:count] = self.lanes
             self._lanes = grown
         self._ids = _room(self._ids, count, wanted)
+        self._slots = _room(self._slots, count, wanted)
         self._seqs = _room(self._seqs, count, wanted)
         first = int(where[0]) if len(where) else count
-        new = where + np.arange(len(seqs))
+        new = where + np.arange(len(rows))
         old = np.arange(first, count)
         old += np.searchsorted(where, old, side="right")
-        for array, fresh in ((self._ids, ids), (self._seqs, seqs), (self._lanes, lanes)):
+        columns = (self._ids, rows.ids), (self._slots, rows.slots), (self._seqs, rows.seqs), (self._lanes, lanes)
+        for array, fresh in columns:
             if len(old):
                 array[old] = array[first:count].copy()
             array[new] = fresh
@@ -103,7 +110,7 @@ class Shelf:
             for start in range(gap + 1, end, MOVED_AT_ONCE):
                 piece = slice(start, min(start + MOVED_AT_ONCE, end))
                 length = piece.stop - piece.start
-                for array in (self._ids, self._seqs, self._lanes):
+                for array in (self._ids, self._slots, self._seqs, self._lanes):
                     array[into : into + length] = array[piece]
                 into += length
         self._lanes[into : self._count] = 0
@@ -113,6 +120,25 @@ class Shelf:
     def positions(self, row_ids: Collection[bytes]) -> NDArray[np.int64]:
         """Find the positions of those of the rows that are here, ascending."""
         return positions_of(self.ids, row_ids)
+
+
+def arranged(epoch: int, rows: Rows, lanes: NDArray[np.uint16], as_now: Rows) -> Shelf:
+    """Make a shelf of the rows `as_now` from lanes u16[at least n, d] of `rows`, which has them all, in any order."""
+    count = len(as_now)
+    if count <= len(rows) and np.array_equal(rows.ids[:count], as_now.ids):
+        return Shelf(epoch, as_now.copy(), lanes)
+    # Some rows were committed meanwhile: mostly behind the others, in another order than they were prepared in.
+    names, wanted = _names(rows.ids), _names(as_now.ids)
+    order = np.argsort(names)
+    index = order[np.searchsorted(names, wanted, sorter=order)]
+    same = int(np.argmax(np.append(index != np.arange(count), True)))
+    lanes[same:count] = lanes[index[same:]]
+    return Shelf(epoch, as_now.copy(), lanes)
+
+
+def _names(ids: NDArray[np.uint8]) -> NDArray[Any]:
+    """View ids u8[n, 16] as n strings of 16 bytes, which can be sorted."""
+    return np.ascontiguousarray(ids).view("S16").reshape(-1)
 
 
 def _room(array: NDArray[Any], count: int, wanted: int) -> NDArray[Any]:

@@ -1,0 +1,463 @@
+"""Refresh over real links: all halves change, all answers stay, and what goes wrong leaves one whole epoch."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+from moiety.foundation.errors import Busy, DiskFull, ExchangeAborted, HalvesApart, OutOfStep, PartDown, Unavailable
+from moiety.vault import refresh, turns
+from moiety.vault.rows import RowStore
+from moiety.vault.seeds import SeedStore
+from moiety.wire.kinds import Kind, Role
+from moiety.wire.links import Answer, Client
+from parts_in_process import ASKER, InProcess
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+    from pathlib import Path
+
+    from moiety.storage import Gallery
+    from moiety.vault.cabinet import Cabinet
+
+VAULTS = (Role.VAULT_A, Role.VAULT_B)
+
+
+@pytest.fixture
+async def site(tmp_path: Path) -> AsyncIterator[InProcess]:
+    async with InProcess(tmp_path) as made:
+        yield made
+
+
+async def filled(site: InProcess, people: int = 4) -> tuple[Gallery, list[Any]]:
+    gallery = await site.gallery()
+    persons = [site.sight.person() for _ in range(people)]
+    for person in persons:
+        await site.enrol(gallery, person)
+    return gallery, persons
+
+
+def cabinet(site: InProcess, role: Role) -> Cabinet:
+    return site.vault(role)._cabinet
+
+
+def epochs(site: InProcess, gallery: Gallery) -> list[int]:
+    return [cabinet(site, role).epoch(gallery.id) for role in VAULTS]
+
+
+def held(site: InProcess, gallery: Gallery) -> list[list[int]]:
+    return [sorted(cabinet(site, role).held(gallery.id)) for role in VAULTS]
+
+
+def files(site: InProcess, role: Role) -> list[str]:
+    folder = site.installation.folder(role) / ("rows" if role is Role.VAULT_A else "seeds")
+    return sorted(path.name for path in folder.iterdir())
+
+
+def templates(site: InProcess, gallery: Gallery) -> Any:
+    a, b = (cabinet(site, role).shelf(gallery.id) for role in VAULTS)
+    assert np.array_equal(a.ids, b.ids)
+    return (a.lanes + b.lanes).view(np.int16).copy()
+
+
+async def all_found(site: InProcess, gallery: Gallery, persons: list[Any]) -> bool:
+    """Ask for everybody; stay under the hour's budget."""
+    site.clock.move(3600)
+    return all([len(await site.found(gallery, person)) == 1 for person in persons])
+
+
+async def test_all_halves_change_and_all_answers_stay(site: InProcess) -> None:
+    gallery, persons = await filled(site)
+    before, lanes = templates(site, gallery), [cabinet(site, r).shelf(gallery.id).lanes.copy() for r in VAULTS]
+    done = await site.upkeep.refresh(gallery.id)
+    assert (done.epoch, done.rows) == (2, 4)
+    assert epochs(site, gallery) == [2, 2]
+    assert held(site, gallery) == [[2], [2]]
+    assert np.array_equal(templates(site, gallery), before)
+    for role, old in zip(VAULTS, lanes, strict=True):
+        new = cabinet(site, role).shelf(gallery.id).lanes
+        assert np.mean(new == old) < 0.01, role
+    assert await all_found(site, gallery, persons)
+    for role in VAULTS:
+        await site.restart(role)
+        assert await all_found(site, gallery, persons)
+    assert np.array_equal(templates(site, gallery), before)
+    assert {name.split(".")[1] for name in files(site, Role.VAULT_A)} == {"2"}
+    assert {name.split(".")[1] for name in files(site, Role.VAULT_B)} == {"2"}
+    keys = [name for name in site.installation.ring(Role.VAULT_B).names() if name.startswith(f"store-{gallery.id}")]
+    assert keys == [f"store-{gallery.id}.2.1.key"]
+
+
+async def test_a_gallery_goes_on_after_many_refreshes(site: InProcess) -> None:
+    gallery, persons = await filled(site, 2)
+    for number in range(2, 6):
+        assert (await site.upkeep.refresh(gallery.id)).epoch == number
+        person = site.sight.person()
+        made = await site.enrol(gallery, person)
+        persons.append(person)
+        assert await all_found(site, gallery, persons)
+        if number == 4:
+            await site.house.eraser.subject(gallery, made.subject, ASKER)
+            assert await site.found(gallery, persons.pop()) == set()
+    assert len(cabinet(site, Role.VAULT_B).shelf(gallery.id)) == 5
+
+
+async def test_an_empty_gallery_is_refreshed_too(site: InProcess) -> None:
+    gallery = await site.gallery()
+    assert (await site.upkeep.refresh(gallery.id)).epoch == 2
+    person = site.sight.person()
+    await site.enrol(gallery, person)
+    assert await all_found(site, gallery, [person])
+
+
+# ---- while it goes on ----
+
+
+class Pause:
+    """Stops A's line to B at a kind of question until told to go on."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, kind: Kind) -> None:
+        self.reached, self.go_on = asyncio.Event(), asyncio.Event()
+        real = Client.call
+
+        async def call(line: Client, asked: Kind, *given: Any, **named: Any) -> Answer:
+            if asked is kind and not self.go_on.is_set():
+                self.reached.set()
+                await self.go_on.wait()
+            return await real(line, asked, *given, **named)
+
+        monkeypatch.setattr(Client, "call", call)
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [Kind.REFRESH_BEGIN, Kind.REFRESH_PULL, Kind.REFRESH_PUSH, Kind.REFRESH_COMMIT, Kind.REFRESH_DROP],
+    ids=lambda kind: kind.name,
+)
+async def test_searches_go_on_at_every_step(site: InProcess, monkeypatch: pytest.MonkeyPatch, kind: Kind) -> None:
+    gallery, persons = await filled(site)
+    pause = Pause(monkeypatch, kind)
+    refreshing = asyncio.create_task(site.upkeep.refresh(gallery.id))
+    await pause.reached.wait()
+    assert await all_found(site, gallery, persons)
+    pause.go_on.set()
+    await refreshing
+    assert await all_found(site, gallery, persons)
+
+
+async def test_searches_go_on_between_the_two_switches(site: InProcess, monkeypatch: pytest.MonkeyPatch) -> None:
+    """B has decided and A has not followed yet: A names the old epoch, and B still answers for it."""
+    gallery, persons = await filled(site)
+    reached, go_on = asyncio.Event(), asyncio.Event()
+    real = refresh.Refreshing._switch
+
+    async def switch(self: Any, made: Any) -> None:
+        reached.set()
+        await go_on.wait()
+        await real(self, made)
+
+    monkeypatch.setattr(refresh.Refreshing, "_switch", switch)
+    refreshing = asyncio.create_task(site.upkeep.refresh(gallery.id))
+    await reached.wait()
+    assert epochs(site, gallery) == [1, 2]
+    assert await all_found(site, gallery, persons)
+    go_on.set()
+    await refreshing
+    assert epochs(site, gallery) == [2, 2]
+
+
+async def test_searches_without_a_pause_all_answer_while_refreshes_run(site: InProcess) -> None:
+    gallery, persons = await filled(site, 3)
+    asked = 0
+
+    async def search() -> None:
+        nonlocal asked
+        while not refreshing.done():
+            site.clock.move(600)
+            assert len(await site.found(gallery, persons[asked % 3])) == 1
+            asked += 1
+
+    async def refresh_often() -> None:
+        for _ in range(4):
+            await site.upkeep.refresh(gallery.id)
+
+    refreshing = asyncio.create_task(refresh_often())
+    await asyncio.gather(search(), search(), refreshing)
+    assert asked >= 4
+    assert epochs(site, gallery) == [5, 5]
+
+
+async def test_an_enrolment_that_met_a_refresh_is_made_anew(site: InProcess, monkeypatch: pytest.MonkeyPatch) -> None:
+    gallery, persons = await filled(site, 2)
+    pause = Pause(monkeypatch, Kind.REFRESH_COMMIT)
+    refreshing = asyncio.create_task(site.upkeep.refresh(gallery.id))
+    await pause.reached.wait()
+    person = site.sight.person()
+    enrolling = asyncio.create_task(site.enrol(gallery, person))
+    await asyncio.sleep(0.2)
+    assert not enrolling.done()
+    pause.go_on.set()
+    await refreshing
+    await enrolling
+    assert await all_found(site, gallery, [*persons, person])
+
+
+async def test_a_refresh_that_takes_long_sends_changes_away_and_keeps_nobody_from_searching(
+    site: InProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gallery, persons = await filled(site, 2)
+    subject = next(iter(await site.found(gallery, persons[0])))
+    monkeypatch.setattr(turns, "PATIENCE_SECONDS", 0.05)
+    pause = Pause(monkeypatch, Kind.REFRESH_COMMIT)
+    refreshing = asyncio.create_task(site.upkeep.refresh(gallery.id))
+    await pause.reached.wait()
+    fresh = site.sight.person()
+    with pytest.raises(Busy, match=r"try again in \d+ s"):
+        await site.enrol(gallery, fresh)
+    with pytest.raises(Busy):
+        await site.house.eraser.subject(gallery, subject, ASKER)
+    # Whoever is being erased is in no answer from the first moment on.
+    assert await site.found(gallery, persons[0]) == set()
+    assert len(await site.found(gallery, persons[1])) == 1
+    pause.go_on.set()
+    await refreshing
+    await site.enrol(gallery, fresh)
+    assert await all_found(site, gallery, [persons[1], fresh])
+    assert len(cabinet(site, Role.VAULT_A).shelf(gallery.id)) == 2
+
+
+async def test_a_row_that_was_prepared_before_is_committed_meanwhile_or_after(
+    site: InProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gallery, persons = await filled(site, 2)
+    commit, renew = Pause(monkeypatch, Kind.COMMIT), Pause(monkeypatch, Kind.REFRESH_PULL)
+    person = site.sight.person()
+    enrolling = asyncio.create_task(site.enrol(gallery, person))
+    await commit.reached.wait()
+    refreshing = asyncio.create_task(site.upkeep.refresh(gallery.id))
+    await renew.reached.wait()
+    commit.go_on.set()
+    await enrolling
+    assert epochs(site, gallery) == [1, 1]
+    assert await all_found(site, gallery, [*persons, person])
+    renew.go_on.set()
+    await refreshing
+    assert await all_found(site, gallery, [*persons, person])
+    for role in VAULTS:
+        await site.restart(role)
+    assert await all_found(site, gallery, [*persons, person])
+
+
+async def test_a_row_that_only_one_vault_has_prepared_is_not_carried_over(site: InProcess) -> None:
+    gallery, persons = await filled(site, 2)
+    real, seen = Client.call, []
+
+    async def call(line: Client, kind: Kind, *given: Any, **named: Any) -> Answer:
+        if kind is Kind.PREPARE and line._role is Role.VAULT_B:
+            seen.append(kind)
+            raise PartDown("kept from vault B")
+        if kind is Kind.ABORT:
+            raise PartDown("kept from both")
+        return await real(line, kind, *given, **named)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(Client, "call", call)
+        with pytest.raises(PartDown):
+            await site.enrol(gallery, site.sight.person())
+        await asyncio.sleep(0.2)
+        assert seen
+        await site.upkeep.refresh(gallery.id)
+    assert await all_found(site, gallery, persons)
+    assert len(cabinet(site, Role.VAULT_A)._journal.read("SELECT 1 FROM row")) == 2
+
+
+# ---- what goes wrong ----
+
+
+def full(*_: object) -> None:
+    """Find no room."""
+    raise OSError(errno.ENOSPC, "full")
+
+
+async def test_a_full_disk_leaves_the_old_epoch_and_nothing_of_the_new(
+    site: InProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gallery, persons = await filled(site)
+    before = {role: files(site, role) for role in VAULTS}
+    for victim in VAULTS:
+        with monkeypatch.context() as patched:
+            if victim is Role.VAULT_A:
+                patched.setattr(RowStore, "write", full)
+            else:
+                patched.setattr(SeedStore, "flat", _full_flat(SeedStore.flat))
+            with pytest.raises(DiskFull):
+                await site.upkeep.refresh(gallery.id)
+        assert epochs(site, gallery) == [1, 1]
+        assert held(site, gallery) == [[1], [1]]
+        assert {role: files(site, role) for role in VAULTS} == before
+        assert await all_found(site, gallery, persons)
+    # There is room again.
+    await site.upkeep.refresh(gallery.id)
+    assert await all_found(site, gallery, persons)
+
+
+def _full_flat(real: Callable[..., Any]) -> Callable[..., Any]:
+    class Full:
+        def __init__(self, flat: Any) -> None:
+            self._flat = flat
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self._flat, name)
+
+        write = full
+
+    return lambda self, of: Full(real(self, of)) if of.epoch > 1 else real(self, of)
+
+
+async def test_a_disk_that_is_known_to_be_too_small_is_refused_before_anything_is_written(
+    site: InProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gallery, _ = await filled(site, 1)
+    monkeypatch.setattr(refresh, "SPARE_BYTES", 1 << 60)
+    with pytest.raises(DiskFull, match="MiB"):
+        await site.upkeep.refresh(gallery.id)
+    assert held(site, gallery) == [[1], [1]]
+
+
+@pytest.mark.parametrize("victim", VAULTS, ids=str)
+@pytest.mark.parametrize(
+    "kind",
+    [Kind.REFRESH_BEGIN, Kind.REFRESH_PULL, Kind.REFRESH_PUSH, Kind.REFRESH_COMMIT, Kind.REFRESH_DROP],
+    ids=lambda kind: kind.name,
+)
+@pytest.mark.parametrize("when", ["before", "after"])
+async def test_a_vault_that_dies_at_any_message_leaves_one_whole_epoch(
+    site: InProcess, monkeypatch: pytest.MonkeyPatch, victim: Role, kind: Kind, when: str
+) -> None:
+    gallery, persons = await filled(site, 3)
+    before = templates(site, gallery)
+    reached = asyncio.Event()
+    real = Client.call
+
+    async def call(line: Client, asked: Kind, *given: Any, **named: Any) -> Answer:
+        if asked is not kind or reached.is_set():
+            return await real(line, asked, *given, **named)
+        if when == "after":
+            await real(line, asked, *given, **named)
+        reached.set()
+        await asyncio.sleep(0.05)
+        raise PartDown("the line was cut")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Client, "call", call)
+        refreshing = asyncio.create_task(site.upkeep.refresh(gallery.id))
+        await reached.wait()
+        if victim is Role.VAULT_A:
+            refreshing.cancel()
+        await site.restart(victim)
+        with pytest.raises((PartDown, OutOfStep, asyncio.CancelledError)):
+            await refreshing
+    assert await eventually_found(site, gallery, persons)
+    assert len(set(epochs(site, gallery))) == 1
+    assert np.array_equal(templates(site, gallery), before)
+    # The next refresh is as any other, and leaves one epoch alone.
+    done = await site.upkeep.refresh(gallery.id)
+    assert held(site, gallery) == [[done.epoch], [done.epoch]]
+    assert await all_found(site, gallery, persons)
+    assert np.array_equal(templates(site, gallery), before)
+
+
+async def eventually_found(site: InProcess, gallery: Gallery, persons: list[Any]) -> bool:
+    """Ask until the vaults have settled; a first question may be told to come again."""
+    for _ in range(3):
+        try:
+            return await all_found(site, gallery, persons)
+        except Unavailable:
+            await asyncio.sleep(0.1)
+    return await all_found(site, gallery, persons)
+
+
+async def test_a_vault_restored_from_an_old_epoch_is_told_from_one_that_fits(site: InProcess) -> None:
+    gallery, persons = await filled(site, 2)
+    for victim in VAULTS:
+        await site.stop(victim)
+        old = snapshot(site, victim)
+        await site.start(victim)
+        await site.upkeep.refresh(gallery.id)
+        await site.upkeep.refresh(gallery.id)
+        assert await all_found(site, gallery, persons)
+        await site.stop(victim)
+        new = snapshot(site, victim)
+        restore(site, victim, old)
+        await site.start(victim)
+        mine, theirs = epochs(site, gallery)
+        with pytest.raises((HalvesApart, OutOfStep, ExchangeAborted)):
+            await site.found(gallery, persons[0])
+        with pytest.raises(HalvesApart, match=f"Vault A holds epoch {mine} of gallery .*, vault B epoch {theirs};"):
+            await site.found(gallery, persons[0])
+        with pytest.raises(HalvesApart):
+            await site.upkeep.refresh(gallery.id)
+        await site.stop(victim)
+        restore(site, victim, new)
+        await site.start(victim)
+        assert await eventually_found(site, gallery, persons)
+
+
+def snapshot(site: InProcess, role: Role) -> dict[Path, bytes]:
+    """Keep every file of a vault, and its keys."""
+    folders = (site.installation.folder(role), site.installation.keys / role)
+    return {path: path.read_bytes() for folder in folders for path in folder.rglob("*") if path.is_file()}
+
+
+def restore(site: InProcess, role: Role, kept: dict[Path, bytes]) -> None:
+    """Put a vault's files back as they were."""
+    for folder in (site.installation.folder(role), site.installation.keys / role):
+        for path in folder.rglob("*"):
+            if path.is_file() and path not in kept:
+                path.unlink()
+    for path, content in kept.items():
+        path.write_bytes(content)
+
+
+# ---- what stands on disk ----
+
+
+async def test_differences_stand_in_no_file(
+    site: InProcess, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
+    gallery, persons = await filled(site)
+    real, deltas = Client.call, []
+
+    async def call(line: Client, kind: Kind, *given: Any, **named: Any) -> Answer:
+        answer = await real(line, kind, *given, **named)
+        if kind is Kind.REFRESH_PULL:
+            deltas.append(bytes(answer.buffers[0]))
+        return answer
+
+    monkeypatch.setattr(Client, "call", call)
+    pause = Pause(monkeypatch, Kind.REFRESH_COMMIT)
+    refreshing = asyncio.create_task(site.upkeep.refresh(gallery.id))
+    await pause.reached.wait()
+    stand_nowhere(deltas, tmp_path)
+    pause.go_on.set()
+    await refreshing
+    stand_nowhere(deltas, tmp_path)
+    assert sum(map(len, deltas)) == len(persons) * 128 * 2
+    assert not any(delta.hex()[:16] in caplog.text for delta in deltas)
+
+
+def stand_nowhere(deltas: list[bytes], folder: Path) -> None:
+    """Look for eight neighbouring numbers of each difference in every file."""
+    pieces = {delta[at : at + 16] for delta in deltas for at in range(0, len(delta), 64)}
+    assert len(pieces) > 8
+    looked_at = 0
+    for path in folder.rglob("*"):
+        if path.is_file():
+            raw = path.read_bytes()
+            looked_at += len(raw)
+            assert not any(piece in raw for piece in pieces), path.name
+    assert looked_at > 10_000
