@@ -28,6 +28,14 @@ SETTINGS = (
     Setting("MOIETY_THREADS", "2", "Threads of the inference engine."),
     Setting("MOIETY_DETECTOR", "auto", "Face detector.", ("auto", "fast", "accurate")),
     Setting("MOIETY_LIVENESS", "off", "Liveness as advice.", ("off", "on")),
+    Setting(
+        "MOIETY_SCRUB_HOURS", "24", "Hours between two scrubs of each gallery, set at vault A; 0: never by itself."
+    ),
+    Setting(
+        "MOIETY_REFRESH_HOURS",
+        "168",
+        "Hours between two refreshes of each gallery, set at vault A; 0: never by itself.",
+    ),
     Setting("MOIETY_HOST", "127.0.0.1", "Address on which the gate listens."),
     Setting("MOIETY_PORT", "8080", "Port on which the gate listens (`--port`); 0: any free one."),
     Setting("MOIETY_HOSTS", "", "Further host names under which the gate may be called, separated by commas."),
@@ -38,7 +46,9 @@ SETTINGS = (
     Setting("MOIETY_WITNESS_HOST", "127.0.0.1", "Address on which the witness's signing page listens."),
     Setting("MOIETY_WITNESS_PORT", "", "Port of the signing page; empty: the gate's and one, or any where that is 0."),
     Setting("MOIETY_WITNESS_ORIGIN", "", "Where people find the signing page; empty: `http://localhost` and its port."),
-    Setting("MOIETY_GATE_ORIGINS", "", "Gates whose consoles may open the signing page; empty: the one on this machine."),
+    Setting(
+        "MOIETY_GATE_ORIGINS", "", "Gates whose consoles may open the signing page; empty: the one on this machine."
+    ),
     Setting("MOIETY_MINT_STOCK_MB", "64", "Memory at vault B for one-time bits dealt ahead of searches; 0: none."),
     Setting("MOIETY_LOG", "info", "How much the parts log.", ("debug", "info", "warning", "error")),
 )
