@@ -106,6 +106,7 @@ def test_the_table_of_who_may_ask_is_that_of_the_design() -> None:
         if may(sender, kind, receiver)
     }
     assert talks == {
+        (Role.GATE, Role.WITNESS),
         (Role.VAULT_A, Role.WITNESS),
         (Role.VAULT_B, Role.WITNESS),
         (Role.GATE, Role.EYE),
