@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from moiety.cli import parts
 from moiety.cli.standing import Standing
 from moiety.foundation.clock import HandClock
 from moiety.foundation.errors import WarrantRefused
@@ -16,6 +15,8 @@ from parts_in_process import InProcess
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from moiety.cli import parts
 
 AHEAD_S = 300.0
 

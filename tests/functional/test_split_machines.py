@@ -51,6 +51,13 @@ def _found(apart: Apart, photos: Samples) -> str | None:
     return str(candidates[0]["subject"]) if candidates else None
 
 
+def _found_again(apart: Apart, photos: Samples) -> None:
+    """Check that all is well again: a question may still meet a line that nobody knew to be cut."""
+    for _ in eventually("the lines are found again", 60):
+        if _answered_or_refused(_identify(apart, photos.probe, code=None), photos.probe_shows):
+            return
+
+
 def _place(apart: Apart, role: Role) -> parts.Place:
     """Take a role's keys, and where it finds the others."""
     return parts.place(apart.made(role), role, apart.where(role).peers)
@@ -160,7 +167,7 @@ def test_a_line_that_falls_silent_ends_the_question_and_is_found_again(
         began = time.monotonic()
         assert not _answered_or_refused(_identify(apart, photos.probe, code=None), photos.probe_shows)
         assert time.monotonic() - began < 75
-    assert _found(apart, photos) == photos.probe_shows
+    _found_again(apart, photos)
 
 
 @pytest.mark.parametrize("role", [Role.EYE, *VAULTS, Role.MINT])
@@ -174,7 +181,7 @@ def test_a_line_that_is_cut_ends_the_question_at_once_and_is_found_again(
         answered = _answered_or_refused(_identify(apart, photos.probe, code=None), photos.probe_shows)
         assert answered or time.monotonic() - began < 30
     apart.lines[role].cut()
-    assert _found(apart, photos) == photos.probe_shows
+    _found_again(apart, photos)
 
 
 def test_an_enrolment_and_an_erasure_that_meet_cuts_are_whole_in_the_end(apart: Apart, photos: Samples) -> None:
@@ -217,10 +224,11 @@ class Owner:
         return self._http.post("subjects", files=upload(photo), data={"reference": reference, **REASON}).status_code
 
     def erase(self, reference: str) -> int:
-        found = self._http.post("find", json={"reference": reference})
+        found = self._http.post("find", json={"reference": reference, **REASON})
         if not found.is_success:
             return found.status_code
-        return self._http.delete(f"subjects/{found.json()['subject_id']}", params=REASON).status_code
+        subject = found.json()["subject_id"]
+        return self._http.delete(f"subjects/{subject}", params=REASON).status_code if subject else 404
 
 
 # ---- peers that do not keep to the rules ----
