@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 import ssl
+from threading import Lock
 from typing import TYPE_CHECKING
 from weakref import WeakSet
 
@@ -46,6 +47,7 @@ class Identity:
         self._link: Ed25519PrivateKey = keys.signing_key("link.key")
         self._clock = clock
         self._contexts: WeakSet[Context] = WeakSet()
+        self._threads = Lock()
         self.renew()
 
     def _now(self) -> dt.datetime:
@@ -74,8 +76,9 @@ class Identity:
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         )
         self.keys.keep(_SHOWN, self._signed(key).public_bytes(serialization.Encoding.PEM) + pem)
-        for context in self._contexts:
-            context.load_cert_chain(self.keys.path(_SHOWN))
+        with self._threads:
+            for context in self._contexts:
+                context.load_cert_chain(self.keys.path(_SHOWN))
         return True
 
     def _signed(self, key: Ed25519PrivateKey) -> x509.Certificate:
@@ -117,5 +120,6 @@ class Identity:
             context.load_verify_locations(cadata=card.certificate)
         if server:
             context.num_tickets = 0
-        self._contexts.add(context)
+        with self._threads:
+            self._contexts.add(context)
         return context
