@@ -158,29 +158,33 @@ class Answering:
         if counter <= self._counters[nonce_a]:
             raise ExchangeAborted("A sid is used once.")
         self._counters[nonce_a] = counter
-        try:
-            async with asyncio.timeout(exchange.MEET_SECONDS):
-                session = await asyncio.shield(self._slot(request))
-        except TimeoutError:
-            self._sessions.pop(request, None)
-            raise ExchangeAborted("Vault B was not asked this question.") from None
-        if session.sitting:
-            raise ExchangeAborted("A session was begun twice.")
-        session.begun.set()
-        await session.hold_still()
         epoch = int(frame.meta["epoch"])
-        await self._ask_again(session, epoch)
 
-        def named(later: int) -> bytes:
-            return self._parties.sid(bytes.fromhex(nonce_a), self._nonce, epoch, counter + later)
+        def named(number: int) -> bytes:
+            return self._parties.sid(bytes.fromhex(nonce_a), self._nonce, epoch, number)
 
-        mine = session.question.digest(named(0))
-        self._must_agree(session, mine, bytes(frame.buffers[0]))
-        session.sitting = Sitting("B", session.question, named(0), self._keys)
-        self._dealings.begun(session.sitting, named)
-        if session.sitting.whole:
-            session.whole.set()
-        return Answer({}, [mine])
+        with self._dealings.kept(named(counter)):
+            if self._dealings.lost(named(counter)):
+                # The mint deals once for a sid: another name is needed, under which it deals.
+                raise OutOfStep("The vaults must meet anew.")
+            try:
+                async with asyncio.timeout(exchange.MEET_SECONDS):
+                    session = await asyncio.shield(self._slot(request))
+            except TimeoutError:
+                self._sessions.pop(request, None)
+                raise ExchangeAborted("Vault B was not asked this question.") from None
+            if session.sitting:
+                raise ExchangeAborted("A session was begun twice.")
+            session.begun.set()
+            await session.hold_still()
+            await self._ask_again(session, epoch)
+            mine = session.question.digest(named(counter))
+            self._must_agree(session, mine, bytes(frame.buffers[0]))
+            session.sitting = Sitting("B", session.question, named(counter), self._keys)
+            self._dealings.begun(session.sitting, lambda later: named(self._counters[nonce_a] + later))
+            if session.sitting.whole:
+                session.whole.set()
+            return Answer({}, [mine])
 
     @staticmethod
     async def _ask_again(session: _Session, epoch: int) -> None:
@@ -220,9 +224,13 @@ class Answering:
             # Not of the rooms: a thread may still fill its planes when the question is long over.
             room = Room(sitting.claim(index).words, dealt=True)
             session.halves[index] = asyncio.create_task(self._half(sitting, index, sitting.half(index, room)))
-        half = await asyncio.shield(session.halves[index])
-        message = half.send(number)
-        half.receive(frame.buffers[0])
+        try:
+            half = await asyncio.shield(session.halves[index])
+            message = half.send(number)
+            half.receive(frame.buffers[0])
+        except Refusal as error:
+            session.fail(error)
+            raise
         if number == ROUNDS - 1:
             # The share is made in the same memory as the message.
             message = memoryview(bytes(message))
@@ -233,9 +241,12 @@ class Answering:
 
     async def _half(self, sitting: Sitting, index: int, half: Half) -> Half:
         """Make the planes of a chunk while the mint deals for it."""
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self._dealings.fetch(sitting.sid, sitting.spans[index], half.gammas))
-            group.create_task(asyncio.to_thread(sitting.fill, index, half))
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._dealings.fetch(sitting.sid, sitting.spans[index], half.gammas))
+                group.create_task(asyncio.to_thread(sitting.fill, index, half))
+        except ExceptionGroup as failed:
+            raise failed.exceptions[0] from None
         return half
 
     # ---- on a stream of its own, in a thread ----

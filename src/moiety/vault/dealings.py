@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
+import logging
 import threading
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Any
@@ -31,11 +32,14 @@ if TYPE_CHECKING:
     from moiety.wire.links import Client
     from moiety.wire.streams import Streams
 
+_log = logging.getLogger(__name__)
+
 BYTES_A_WORD = ROUNDS * 8
 AHEAD_SIDS = 4
 PIECE_WORDS = 16_384
 IDLE_SECONDS = 0.2
 WAIT_SECONDS = 30.0
+LOOK_SECONDS = 0.002
 REMEMBERED = 1 << 16
 
 
@@ -50,6 +54,11 @@ class _Ahead:
         self._lost = False
 
     @property
+    def lost(self) -> bool:
+        """Whether something that was asked for will not come."""
+        return self._lost
+
+    @property
     def settled(self) -> bool:
         """Whether nothing is on its way."""
         return self.asked == self._filled or self._lost
@@ -62,25 +71,23 @@ class _Ahead:
             self._moved.notify_all()
 
     def lose(self) -> None:
-        """Know that what was asked for will not come: the mint may have dealt it, and does so once."""
+        """Know that what is on its way will not come; the mint is asked again, and deals it if it has not yet."""
         with self._moved:
             self._lost = True
             self._moved.notify_all()
 
-    def take(self, first: int, into: NDArray[np.uint64]) -> int:
+    def take(self, first: int, into: NDArray[np.uint64], seconds: float = WAIT_SECONDS) -> int:
         """Copy words from `first` on as far as they were asked for, waiting for what is on its way; gives their count.
 
         Raises:
-            ExchangeAborted: they were lost.
+            ExchangeAborted: the wait was too long.
 
         """
-        count: int = min(self.asked, first + into.shape[1]) - first
-        if count <= 0:
-            return 0
+        end = min(self.asked, first + into.shape[1])
         with self._moved:
-            self._moved.wait_for(lambda: self._lost or self._filled >= first + count, WAIT_SECONDS)
-            if self._filled < first + count:
-                raise ExchangeAborted("What the mint dealt ahead did not come.")
+            if not self._moved.wait_for(lambda: self._lost or self._filled >= end, seconds):
+                raise ExchangeAborted("What the mint was to deal ahead did not come.")
+            count: int = max(0, min(self._filled, end) - first)
             into[:, :count] = self._words[:, first : first + count]
         return count
 
@@ -97,16 +104,26 @@ class Dealings:
         self._seen: OrderedDict[bytes, None] = OrderedDict()
         self._lock = threading.Lock()
         self._busy = 0
+        self._kept: set[bytes] = set()
         self._next: Callable[[int], bytes] | None = None
         self._wanted = 0
         self._filling: asyncio.Task[None] | None = None
 
     # ---- for a question ----
 
-    def begun(self, sitting: Sitting, named: Callable[[int], bytes]) -> None:
-        """Hear of a question under the sid `named(0)`; `named(n)` is that of the n-th after it."""
+    @contextlib.contextmanager
+    def kept(self, sid: bytes) -> Iterator[None]:
+        """Keep what was dealt ahead for a sid while the vaults meet under it."""
+        self._kept.add(sid)
+        try:
+            yield
+        finally:
+            self._kept.discard(sid)
+
+    def begun(self, sitting: Sitting, later: Callable[[int], bytes]) -> None:
+        """Hear of a question; `later(n)` names the sid of the n-th after the last that A has begun by then."""
         self._busy += 1
-        self._next = named
+        self._next = later
         end = sitting.spans[-1].first + sitting.spans[-1].words if sitting.spans else 0
         self._wanted = -(-end // STREAM_STEP) * STREAM_STEP
 
@@ -127,10 +144,10 @@ class Dealings:
 
         """
         ahead = self._ahead(sid)
-        if ahead and not ahead.settled:
-            had = await asyncio.to_thread(ahead.take, span.first, into)
-        else:
-            had = ahead.take(span.first, into) if ahead else 0
+        until = asyncio.get_running_loop().time() + WAIT_SECONDS
+        while ahead and not ahead.settled and asyncio.get_running_loop().time() < until:  # noqa: ASYNC110 - threads too
+            await asyncio.sleep(LOOK_SECONDS)
+        had = ahead.take(span.first, into, 0.0) if ahead else 0
         if had < span.words:
             into[:, had:] = await self._asked(Kind.DEAL, sid, span.first + had, span.words - had)
 
@@ -156,6 +173,11 @@ class Dealings:
         self._check(sid, first, frame.meta, rest)
         if had:
             into[:, had:] = rest
+
+    def lost(self, sid: bytes) -> bool:
+        """Say whether what was to be dealt ahead for a sid did not come: the mint does not deal it again."""
+        ahead = self._ahead(sid)
+        return ahead is not None and ahead.lost
 
     def _ahead(self, sid: bytes) -> _Ahead | None:
         """Find what was dealt ahead for a sid."""
@@ -191,16 +213,18 @@ class Dealings:
         if before:
             await asyncio.wait([before])
         await asyncio.sleep(IDLE_SECONDS)
-        named = self._next
+        later = self._next
         words = min(self._wanted, self._stock_words // STREAM_STEP * STREAM_STEP)
-        if self._busy or named is None or not words:
+        if self._busy or later is None or not words:
             return
-        sids = [named(later + 1) for later in range(max(1, min(AHEAD_SIDS, self._stock_words // words)))]
+        sids = [later(n + 1) for n in range(max(1, min(AHEAD_SIDS, self._stock_words // words)))]
         with self._lock:
-            self._stock = {sid: ahead for sid, ahead in self._stock.items() if sid in sids}
-        with contextlib.suppress(Refusal):  # the mint is away: the next question will ask it, and say so
+            self._stock = {sid: ahead for sid, ahead in self._stock.items() if sid in sids or sid in self._kept}
+        try:
             for sid in sids:
                 await self._fill_one(sid, words)
+        except Refusal as error:  # the next question will ask the mint itself, and say so
+            _log.warning("vault-b: the mint deals nothing ahead: %s", error)
 
     async def _fill_one(self, sid: bytes, words: int) -> None:
         """Fetch the first words of a sid, piece by piece, until somebody asks a question."""
