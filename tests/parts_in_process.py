@@ -20,6 +20,8 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from moiety.cli import installation, keeping, parts
+from moiety.cli.backup.reviving import revive
+from moiety.cli.backup.taking import Taking
 from moiety.cli.parts import Place
 from moiety.eye.canaries import MadeUp
 from moiety.eye.halver import Halver
@@ -310,9 +312,10 @@ class InProcess:
     async def start(self, role: Role) -> None:
         """Start a part at its old address with what it has on disk."""
         at = self.place(role)
+        await revive(at)
         before = set(parts._BACKGROUND)
         wired = parts.Wired(self._seeing(at)) if role is Role.EYE else parts.SERVERS[role](at)
-        handlers = wired.handlers
+        handlers = wired.handlers | Taking(at).handlers()
         self._background[role] = parts._BACKGROUND - before
         if role in {Role.VAULT_A, Role.VAULT_B}:
             vault = getattr(handlers[Kind.ROWS], "__self__", None)
