@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 QUESTIONS = 8
 CANARIES = 2
-ROUNDS_OF_CANARIES = 4
+AHEAD_MAX = 60
 
 
 class TamperMessages(Drill):
@@ -85,10 +85,15 @@ class LyingMint(Drill):
         """Ask about somebody who is enrolled; nobody, or somebody else, is a wrong answer."""
         gallery = await gate.gallery("minted")
         await gate.enrol(gallery)
+        await gate.house.canaries.plant(gallery, CANARIES)
+        # Words that were dealt ahead are true; the first wrong answer shows that they are used up.
+        for _ in range(AHEAD_MAX):
+            if not await _finds(gate, gallery):
+                break
+        else:
+            raise Fault("The mint's false words changed no answer; the drill would prove nothing.")
         if canaries:
-            await gate.house.canaries.plant(gallery, CANARIES)
-            for _ in range(ROUNDS_OF_CANARIES):
-                await gate.house.canaries.check(gallery)
+            await gate.house.canaries.check(gallery)
         wrong = 0
         for _ in range(QUESTIONS):
             try:
