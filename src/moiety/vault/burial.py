@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 LOOK_SECONDS = 1.0
+# A witness that was itself restored from a backup has to hear all of them again.
+AGAIN_SECONDS = 3600.0
 AT_ONCE = 4096
 # A clock that is set back by less does not hide a tombstone; after a start all of them are told again.
 MARGIN_SECONDS = 600.0
@@ -35,7 +37,12 @@ class Burial:
     async def run(self) -> None:
         """Tell whatever is new, again and again; while the witness is away it waits in the journal."""
         silent = False
+        loop = asyncio.get_running_loop()
+        again = loop.time() + AGAIN_SECONDS
         while True:
+            if loop.time() > again:
+                again = loop.time() + AGAIN_SECONDS
+                self._told, self._until = 0, float("-inf")
             try:
                 await self.tell()
                 silent = False
