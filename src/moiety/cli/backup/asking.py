@@ -21,7 +21,8 @@ def ask_for_backup(made: Installation, role: Role, given: dict[str, Any]) -> dic
     """Let a part back itself up, or do it for a part that does not run.
 
     Raises:
-        BadInput: there is no such part here, or it runs and does not answer.
+        BadInput: there is no such part here.
+        PartDown: it runs and does not answer.
         Refusal: what it answered.
 
     """
@@ -32,10 +33,26 @@ def ask_for_backup(made: Installation, role: Role, given: dict[str, Any]) -> dic
     from moiety.cli import parts  # noqa: PLC0415 - loads all that parts are made of, which other commands need not
     from moiety.cli.backup.taking import Taking  # noqa: PLC0415 - as above
 
-    with standing_still(made, role):
+    with _resting(made, role):
         if not (made.keys / role / "signing.key").exists():
             raise BadInput(f"There is no {role} on this machine to back up.")
         return asyncio.run(Taking(parts.place(made, role, {})).backup(given))
+
+
+@contextmanager
+def _resting(made: Installation, role: Role) -> Iterator[None]:
+    """Keep a part from being started while it is backed up.
+
+    Raises:
+        PartDown: it runs, or is just being started, and does not answer.
+
+    """
+    try:
+        lock = take_lock(made.run)
+    except BadInput:
+        raise PartDown(f"{role} does not answer at this moment; try again.") from None
+    with lock:
+        yield
 
 
 @contextmanager

@@ -68,16 +68,23 @@ async def obtain(at: Place, galleries: Iterable[str]) -> Buried:
     offline = at.installation.folder(at.role) / TOMBSTONES
     if offline.exists():
         return decode(offline.read_bytes(), at.installation.tenant)
+    if Role.WITNESS not in at.addresses:
+        raise _silent(at, "its address is not known here")
     line = at.client(Role.WITNESS)
     try:
         return await _from_witness(line, galleries)
     except Refusal as refusal:
-        raise Fault(
-            f"{at.role} was restored from a backup and serves only once it knows who was erased since; the witness "
-            f"does not say ({refusal}). Start it, or restore with --tombstones FILE (moiety witness tombstones)."
-        ) from None
+        raise _silent(at, str(refusal)) from None
     finally:
         await line.close()
+
+
+def _silent(at: Place, why: str) -> Fault:
+    """Say why a restored part does not serve, and what to do."""
+    return Fault(
+        f"{at.role} was restored from a backup and serves only once it knows who was erased since; the witness does "
+        f"not say ({why}). Start it, or restore with --tombstones FILE (moiety witness tombstones)."
+    )
 
 
 async def _from_witness(line: Client, galleries: list[str]) -> Buried:
