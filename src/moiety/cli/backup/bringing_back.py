@@ -155,8 +155,10 @@ def lines_of(found: Sequence[Manifest], role: Role) -> list[str]:
     """Say what was restored, and what comes next."""
     first = found[0]
     rows = sum(mark.rows for mark in first.galleries.values())
+    book = ["its roster and policies are those of that time: look at them before it is asked"] if role in _OTHER else []
     return [
         f"restored {role} as it was at {_when(first.at)}: {len(first.galleries)} galleries, {rows} rows",
         "start it: before it serves it asks the witness who was erased since, and forgets them",
+        *book,
         "then `moiety reconcile` says who was enrolled since and is not whole any more",
     ]
