@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # Photos that the benchmarks look at: any folder with faces.
 BENCH_IMAGES ?= ../shared/data/lfw/images
 
-.PHONY: install demo test test-fast check bench lock clean
+.PHONY: install demo test test-fast simulate check bench lock clean
 
 install: $(VENV)/.installed
 	$(BIN)/moiety models install
@@ -31,6 +31,11 @@ test: install $(VENV)/.tested
 # Without processes, browsers and large galleries.
 test-fast: install $(VENV)/.tested
 	$(BIN)/pytest -n 2 --dist loadfile -m "not slow" tests/unit tests/contract tests/property tests/simulation $(PYTEST_FLAGS)
+
+# Lives of a whole site in which everything dies: RUNS by seeds; SEED=n, or STEP=n FATE=f, is one of them again.
+simulate: install $(VENV)/.tested
+	$(BIN)/python tests/simulate.py $(if $(SEED),--seed $(SEED),$(if $(STEP),--step $(STEP) --fate $(or $(FATE),before),\
+	  --runs $(or $(RUNS),200)))
 
 check: $(VENV)/.installed $(VENV)/.tested
 	$(BIN)/ruff format --check .
