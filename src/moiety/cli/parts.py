@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from moiety.archive.restoring import refuse_interrupted
@@ -289,16 +289,21 @@ class Serving:
         await self.server.close()
 
 
-async def serve(at: Place, listener: socket.socket) -> Serving:
-    """Start the part of a role on a listening socket, and its local socket."""
+async def begin(at: Place, wire: Callable[[Place], Wired]) -> tuple[Wired, Standing]:
+    """Put a part together, once its restored folder is up to date, with what every part answers and does by itself."""
     await revive(at)
-    wired, taking = SERVERS[at.role](at), Taking(at)
-    words: Words = {"backup": taking.backup, **wired.words}
+    wired, taking = wire(at), Taking(at)
     standing = Standing(at, wired.more)
     handlers = {Kind.PING: standing.ping} | wired.handlers | taking.handlers()
-    server = Server(at.identity, at.peers, handlers, at.network, wired.streams)
-    serving = Serving(server, local_server(at, standing, words), standing)
     _BACKGROUND.add(asyncio.create_task(taking.follow()))
+    return replace(wired, handlers=handlers, words={"backup": taking.backup, **wired.words}), standing
+
+
+async def serve(at: Place, listener: socket.socket) -> Serving:
+    """Start the part of a role on a listening socket, and its local socket."""
+    wired, standing = await begin(at, SERVERS[at.role])
+    server = Server(at.identity, at.peers, wired.handlers, at.network, wired.streams)
+    serving = Serving(server, local_server(at, standing, wired.words), standing)
     await serving.server.start(listener)
     await serving.local.start()
     return serving
