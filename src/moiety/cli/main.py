@@ -22,6 +22,7 @@ from moiety.cli.commands import (
     questions,
     running,
     serve,
+    upkeep,
     vault,
     witness,
 )
@@ -35,7 +36,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Tells who someone is by their face, for those who have a right to ask, from halves that a thief cannot use.",
 )
-for part in (running, serve, demo, asking, people, measuring):
+for part in (running, serve, upkeep, demo, asking, people, measuring):
     app.registered_commands += part.app.registered_commands
 app.registered_commands += backup.restore_app.registered_commands
 app.add_typer(backup.app, name="backup")

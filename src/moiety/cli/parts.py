@@ -187,9 +187,12 @@ def _parts(at: Place, half: str, journal: Journal, halves: Halves) -> Parts:
 
 
 def _galleries(cabinet: Cabinet) -> dict[str, Any]:
-    """Say of each gallery which epoch is in force and how many rows it has."""
-    ids = [policy.gallery for policy in cabinet.policies]
-    return {"galleries": {one: {"epoch": cabinet.epoch(one), "rows": len(cabinet.shelf(one))} for one in ids}}
+    """Say of each gallery which epoch is in force, how many rows it has, and which are excluded."""
+    told = {}
+    for one in [policy.gallery for policy in cabinet.policies]:
+        excluded = [row_id.hex() for row_id in cabinet.excluded(one)]
+        told[one] = {"epoch": cabinet.epoch(one), "rows": len(cabinet.shelf(one)), "excluded": excluded}
+    return {"galleries": told}
 
 
 def vault_a(at: Place) -> Wired:

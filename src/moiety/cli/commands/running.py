@@ -13,6 +13,7 @@ import typer
 from moiety.cli import installation, signing_page
 from moiety.cli.apart import role_of
 from moiety.cli.commands.options import Data, Json
+from moiety.cli.commands.upkeep import excluded_lines
 from moiety.cli.gateway import gate, running
 from moiety.cli.output import result, say
 from moiety.cli.supervisor import Supervisor
@@ -107,8 +108,9 @@ def status(data: Data = None, *, json: Json = False) -> None:
     lines = [f"{part}: {'answers' if up else 'down'}" for part, up in parts.items()]
     if found.get("sign_at"):
         lines.append(f"people sign at {found['sign_at']}")
-    told = {"ready": reply.is_success, "parts": parts, "sign_at": found.get("sign_at", "")}
-    result(told, as_json=json, lines=[*lines, ONE_MACHINE])
+    damaged = excluded_lines(folder)
+    told = {"ready": reply.is_success, "parts": parts, "sign_at": found.get("sign_at", ""), "damaged": damaged}
+    result(told, as_json=json, lines=[*lines, *damaged, ONE_MACHINE])
     if not reply.is_success:
         raise PartDown("A part of the installation is down.")
 
@@ -136,6 +138,8 @@ def _lines(told: dict[str, Any]) -> Iterator[str]:
     yield f"certificate: renewed before {told['certificate_ends']}"
     for gallery, one in told.get("galleries", {}).items():
         yield f"gallery {gallery}: epoch {one['epoch']}, {one['rows']} rows"
+        for row in one["excluded"]:
+            yield f"  row {row} is excluded: a half of it was damaged or altered"
     for name, peer in told["peers"].items():
         off = peer.get("clock_off_s") or 0.0
         clock = f", its clock is {abs(off):.0f} s {'ahead' if off > 0 else 'behind'}" if abs(off) >= 1 else ""
