@@ -27,12 +27,14 @@ from moiety.foundation.errors import (
 from moiety.wire import frames, links
 from moiety.wire.frames import HEADER, MAGIC, Frame, Sort, encode, read_frame
 from moiety.wire.kinds import ALLOWED, Kind, Role, may
-from moiety.wire.links import Answer, Client
+from moiety.wire.links import Answer, Client, Server
 from parts_in_process import Town
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
     from pathlib import Path
+
+    from moiety.wire.network import Link
 
     Handler = Callable[[Frame], Awaitable[Answer]]
 
@@ -338,6 +340,37 @@ async def test_a_link_that_falls_silent_is_opened_anew(town: Town, monkeypatch: 
         line.flow()
         assert (await client.call(Kind.SEARCH, {"n": 3}, seconds=5)).meta == {"n": 3}
         assert line.connections == 2
+
+
+@pytest.mark.parametrize("number", [errno.ETIMEDOUT, errno.EHOSTUNREACH, errno.ECONNRESET])
+async def test_a_line_that_the_system_finds_dead_is_opened_anew_at_both_ends(
+    town: Town, number: int, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def silent(_: Frame) -> Answer:
+        await asyncio.sleep(60)
+        raise AssertionError
+
+    ends: list[Link] = []
+    accept = Server._accept
+
+    async def noted(server: Server, link: Link) -> None:
+        ends.append(link)
+        await accept(server, link)
+
+    monkeypatch.setattr(Server, "_accept", noted)
+    await town.serve({Kind.SEARCH: silent, Kind.ROWS: echo})
+    client = town.client()
+    asked = asyncio.create_task(client.call(Kind.SEARCH, {}))
+    while not ends:  # noqa: ASYNC110 - the server tells nobody when it accepts
+        await asyncio.sleep(0.01)
+    assert client._open
+    for reader in (client._open.link.reader, ends[0].reader):
+        reader.set_exception(OSError(number, "the line is dead"))
+    with pytest.raises(PartDown, match="went away"):
+        await asyncio.wait_for(asked, 5)
+    assert (await client.call(Kind.ROWS, {"n": 1})).meta == {"n": 1}
+    assert len(ends) == 2
+    assert not [record for record in caplog.records if record.name == "asyncio"]
 
 
 async def test_a_part_that_takes_its_time_is_not_taken_for_silent(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:

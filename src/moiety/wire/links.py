@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import errno
 import logging
-import ssl
 import traceback
 from dataclasses import dataclass
 from pathlib import Path
@@ -111,7 +110,7 @@ class Server:
                 work.add_done_callback(running.discard)
         except WireBroken:
             _log.warning("%s: closed a link from %s: broken frame", self._identity.role, sender)
-        except (asyncio.IncompleteReadError, ConnectionError, ssl.SSLError, asyncio.CancelledError):
+        except (asyncio.IncompleteReadError, OSError, asyncio.CancelledError):
             pass  # the peer went away, or this part is closing; unfinished questions end with the link
         finally:
             for work in running:
@@ -134,7 +133,7 @@ class Server:
             except WireBroken as large:
                 told = {"slug": large.slug, "detail": str(large)}
                 await _write(writer, lock, Frame(frame.kind, Sort.REFUSAL, frame.id, told))
-        except (ConnectionError, ssl.SSLError):
+        except OSError:
             _log.info("%s: the asker of %s went away", self._identity.role, frame.kind.name)
 
     async def _answer(self, sender: Role, frame: Frame) -> Answer:
@@ -225,9 +224,9 @@ class Client:
             async with asyncio.timeout(seconds):
                 await _write(line.link.writer, line.writing, Frame(kind, Sort.ASK, number, meta, buffers))
                 reply = await future
-        except TimeoutError:
-            raise PartDown(f"{self._role} did not answer within {seconds:.0f} s.") from None
-        except (ConnectionError, ssl.SSLError) as error:
+        except OSError as error:
+            if isinstance(error, TimeoutError) and error.errno is None:
+                raise PartDown(f"{self._role} did not answer within {seconds:.0f} s.") from None
             self._drop(line, error)
             raise PartDown(_refused(self._role, error) or f"{self._role} went away.") from None
         finally:
@@ -264,7 +263,7 @@ class Client:
                 future = line.waiting.get(frame.id)
                 if future and not future.done():
                     future.set_result(frame)
-        except (ConnectionError, ssl.SSLError) as error:
+        except OSError as error:  # cut, refused, or found dead by the system (ETIMEDOUT, EHOSTUNREACH)
             ended = error
         except (asyncio.IncompleteReadError, WireBroken):
             pass
@@ -278,7 +277,7 @@ class Client:
             await asyncio.sleep(SILENCE_SECONDS)
             if not line.waiting or moved() != before:
                 continue
-            with contextlib.suppress(TimeoutError, ConnectionError, ssl.SSLError):
+            with contextlib.suppress(OSError):
                 async with asyncio.timeout(SILENCE_SECONDS):
                     # Nobody waits for its answer; that bytes come is enough.
                     await _write(line.link.writer, line.writing, Frame(Kind.PING))
