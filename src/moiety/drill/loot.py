@@ -46,6 +46,11 @@ class Half:
 def steal(ground: Ground, role: Role) -> Path:
     """Copy a vault's folder and its keys while it runs."""
     ground.arrange()
+    return copy(ground, role)
+
+
+def copy(ground: Ground, role: Role) -> Path:
+    """Copy a vault's folder and its keys, whether it runs or not."""
     return ground.steal(ground.made.folder(role), ground.made.keys / role)
 
 

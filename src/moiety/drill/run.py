@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from moiety.drill.altered import AlteredRow
+from moiety.drill.copies import Ransom, StealBackups
+from moiety.drill.epochs import OldSeeds
 from moiety.drill.forged import Forge, OnePerson, Replay
 from moiety.drill.ground import Ground
 from moiety.drill.hacked_questions import Enumerate, InventProbe, LoudProbe, SwapProbe, TwoQuestions
@@ -16,7 +18,8 @@ from moiety.drill.ledger import ChangedLedger
 from moiety.drill.scratch import scratch
 from moiety.drill.steal import StealA, StealB
 from moiety.drill.steal_gate import StealGate
-from moiety.drill.sweep import Ports, Routes
+from moiety.drill.sweep import Ports, Routes, Strays
+from moiety.drill.tamper_rows import TamperRows
 from moiety.drill.tampering import LyingMint, TamperMessages
 from moiety.drill.traces import LooseEnds, Traces
 from moiety.foundation.errors import BadInput
@@ -30,8 +33,10 @@ if TYPE_CHECKING:
 # Those that need the gate's own process stand together, and those that take its place: parts are restarted less.
 DRILLS: tuple[type[Drill], ...] = (
     Ports,
+    Strays,
     Routes,
     StealGate,
+    StealBackups,
     Traces,
     LooseEnds,
     Insider,
@@ -39,6 +44,8 @@ DRILLS: tuple[type[Drill], ...] = (
     ChangedLedger,
     StealA,
     StealB,
+    OldSeeds,
+    TamperRows,
     OnePerson,
     Enumerate,
     TwoQuestions,
@@ -53,6 +60,7 @@ DRILLS: tuple[type[Drill], ...] = (
     Forge,
     LyingMint,
     TamperMessages,
+    Ransom,
 )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import datetime as dt
 import re
@@ -16,15 +17,16 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from moiety.drill.drill import Drill, Obtained, Tally
-from moiety.foundation.errors import Fault
+from moiety.foundation.errors import Fault, Forbidden, Refusal
 from moiety.wire.frames import Frame, encode
-from moiety.wire.kinds import Kind, Role
+from moiety.wire.kinds import Kind, Role, may
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from moiety.drill.ground import Ground
+    from moiety.wire.links import Client
 
 PING = b"".join(encode(Frame(Kind.PING, id=1)))
 ROWS = b"".join(encode(Frame(Kind.ROWS, id=2, meta={"gallery": "gal_aaaaaaaaaaaaaaaa"})))
@@ -136,6 +138,45 @@ def _pretender(folder: Path, name: str) -> ssl.SSLContext:
     context = _blind()
     context.load_cert_chain(both)
     return context
+
+
+class Strays(Drill):
+    """A part other than the gate was taken over, and asks what is not its business."""
+
+    name = "hacked-part"
+    tried = (
+        "took over each part but the gate, with its keys, and asked every other part every kind of question that its "
+        "role may not ask"
+    )
+    weakness: ClassVar[Mapping[Role, str]] = {Role.VAULT_A: "weak_vaults:roles_unchecked"}
+
+    def attack(self, ground: Ground) -> Obtained:
+        """Ask everybody everything."""
+        ground.arrange()
+        return asyncio.run(self._ask(ground))
+
+    @staticmethod
+    async def _ask(ground: Ground) -> Obtained:
+        """Count whatever is said but that it is forbidden."""
+        asked = got = 0
+        for sender in PARTS:
+            at = ground.place(sender)
+            for receiver in PARTS:
+                line = at.client(receiver)
+                kinds = [kind for kind in Kind if not may(sender, kind, receiver)]
+                outcomes = await asyncio.gather(*(_said(line, kind) for kind in kinds))
+                await line.close()
+                asked, got = asked + len(kinds), got + sum(said != Forbidden.slug for said in outcomes)
+        return Obtained(got, f"{got} of {asked} questions looked at by {len(PARTS)} parts")
+
+
+async def _said(line: Client, kind: Kind) -> str:
+    """Ask something; gives the code of the refusal, or nothing."""
+    try:
+        await line.call(kind, {"gallery": "gal_aaaaaaaaaaaaaaaa", "request": "r"}, [b"", b""])
+    except Refusal as refusal:
+        return refusal.slug
+    return ""
 
 
 # ---- the gate's own port ----

@@ -77,6 +77,8 @@ class LooseEnds(Drill):
         paths = [made.data, *made.data.rglob("*"), *(ground.folder / "tmp").rglob("*")]
         loose = [path for path in paths if not path.is_symlink() and stat.S_IMODE(path.stat().st_mode) & 0o077]
         tally.add(len(loose), f"{len(loose)} of {len(paths)} files and folders that others may enter {_names(loose)}")
+        left = [path for path in (ground.folder / "tmp").rglob("*") if path.is_file()]
+        tally.add(len(left), f"{len(left)} temporary files")
         outside = [path for path in _open_for_writing(ground) if made.data not in path.parents]
         tally.add(len(outside), f"{len(outside)} files written outside the installation")
         return tally.obtained()

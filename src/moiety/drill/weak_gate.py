@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import os
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
+
+import pyrage
 
 from moiety.access import ApiKeys, Permission
 from moiety.api.routes import GuardedRoute
+from moiety.archive import packing
 from moiety.drill.weaknesses import put
 from moiety.ledger import chain
 from moiety.matching.desk import Desk
@@ -60,10 +64,23 @@ def _chain_unchecked() -> None:
     put(chain, "_intact", lambda *_: True)
 
 
+def _backups_in_the_clear() -> None:
+    """Write backups without sealing them."""
+
+    def through(source: Any, target: Any, _: object) -> None:
+        while piece := source.read(1 << 16):
+            target.write(piece)
+
+    plain = SimpleNamespace(**vars(pyrage))
+    plain.encrypt_io = plain.decrypt_io = through
+    put(packing, "pyrage", plain)
+
+
 WEAKNESSES: dict[str, Any] = {
     "fields_in_the_clear": _fields_in_the_clear,
     "binding_unchecked": _binding_unchecked,
     "route_left_open": _route_left_open,
     "tokens_noted": _tokens_noted,
+    "backups_in_the_clear": _backups_in_the_clear,
     "chain_unchecked": _chain_unchecked,
 }

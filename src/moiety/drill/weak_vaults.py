@@ -7,11 +7,16 @@ import ssl
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from moiety.drill.weaknesses import put
-from moiety.vault import exchange, guard, questions, signers
+from moiety.vault import attest, exchange, guard, questions, renewal, signers
+from moiety.vault.attest import Attested
 from moiety.vault.book import Book
 from moiety.vault.guard import Guard
+from moiety.vault.halves import SEED_BYTES
 from moiety.warrants import statement, targets
+from moiety.wire import links
 from moiety.wire.cards import Peers
 from moiety.wire.identity import Identity
 from moiety.wire.kinds import Role
@@ -83,6 +88,28 @@ def _galleries_opened_anew() -> None:
     put(Book, "open_gallery", over)
 
 
+def _attest_off() -> None:
+    """Take every row for attested."""
+
+    async def trusting(*_: object, **__: object) -> Attested:
+        return Attested(0, [])
+
+    put(attest.Attesting, "attest", trusting)
+
+
+def _seeds_kept() -> None:
+    """Give the rows of a refresh the seeds that they had."""
+    prepare = renewal.Renewing._prepare  # noqa: SLF001 - a weakness is planted inside
+
+    def keep(self: renewal.Renewing, gallery: str, *given: Any) -> Any:
+        made: Any = prepare(self, gallery, *given)
+        opened = self._seeds.opened(self._cabinet.generation(gallery), made.rows)
+        made.seeds = np.concatenate([np.empty((0, SEED_BYTES), np.uint8), *(seeds for _, seeds, _, _ in opened)])
+        return made
+
+    put(renewal.Renewing, "_prepare", keep)
+
+
 WEAKNESSES: dict[str, Any] = {
     "any_certificate": _any_certificate,
     "nonces_unchecked": _nonces_unchecked,
@@ -92,6 +119,9 @@ WEAKNESSES: dict[str, Any] = {
     "exchange_unchecked": lambda: put(exchange, "agree", _nothing),
     "commitments_unchecked": lambda: put(questions, "commit_probe", _anything),
     "statements_unsigned": lambda: put(statement, "verify", _nothing),
+    "roles_unchecked": lambda: put(links, "may", lambda *_: True),
+    "attest_off": _attest_off,
+    "seeds_kept": _seeds_kept,
     "norms_unchecked": lambda: put(questions, "check_probe", _nothing),
     "erasures_of_anything": lambda: put(targets, "of_erasure", _anything),
 }
