@@ -67,7 +67,12 @@ def logged_secrets(source: str) -> set[str]:
 
 
 # Names of files of ours and of types of errors say nothing about a person.
-MAY_BE_LOGGED = {"src/moiety/wire/links.py": {"filename", "name"}, "src/moiety/api/shell.py": {"filename", "name"}}
+PROCESSES_OF_DRILLS = {"src/moiety/drill/auditor.py", "src/moiety/drill/weakened.py"}
+MAY_BE_LOGGED = {
+    "src/moiety/wire/stream_server.py": {"name"},
+    "src/moiety/wire/links.py": {"filename", "name"},
+    "src/moiety/api/shell.py": {"filename", "name"},
+}
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=_id)
@@ -89,7 +94,8 @@ def test_only_commands_and_parts_print(path: Path) -> None:
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print"
     ]
-    assert not calls or "src/moiety/cli/" in _id(path)
+    # Two drills are processes of their own, whose lines another process reads.
+    assert not calls or "src/moiety/cli/" in _id(path) or _id(path) in PROCESSES_OF_DRILLS
 
 
 def test_requirements_name_no_address() -> None:

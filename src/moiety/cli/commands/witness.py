@@ -10,12 +10,15 @@ import typer
 from moiety.archive.tables import snapshot
 from moiety.cli import installation
 from moiety.cli.backup.tombstones import encode
-from moiety.cli.commands.ceremony import witness_app as app
+from moiety.cli.commands import ceremony
 from moiety.cli.commands.options import Data, Json
 from moiety.cli.output import result
 from moiety.foundation.disk import SYSTEM_DISK
 from moiety.foundation.errors import BadInput
 from moiety.wire.kinds import Role
+
+# `init` stands there already, beside that of the other parts.
+app = ceremony.witness_app
 
 
 @app.command()
