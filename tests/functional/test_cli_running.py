@@ -74,7 +74,7 @@ def test_commands_meet_the_installation_that_runs(
     data: Path, photos: Samples, tmp_path: Path, up: tuple[subprocess.Popen[str], dict[str, Any]]
 ) -> None:
     process, said = up
-    assert set(said) == {"ready", "url", "port"}
+    assert set(said) == {"ready", "url", "port", "sign_at"}
     assert set(_parts(data)) == {role.value for role in Role}
     (tmp_path / "album").mkdir()
     shutil.copy(photos.enrol["Barack Obama"][0], tmp_path / "album" / "Guest.jpg")

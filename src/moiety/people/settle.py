@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from moiety.foundation.ids import GalleryId
     from moiety.matching.desk import Desk
+    from moiety.matching.signing import Terms
     from moiety.storage import Gallery, Intent
     from moiety.wire.links import Client
 
@@ -47,10 +48,10 @@ class _Carried:
         self.warrant = warrant
         self._done: set[Client] = set()
 
-    async def hand(self, vault: Client, gallery: GalleryId, buffers: Sequence[bytes]) -> None:
+    async def hand(self, vault: Client, gallery: GalleryId, about: Sequence[bytes]) -> None:
         """Hand it to a vault that has not done it yet."""
         if vault not in self._done:
-            await vault.call(Kind.ERASE, {"gallery": gallery}, buffers)
+            await vault.call(Kind.ERASE, {"gallery": gallery}, [self.warrant, *about])
             self._done.add(vault)
 
 
@@ -292,24 +293,35 @@ class Settler:
         gallery = await asyncio.to_thread(self._gallery, intent.gallery_id)
         terms = await self._desk.terms(gallery, Act.ERASE)
         person = b"" if intent.subject_id is None else self._handle(intent)
-        carried = self._carried.get(intent.id)
-        if terms.at_once or carried is None:
+        about = [b"".join(intent.row_ids), person]
+        if terms.at_once:
             signed = await self._desk.for_targets(terms, MYSELF, [(targets.of_erasure(intent.row_ids, person), {})])
-            carried = _Carried(signed.warrants[0])
-        buffers = [carried.warrant, b"".join(intent.row_ids), person]
-        try:
-            await asyncio.gather(*(carried.hand(line, gallery.id, buffers) for line in self._vaults()))
-        except WarrantRefused:
-            if terms.at_once:
-                raise
-            self._carried.pop(intent.id, None)
-            raise needed(terms.needs) from None
+            buffers = [signed.warrants[0], *about]
+            await self._desk.links.both(Kind.ERASE, {"gallery": gallery.id}, buffers, buffers)
+        else:
+            await self._hand_over(terms, intent, about)
         await asyncio.to_thread(self._erase, intent)
         self._carried.pop(intent.id, None)
 
-    def _vaults(self) -> tuple[Client, Client]:
-        """Give the lines to both."""
-        return self._desk.links.a, self._desk.links.b
+    async def _hand_over(self, terms: Terms, intent: Intent, about: list[bytes]) -> None:
+        """Give both vaults what people signed for an erasure; it is dropped where one refuses it.
+
+        Raises:
+            SignatureNeeded: nobody has signed, or a vault refused.
+            Unavailable: a vault is away; the other one is not told again.
+
+        """
+        carried = self._carried.get(intent.id)
+        if carried is None:
+            raise needed(terms.needs)
+        links = self._desk.links
+        handed = (carried.hand(line, terms.gallery.id, about) for line in (links.a, links.b))
+        failed = [one for one in await asyncio.gather(*handed, return_exceptions=True) if one is not None]
+        if any(isinstance(one, WarrantRefused) for one in failed):
+            self._carried.pop(intent.id, None)
+            raise needed(terms.needs)
+        if failed:
+            raise failed[0]
 
     def _gallery(self, gallery: GalleryId) -> Gallery:
         with self._desk.store.read() as tx:
