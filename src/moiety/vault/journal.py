@@ -131,13 +131,6 @@ class Journal:
         with self._lock:
             return self._db.execute(query, parameters).fetchall()
 
-    def batches(self, query: str, parameters: Sequence[Any], size: int) -> Iterator[list[tuple[Any, ...]]]:
-        """Run one query and give its rows, `size` at a time; nobody else uses the file meanwhile."""
-        with self._lock:
-            cursor = self._db.execute(query, parameters)
-            while some := cursor.fetchmany(size):
-                yield some
-
     def scour(self) -> None:
         """Empty the write-ahead log, so that what was deleted stands in no file."""
         with self._lock:

@@ -77,17 +77,25 @@ def cut(joined: bytes) -> list[bytes]:
 
 
 def live(journal: Journal, gallery: str) -> Rows:
-    """Read the live rows in their order, some ten thousand at a time."""
-    query = "SELECT row_id, slot, seq FROM row WHERE gallery = ? AND state = 'live' ORDER BY slot"
-    ids, numbers = [], []
-    for some in journal.batches(query, (gallery,), ROWS_PER_READ):
-        row_ids, slots, seqs = zip(*some, strict=True)
-        ids.append(b"".join(row_ids))
-        numbers.append(np.array((slots, seqs), np.int64))
-    joined = np.concatenate(numbers, axis=1) if numbers else np.empty((2, 0), np.int64)
-    order = np.argsort(joined[1], kind="stable")
-    found = np.frombuffer(b"".join(ids), np.uint8).reshape(-1, ROW_ID_BYTES)
-    return Rows(found[order], joined[0][order], joined[1][order])
+    """Read the live rows in their order."""
+    found = _columns(journal, gallery, "hex(row_id) || printf('%016x%016x', slot, seq)", "state = 'live'", 32)
+    numbers = found[:, ROW_ID_BYTES:].copy().view(">i8").astype(np.int64)
+    order = np.argsort(numbers[:, 1], kind="stable")
+    return Rows(found[order, :ROW_ID_BYTES], numbers[order, 0], numbers[order, 1])
+
+
+def _columns(journal: Journal, gallery: str, record: str, which: str, size: int) -> NDArray[np.uint8]:
+    """Read one record of `size` bytes, given in hex, of each of a gallery's rows: u8[n, size], in no order.
+
+    The database joins them: of millions of rows none becomes a thing of Python's.
+    """
+    query = f"SELECT group_concat({record}, '') FROM row WHERE gallery = ? AND slot >= ? AND slot < ? AND {which}"  # noqa: S608 - fixed words
+    ((last,),) = journal.read("SELECT max(slot) FROM row WHERE gallery = ?", (gallery,))
+    found = []
+    for start in range(0, (-1 if last is None else last) + 1, ROWS_PER_READ):
+        ((joined,),) = journal.read(query, (gallery, start, start + ROWS_PER_READ))
+        found.append(bytes.fromhex(joined or ""))
+    return np.frombuffer(b"".join(found), np.uint8).reshape(-1, size)
 
 
 def owned(journal: Journal, gallery: str) -> Iterator[Rows]:
@@ -257,10 +265,7 @@ class Slots:
 
     def __init__(self, journal: Journal, gallery: str) -> None:
         """Read which slots are owned, by rows of any state."""
-        query = "SELECT slot FROM row WHERE gallery = ?"
-        read = journal.batches(query, (gallery,), ROWS_PER_READ)
-        parts = [np.array(some, np.int64).reshape(-1) for some in read]
-        owned = np.concatenate(parts) if parts else np.empty(0, np.int64)
+        owned = _columns(journal, gallery, "printf('%016x', slot)", "1", 8).view(">i8").reshape(-1)
         self.end = int(owned.max()) + 1 if len(owned) else 0
         free = np.ones(self.end, np.bool_)
         free[owned] = False

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
+import struct
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,6 +13,7 @@ import numpy as np
 from moiety.foundation.disk import SYSTEM_DISK
 from moiety.foundation.envelopes import pack
 from moiety.foundation.errors import Fault, Unverified
+from moiety.foundation.ids import ROW_ID_BYTES
 from moiety.vault import generations, register
 from moiety.vault.flat import Flat
 from moiety.vault.generations import FIRST_MARK, Generation
@@ -21,7 +23,7 @@ from moiety.vault.register import Rows, Slots
 from moiety.warrants.statement import commit_row
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -32,6 +34,8 @@ if TYPE_CHECKING:
     from moiety.warrants.statement import Statement
 
 _FILE = re.compile(r"(?P<gallery>.+)\.(?P<epoch>\d+)\.(?P<sort>rows|salts|commitments)")
+
+_ID, _SALT = struct.Struct(f"{ROW_ID_BYTES}s"), struct.Struct(f"{SALT_BYTES}s")
 
 
 class RowStore:
@@ -202,22 +206,15 @@ def commitments(
     policy: GalleryPolicy, epoch: int, ids: NDArray[np.uint8], salts: NDArray[np.uint8], lanes: NDArray[np.uint16]
 ) -> list[bytes]:
     """Give c of each row, as `statement.commit_row`; what all rows share is packed once."""
-    before = pack("moiety/commit/1", policy.tenant, policy.gallery) + (16).to_bytes(4, "big")
+    before = pack("moiety/commit/1", policy.tenant, policy.gallery) + ROW_ID_BYTES.to_bytes(4, "big")
     between = pack(epoch) + SALT_BYTES.to_bytes(4, "big")
     behind = (2 * policy.dim).to_bytes(4, "big")
-    size = 2 * policy.dim
-    id_bytes, salt_bytes, lane_bytes = ids.tobytes(), salts.tobytes(), lanes.reshape(-1).view(np.uint8).data
-    return list(_hashed(len(ids), (before, between, behind), (id_bytes, salt_bytes, lane_bytes), size))
-
-
-def _hashed(
-    count: int, shared: tuple[bytes, bytes, bytes], columns: tuple[bytes, bytes, memoryview], size: int
-) -> Iterator[bytes]:
-    """Hash each row's pieces: SHA-256 in C; what Python adds is the joining."""
     sha, join = hashlib.sha256, b"".join
-    before, between, behind = shared
-    ids, salts, lanes = columns
-    for i in range(count):
-        at, salt, lane = 16 * i, 32 * i, size * i
-        pieces = (before, ids[at : at + 16], between, salts[salt : salt + 32], behind, lanes[lane : lane + size])
-        yield sha(join(pieces)).digest()
+    pieces = zip(
+        _ID.iter_unpack(ids.tobytes()),
+        _SALT.iter_unpack(salts.tobytes()),
+        struct.iter_unpack(f"{2 * policy.dim}s", lanes.reshape(-1).view(np.uint8).data),
+        strict=True,
+    )
+    # SHA-256 in C; what Python adds is the joining.
+    return [sha(join((before, row_id, between, salt, behind, lane))).digest() for (row_id,), (salt,), (lane,) in pieces]
