@@ -252,6 +252,26 @@ async def test_a_row_that_was_prepared_before_is_committed_meanwhile_or_after(
     assert await all_found(site, gallery, [*persons, person])
 
 
+async def test_a_refresh_that_is_given_up_while_it_is_decided_leaves_one_whole_epoch(site: InProcess) -> None:
+    gallery, persons = await filled(site, 2)
+    turns_at_b = site.vault_b._turns
+    async with turns_at_b.shared(gallery.id):
+        refreshing = asyncio.create_task(site.upkeep.refresh(gallery.id))
+        while not turns_at_b._turns[gallery.id].entry.locked():  # noqa: ASYNC110 - B decides, and waits for its turn
+            await asyncio.sleep(0.01)
+        refreshing.cancel()
+        await asyncio.gather(refreshing, return_exceptions=True)
+        # The next question finds the refresh still under way at B, and gives it up.
+        asking = asyncio.create_task(site.found(gallery, persons[0]))
+        await asyncio.sleep(0.2)
+    await asyncio.gather(asking, return_exceptions=True)
+    for _ in range(2):
+        assert await all_found(site, gallery, persons)
+        assert epochs(site, gallery) == [2, 2]
+        assert held(site, gallery) == [[2], [2]]
+        await site.restart(Role.VAULT_B)
+
+
 async def test_a_row_that_only_one_vault_has_prepared_is_not_carried_over(site: InProcess) -> None:
     gallery, persons = await filled(site, 2)
     real, seen = Client.call, []

@@ -222,9 +222,12 @@ class Renewing:
         if new.flat:
             await asyncio.to_thread(self._seeds.flat(new).sync)
         async with self._changes.one(gallery), self._turns.alone(gallery):
+            if self._under_way.get(gallery) is not made:
+                # Given up while this waited for its turn: the new key may be destroyed already.
+                raise OutOfStep("Vault B knows of no such refresh.")
             shelf = arranged(new.epoch, made.rows, made.lanes, self._cabinet.shelf(gallery).rows)
             await asyncio.to_thread(self._cabinet.switch, new, shelf, made.lost, keep=True)
-        self._give_up(gallery, made)
+            self._give_up(gallery, made)
 
     async def _state(self, frame: Frame) -> Answer:
         """Tell A where B stands."""
@@ -241,15 +244,14 @@ class Renewing:
     async def _drop(self, frame: Frame) -> Answer:
         """Let go of everything but the epoch in force: what was prepared and, unless `memory`, the old seeds."""
         gallery, keep = str(frame.meta["gallery"]), int(frame.meta["keep"])
-        if keep != self._cabinet.epoch(gallery):
-            raise OutOfStep
-        made = self._under_way.get(gallery)
-        if made:
-            self._give_up(gallery, made)
-            # A commit whose asker went away may have been carried out all the same.
-            if made.new.epoch not in self._cabinet.held(gallery):
-                await asyncio.to_thread(self._seeds.drop, made.new)
+        # Not while a commit whose asker went away is being carried out all the same.
         async with self._changes.one(gallery), self._turns.alone(gallery):
+            if keep != self._cabinet.epoch(gallery):
+                raise OutOfStep
+            made = self._under_way.get(gallery)
+            if made:
+                self._give_up(gallery, made)
+                await asyncio.to_thread(self._seeds.drop, made.new)
             await asyncio.to_thread(self._cabinet.let_go, gallery, files=not frame.meta.get("memory"))
         return Answer({})
 
