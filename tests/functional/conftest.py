@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import shutil
 from typing import TYPE_CHECKING
 
 import pytest
 
-from hacked import Thief, close, fill
-from harness import OTHERS, Site, eventually, samples
+from harness import Site, eventually, samples
 from moiety.wire.kinds import Role
 from split_site import DELAY_S, Apart
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
     from moiety.cli.samples import Samples
@@ -42,23 +40,6 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """Run one installation; tests use galleries of their own."""
     with Site(tmp_path_factory.mktemp("site") / "data") as running:
         yield running
-
-
-@pytest.fixture(scope="session")
-def hacked(tmp_path_factory: pytest.TempPathFactory, photos: Samples) -> Iterator[Site]:
-    """Run eye, vaults and mint; the gate is a thief's."""
-    with Site(tmp_path_factory.mktemp("hacked") / "data", OTHERS) as site:
-        asyncio.run(fill(site, photos))
-        yield site
-
-
-@pytest.fixture
-async def thief(hacked: Site, photos: Samples) -> AsyncIterator[Thief]:
-    """Take over the gate for one test."""
-    house = hacked.house()
-    galleries = house.desk.gallery("staff"), house.desk.gallery("guests")
-    yield Thief(hacked, house, *galleries, photos.probe.read_bytes(), photos.enrol["Joe Biden"][0].read_bytes())
-    await close(house)
 
 
 @pytest.fixture(scope="session")

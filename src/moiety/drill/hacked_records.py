@@ -15,6 +15,7 @@ from moiety.drill.hacked import THIEF, Thief, answered, take_over
 from moiety.drill.hacked_questions import HOUR_SECONDS, REFUSED, VAULTS
 from moiety.foundation.envelopes import seal_to
 from moiety.foundation.errors import AlreadyThere, NotFound, OutOfStep, Unavailable, WarrantRefused
+from moiety.foundation.ids import ROW_ID_BYTES
 from moiety.kernel import quantise, split
 from moiety.people.enrol import Who
 from moiety.vault.policy import GalleryPolicy
@@ -154,6 +155,11 @@ class ReadBeyond(Drill):
         tally = Tally()
         got = sum([await _reveal(thief, gallery, subject, "f1", sealed["f1"], **change) for change in wrong])
         tally.add(got, f"{got} of {len(wrong)} fields opened by wrong warrants")
+        asked = {"gallery": gallery.id, "names": [[subject, "f1", "field"]]}
+        handle = targets.person_handle(thief.house.desk.tenant, gallery.id, subject)
+        drawn = await thief.house.desk.links.b.call(Kind.WRAP, asked, [handle])
+        old = bytes(drawn.buffers[1]) == sealed["f1"]
+        tally.add(old, f"{int(old)} old keys by asking for a new one")
         read = sum([await _reveal(thief, gallery, subject, name, sealed[name]) for name in fields])
         hours = int(time.time()) // HOUR_SECONDS - began + 1
         beyond = max(0, read - hours * self.BUDGET)
@@ -204,6 +210,9 @@ class Erase(Drill):
         for what, about in (("made up", never), ("moved", moved)):
             got = answered(await thief.ask(Kind.COMMIT, about, about, [], []), NotFound, OutOfStep)
             tally.add(got, f"{got} vaults {what} a row")
+        shown = await thief.ask(Kind.ROWS, meta, meta, [], [])
+        more = sum(len(bytes(buffer)) - ROW_ID_BYTES * len(before) for one in shown for buffer in one.buffers)
+        tally.add(more, f"{more} bytes of rows shown beside their ids")
         got = answered(await thief.ask(Kind.POLICY_DROP, meta, meta, [], []), AlreadyThere)
         tally.add(got, f"{got} dropped the gallery")
         for_another = targets.of_erasure([os.urandom(16)], b"")
