@@ -4,6 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 # Photos that the benchmarks look at: any folder with faces.
 BENCH_IMAGES ?= ../shared/data/lfw/images
+# Rows of the largest gallery that the match benchmark fills; 2500000 take 12 GB of memory and 5 GB of disk.
+BENCH_ROWS ?= 2500000
 
 .PHONY: install demo test test-fast simulate check bench lock clean
 
@@ -50,7 +52,7 @@ check: $(VENV)/.installed $(VENV)/.tested
 	touch $@
 
 bench: install $(VENV)/.tested .peer/.installed
-	$(BIN)/moiety bench match --rows 100000 --batch 64 --json
+	$(BIN)/moiety bench match --rows $(BENCH_ROWS) --batch 64 --json
 	$(BIN)/moiety bench vision --images $(BENCH_IMAGES) --json
 	$(BIN)/moiety bench identify --images $(BENCH_IMAGES) --rows 10000 --json
 

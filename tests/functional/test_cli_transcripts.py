@@ -234,11 +234,12 @@ def test_models_are_listed_and_verified() -> None:
 
 
 def test_a_benchmark_ends_with_its_numbers() -> None:
-    said = command("bench", "match", "--rows", "640", "--dim", "64", "--batch", "2", "--json")
+    said = command("bench", "match", "--rows", "5000", "--dim", "128", "--batch", "3", "--json")
     assert said.code == 0, said.words
     assert keeps("bench match", said.json)
-    assert (said.json["rows"], said.json["dim"], said.json["batch"]) == (640, 64, 2)
-    assert said.json["ring_per_core_s"] > 0
+    assert (said.json["rows"], said.json["dim"], said.json["batch"]) == (5000, 128, 3)
+    assert said.json["protected_per_s"] > 0
+    assert said.json["different_from_plain"] == 0
 
 
 def test_a_wrong_command_line_is_exit_two(site: Site, photos: Samples) -> None:

@@ -74,7 +74,11 @@ def rounds_given(bit: int, planes: U64, work: U64, theirs: U64 | None, gamma: U6
 def positions(words: U64, count: int) -> npt.NDArray[np.int64]:
     """Return the indices below `count` whose bit is 1 in u64 words laid out as by `slice_bits`, ascending, as int64."""
     words = given("words", words, np.uint64, (words_for(count),))
-    return np.flatnonzero(np.unpackbits(words.view(np.uint8), bitorder="little", count=count)).astype(np.int64)
+    hit = np.flatnonzero(words)  # among millions of rows few are hits
+    bits = np.unpackbits(words[hit].view(np.uint8).reshape(-1, WORD_BITS // 8), axis=1, bitorder="little")
+    which, bit = np.nonzero(bits)
+    found = hit[which] * WORD_BITS + bit
+    return found[found < count].astype(np.int64)
 
 
 def seed_bytes(seed: bytes) -> U8:

@@ -119,18 +119,19 @@ def lfw(
 
 @bench_app.command()
 def match(
-    rows: Annotated[int, typer.Option(min=64, help="Rows in the gallery.")] = 100_000,
-    dim: Annotated[int, typer.Option(min=32, help="Numbers in a template.")] = 512,
-    batch: Annotated[int, typer.Option(min=1, help="Probes at once.")] = 64,
-    threads: Annotated[int, typer.Option(min=1, help="Threads.")] = 1,
+    rows: Annotated[int, typer.Option(min=64, help="Rows in the largest gallery.")] = 100_000,
+    dim: Annotated[int, typer.Option(min=128, help="Numbers in a template: 128, 192, 256 or 512.")] = 512,
+    batch: Annotated[int, typer.Option(min=1, max=256, help="Probes at once.")] = 64,
+    cores: Annotated[int, typer.Option(min=1, help="Cores that everything shares.")] = 2,
     *,
     json: Json = False,
 ) -> None:
-    """Time the ring product and a protected search beside FAISS and sgemm, in the same run."""
+    """Time searches by both vaults and the mint beside FAISS, usearch and sgemm, in the same run on the same cores."""
     from moiety.cli.bench import match as bench  # noqa: PLC0415 - the kernel is slow to load
 
-    lines = bench.run(rows, dim, batch, threads)
-    _print([*lines, bench.summary(lines, rows, dim, batch, threads)], as_json=json)
+    with progress("filling galleries", sum(bench.sizes_of(rows))) as advance:
+        lines = bench.run(rows, dim, batch, cores, advance)
+    _print([*lines, bench.summary(lines, rows, dim, batch, cores)], as_json=json)
 
 
 @bench_app.command()
