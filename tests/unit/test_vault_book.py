@@ -223,7 +223,7 @@ def test_lowering_a_threshold_needs_two_keepers(shelf: Shelf, lower: tuple[int, 
         {"devices": (Camera(GALLERY).device, Camera(GALLERY).device)},
         {"devices": (DOOR := Camera(GALLERY).device, replace(DOOR, name="other"))},
     ],
-    ids=str,
+    ids=lambda wrong: f"wrong {'+'.join(wrong)}",  # keys are drawn anew each time: no names for tests
 )
 def test_a_roster_that_cannot_stand_is_refused(shelf: Shelf, wrong: dict[str, Any]) -> None:
     refused(shelf, Unverified, shelf.book.put_roster, signed(replace(FIRST, version=2, **wrong)))
