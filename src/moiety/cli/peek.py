@@ -32,7 +32,7 @@ def peek(installation: Installation) -> list[tuple[str, str]]:
     rows = sorted((installation.folder(Role.VAULT_A) / "rows").glob("*.rows"))[:1]
     found = [("vault A, a masked row (template minus noise)", _hex(path.read_bytes()[:1024])) for path in rows]
     journal, gate = installation.folder(Role.VAULT_B) / "journal.sqlite", installation.folder(Role.GATE) / "gate.sqlite"
-    seed = _one(journal, "SELECT state, seed FROM row WHERE state = 'live'")
+    seed = _one(journal, "SELECT gallery, sealed FROM fresh")
     if seed:
         found.append(("vault B, a seed (sealed; it makes the noise)", _hex(seed[1])))
     field = _one(gate, "SELECT subject_id || ', ' || name, ciphertext FROM subject_field")
