@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 import time
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, ClassVar
 
 from moiety.archive import age_keys
@@ -17,11 +16,11 @@ from moiety.drill.kept_copies import PEOPLE, Copies
 from moiety.drill.noise import CHANCE, P_LEAST, correlation, uniformity
 from moiety.foundation.clock import SystemClock
 from moiety.foundation.disk import SYSTEM_DISK
-from moiety.foundation.errors import Fault, Refusal
+from moiety.foundation.errors import Fault, Refusal, Unavailable
 from moiety.wire.kinds import Role
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from moiety.drill.ground import Ground
@@ -109,17 +108,15 @@ class Ransom(Drill):
         gallery = self._people(ground)
         store = Store(ground)
         store.fill(PEOPLE, with_keys=False)
-        ground.arrange(down=PEOPLE)
-        with _wiped(ground, keep_result=True):
-            self._restore(ground, store.copies())
-            return self._lost(ground, gallery)
+        _wipe(ground)
+        self._restore(ground, store.copies())
+        return self._lost(ground, gallery)
 
     def control(self, ground: Ground) -> Obtained:
-        """Wipe where there is no backup."""
+        """Wipe where there is no backup; nothing of the installation is left for other drills, so this is the last."""
         gallery = self._people(ground)
-        ground.arrange(down=PEOPLE)
-        with _wiped(ground, keep_result=False):
-            return self._lost(ground, gallery)
+        _wipe(ground)
+        return self._lost(ground, gallery)
 
     @staticmethod
     def _people(ground: Ground) -> str:
@@ -147,35 +144,26 @@ class Ransom(Drill):
     def _lost(ground: Ground, gallery: str) -> Obtained:
         """Start again, and look for everybody by their photo and by their name."""
         people = ground.photos.enrol
-        lost = []
-        for person, photos in people.items():
-            try:
-                with ground.owner() as line:
-                    form = {"reason": "after the ransom", "reveal": "true"}
-                    files = {"image": ("picture", photos[0].read_bytes())}
-                    told = line.ask("POST", f"galleries/{gallery}/identify", data=form, files=files)
-            except (Refusal, Fault):
-                told = {}
-            if household.NAMES[person] not in json.dumps(told, ensure_ascii=False):
-                lost.append(person)
-        return Obtained(len(lost), f"{len(lost)} of {len(people)} people lost")
+        try:
+            ground.arrange(gate_runs=True)
+        except Unavailable as refusal:
+            return Obtained(len(people), f"all {len(people)} people lost: {refusal}")
+        told = []
+        with ground.owner() as line:
+            for photos in people.values():
+                form = {"reason": "after the ransom", "reveal": "true"}
+                files = {"image": ("picture", photos[0].read_bytes())}
+                try:
+                    told.append(line.ask("POST", f"galleries/{gallery}/identify", data=form, files=files))
+                except Refusal:
+                    continue
+        names = [household.NAMES[person] for person in people]
+        lost = sum(name not in json.dumps(told, ensure_ascii=False) for name in names)
+        return Obtained(lost, f"{lost} of {len(people)} people lost")
 
 
-@contextmanager
-def _wiped(ground: Ground, *, keep_result: bool) -> Iterator[None]:
-    """Delete the folders of gate and vaults; where the result is not kept, they are put back behind the block."""
-    made = ground.made
-    aside = ground.folder / ground.name("aside")
+def _wipe(ground: Ground) -> None:
+    """Delete the folders of gate and vaults."""
+    ground.arrange(down=PEOPLE)
     for role in PEOPLE:
-        shutil.copytree(made.folder(role), aside / role, ignore=shutil.ignore_patterns("*.sock"))
-        shutil.copytree(made.keys / role, aside / "keys" / role)
-        shutil.rmtree(made.folder(role))
-    try:
-        yield
-    finally:
-        if not keep_result:
-            ground.arrange(down=PEOPLE)
-            for role in PEOPLE:
-                for at, kept in ((made.folder(role), aside / role), (made.keys / role, aside / "keys" / role)):
-                    shutil.rmtree(at, ignore_errors=True)
-                    shutil.copytree(kept, at)
+        shutil.rmtree(ground.made.folder(role))
