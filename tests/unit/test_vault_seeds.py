@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from moiety.foundation.errors import Fault
-from moiety.vault import seeds
+from moiety.vault import generations, seeds
 from moiety.vault.flat import Flat
 from moiety.vault.seeds import RECORD_BYTES, SEALED_BYTES, TURN_SECONDS
 from vault_samples import Sample, Store, policy, sample
@@ -119,6 +119,29 @@ def test_rows_that_come_and_go_while_the_key_turns_are_neither_lost_nor_kept(
     assert store.slots[fresh[0].row_id] == 0
     before = store.cabinet.shelf(G).lanes.copy()
     assert np.array_equal(store.again().cabinet.shelf(G).lanes, before)
+
+
+def test_a_generation_that_is_dropped_while_its_key_turns_stays_dropped(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    enrolled(store, 3)
+    store.clock.move(TURN_SECONDS)
+    (of,) = store.seeds.due()
+    real = seeds.sealed
+
+    def dropped(*given: object) -> object:
+        with store.journal.transaction() as db:
+            generations.remove(db, G, of.epoch)
+        store.seeds.drop(of)
+        return real(*given)  # type: ignore[arg-type]  # handed on as it came
+
+    monkeypatch.setattr(seeds, "sealed", dropped)
+    store.seeds.turn(of)
+    assert generations.all_held(store.journal) == []
+    assert files(store) == []
+    assert [name for name in store.keys.names() if G in name] == []
+    store.seeds.turn(of)
+    assert [name for name in store.keys.names() if G in name] == []
 
 
 class Crash(BaseException):

@@ -70,19 +70,19 @@ class Writer:
 
         """
         to = age_keys.recipient(order.recipient)
-        for folder in {order.to, order.seeds_to, order.keys_to}:
-            self.disk.folder(folder)
-        places.tidy({order.to, order.seeds_to}, order.keys_to, self.holdings.role, self.disk)
         run, made = secrets.token_hex(8), list[Backup]()
         try:
+            for folder in (order.to, order.seeds_to, order.keys_to):
+                self.disk.folder(folder)
+            places.tidy({order.to, order.seeds_to}, order.keys_to, self.holdings.role, self.disk)
             with self.holdings.frozen() as frozen:
                 for part in self.holdings.parts(with_keys=order.with_keys):
                     made.append(self._write(part, run, order, to, frozen))
+            self._remember(order)
         except BaseException as failed:  # noqa: BLE001 - it is raised again, in our words
             for one in made:
                 one.destroy(self.disk)
             raise in_our_words(failed) from None
-        self._remember(order)
         return made
 
     def _write(self, part: str, run: str, order: Order, to: age_keys.Recipient, frozen: Frozen) -> Backup:

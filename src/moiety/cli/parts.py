@@ -248,7 +248,7 @@ def _tell_the_witness(at: Place, journal: Journal) -> None:
 async def _turn_keys_daily(store_key: StoreKey, seeds: SeedStore) -> None:
     """Turn each of B's keys that is a day old, so that what was erased under it can be read no more."""
     while True:
-        with contextlib.suppress(Refusal):  # a full disk: tried again in ten minutes
+        with contextlib.suppress(Refusal, OSError):  # a full disk: tried again in ten minutes
             if store_key.due():
                 await asyncio.to_thread(store_key.rotate)
             for of in seeds.due():

@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from moiety.foundation.disk import SYSTEM_DISK
 from moiety.foundation.envelopes import NONCE_BYTES, pack
-from moiety.foundation.errors import Fault, Unverified
+from moiety.foundation.errors import Fault, OutOfStep, Unverified
 from moiety.kernel import expand
 from moiety.vault import generations, register
 from moiety.vault.flat import Flat
@@ -96,6 +96,13 @@ class SeedStore:
             raise Fault(f"Vault B's key {_name(of)!r} is missing; restore it from a backup.")
         return AESGCM(self._keys.secret(_name(of)))
 
+    def _now(self, of: Generation) -> Generation:
+        """Give what the journal has of a generation now; raises OutOfStep where that was dropped."""
+        held = generations.held(self._journal, of.gallery)
+        if of.epoch not in held:
+            raise OutOfStep("Vault B does not hold this epoch any more.")
+        return held[of.epoch]
+
     def make_key(self, of: Generation) -> AESGCM:
         """Make the key of a new generation, durably."""
         return AESGCM(self._keys.secret(_name(of)))
@@ -130,7 +137,7 @@ class SeedStore:
         with self._lock:
             slots = self._of(gallery).take(len(rows))
             try:
-                of = generations.held(self._journal, gallery)[of.epoch]
+                of = self._now(of)
                 ids = register.as_ids([row.row_id for row in rows])
                 seeds = np.frombuffer(b"".join(row.lane for row in rows), np.uint8).reshape(-1, SEED_BYTES)
                 kept = np.frombuffer(b"".join(row.commitment for row in rows), np.uint8).reshape(-1, COMMITMENT_BYTES)
@@ -171,7 +178,7 @@ class SeedStore:
         """Give the commitments u8[n, 32] of rows as they stand on disk; zeros where there is none."""
         found = np.zeros((len(rows), COMMITMENT_BYTES), np.uint8)
         with self._lock:
-            for start, part, records in self._records(generations.held(self._journal, of.gallery)[of.epoch], rows):
+            for start, part, records in self._records(self._now(of), rows):
                 found[start : start + len(part)] = records[:, SEALED_BYTES:]
         return found
 
@@ -192,7 +199,7 @@ class SeedStore:
         self, of: Generation, rows: Rows
     ) -> Iterator[tuple[int, NDArray[np.uint8], NDArray[np.uint8], NDArray[np.bool_]]]:
         """Unseal rows some thousand at a time: where they begin, seeds and commitments u8[k, 32], which failed."""
-        of = generations.held(self._journal, of.gallery)[of.epoch]
+        of = self._now(of)
         cipher = self.cipher(of)
         for start, part, records in self._records(of, rows):
             seeds, wrong = unsealed(cipher, of, part.ids, records)
@@ -251,33 +258,44 @@ class SeedStore:
     def turn(self, of: Generation) -> None:
         """Seal all seeds of a generation into a new file under a new key, and destroy the old file and key.
 
-        Rows may come and go meanwhile; only the last step keeps them waiting.
+        Rows may come and go meanwhile; only the last step keeps them waiting. A generation that a refresh drops
+        meanwhile stays dropped.
         """
         new = replace(of, key=of.key + 1, sealed_at=self._clock.now())
         # A crash before the commit leaves a key and a file that the next start removes; after it, the old ones.
         cipher = self.make_key(new)
-        flat = self.flat(new)
-        self._disk.remove(flat.path)
+        self._disk.remove(self.flat(new).path)
         self._touched[of.gallery] = []
+        out = of
         try:
-            end = 0
-            for rows in register.owned(self._journal, of.gallery):
-                end = max(end, self._seal_anew(of, new, cipher, rows))
-            with self._lock:
-                slots = sorted(set(self._touched[of.gallery]))
-                changed = register.at_slots(self._journal, of.gallery, slots)
-                end = max(end, self._seal_anew(of, new, cipher, changed))
-                gone = np.setdiff1d(np.array(slots, np.int64), changed.slots)
-                flat.blank(gone)
-                new = replace(new, flat=end)
-                if end:
-                    flat.sync()
-                self._switch(new)
+            self._seal_all_anew(of, new, cipher)
+        except OutOfStep:
+            out = new
         finally:
             del self._touched[of.gallery]
         self._journal.scour()
-        self.flat(of).remove()
-        self._keys.forget(_name(of))
+        self.flat(out).remove()
+        self._keys.forget(_name(out))
+
+    def _seal_all_anew(self, of: Generation, new: Generation, cipher: AESGCM) -> None:
+        """Write all rows into the next file, and let it be the one that counts.
+
+        Raises:
+            OutOfStep: the generation was dropped meanwhile.
+
+        """
+        end, flat = 0, self.flat(new)
+        for rows in register.owned(self._journal, of.gallery):
+            end = max(end, self._seal_anew(of, new, cipher, rows))
+        with self._lock:
+            slots = sorted(set(self._touched[of.gallery]))
+            changed = register.at_slots(self._journal, of.gallery, slots)
+            end = max(end, self._seal_anew(of, new, cipher, changed))
+            gone = np.setdiff1d(np.array(slots, np.int64), changed.slots)
+            flat.blank(gone)
+            if end:
+                flat.sync()
+            self._switch(of, replace(new, flat=end))
 
     def _seal_anew(self, of: Generation, new: Generation, cipher: AESGCM, rows: Rows) -> int:
         """Write rows into the next file; what does not open stays behind as zeros. Returns the end of their slots."""
@@ -288,9 +306,12 @@ class SeedStore:
             self.flat(new).write(part.slots, records)
         return int(rows.slots.max()) + 1 if len(rows) else 0
 
-    def _switch(self, new: Generation) -> None:
+    def _switch(self, of: Generation, new: Generation) -> None:
         """Let the new file and key be those of the generation."""
         with self._journal.transaction() as db:
+            query = "SELECT 1 FROM generation WHERE gallery = ? AND epoch = ? AND sealing = ?"
+            if not db.execute(query, (of.gallery, of.epoch, of.key)).fetchone():
+                raise OutOfStep("Vault B does not hold this epoch any more.")
             db.execute("DELETE FROM fresh WHERE gallery = ? AND epoch = ?", (new.gallery, new.epoch))
             generations.put(db, new)
 

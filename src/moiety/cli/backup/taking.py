@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from moiety.archive import after_refresh, places
 from moiety.archive.holdings import KEYS, Holdings
+from moiety.archive.packing import in_our_words
 from moiety.archive.tables import snapshot
 from moiety.archive.writing import Order, Writer, remember, remembered
 from moiety.foundation import settings
@@ -121,10 +122,11 @@ class Taking:
             try:
                 await self.catch_up()
                 failed = ""
-            except Refusal as refusal:
-                if refusal.slug != failed:
+            except (Refusal, OSError) as error:
+                refusal = in_our_words(error)
+                if str(refusal) != failed:
                     _log.warning("%s: the new epoch is not backed up yet: %s", self._at.role, refusal)
-                failed = refusal.slug
+                failed = str(refusal)
 
     async def catch_up(self) -> dict[str, Any] | None:
         """Copy an epoch that no copy holds, and let go of those before it; nothing where no copy was ever asked for."""
