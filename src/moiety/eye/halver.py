@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from moiety.foundation.envelopes import seal_to
 from moiety.foundation.errors import ModelMismatch, NormOutOfRange
-from moiety.foundation.ids import new_row_id
-from moiety.kernel import NormRule, check_probe, quantise, split
+from moiety.foundation.ids import ROW_ID_BYTES, new_row_id
+from moiety.kernel import NormRule, check_probe, quantise, split, split_many
 from moiety.warrants import targets
+from moiety.warrants.batch import commit_batch, commit_rows, pictures_of_batch, row_nonces
+from moiety.warrants.records import NO_BOX
 from moiety.warrants.statement import Made, Pad, Statement, commit_probe, commit_row, row_label, sign
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
-    import numpy as np
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
     from numpy.typing import NDArray
 
@@ -70,7 +73,7 @@ class Sighting:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Sealed:
-    """A signed statement and what is sealed to A and to B."""
+    """A signed statement and what is sealed to A and to B; of a batch `row_id` holds all ids, joined."""
 
     statement: bytes
     signature: bytes
@@ -120,6 +123,33 @@ class Halver:
         row = split(measured, seed, row_label(*at)).tobytes()
         commitment = commit_row(*at, salt, row)
         return self._signed(setting, sighting, Made.TEMPLATE, row_id, commitment, (salt + row, seed + commitment))
+
+    def templates(
+        self, setting: Setting, pictures: Sequence[bytes], nonce: bytes, embeddings: NDArray[np.float32]
+    ) -> Sealed:
+        """Do as `template` for a batch of f32[n, d] under one statement; `pictures` are the SHA-256 of their pictures.
+
+        Raises:
+            NormOutOfRange: no rounding of one of them keeps the norm rule.
+
+        """
+        count, dim = embeddings.shape
+        turned = embeddings @ self._rotations.matrix(setting.rotation, dim).T
+        try:
+            measured = np.stack([quantise(one) for one in turned])
+        except NormRule:
+            raise NormOutOfRange from None
+        drawn = np.frombuffer(os.urandom(count * (ROW_ID_BYTES + SEED_BYTES + SALT_BYTES)), np.uint8)
+        ids, seeds, salts = np.split(drawn.reshape(count, -1), [ROW_ID_BYTES, ROW_ID_BYTES + SEED_BYTES], axis=1)
+        at = (setting.tenant, setting.gallery, setting.epoch)
+        rows = split_many(measured, np.ascontiguousarray(seeds), row_nonces(at, ids))
+        told = np.frombuffer(b"".join(commit_rows(at, ids, salts, rows)), np.uint8).reshape(count, -1)
+        halves = ((ids, salts, rows.view(np.uint8)), (ids, seeds, told))
+        to_a, to_b = (np.concatenate(columns, axis=1).tobytes() for columns in halves)
+        commitment = commit_batch(ids.tobytes(), told.tobytes())
+        sighting = Sighting(pictures_of_batch(b"".join(pictures)), NO_BOX, Pad.UNKNOWN, nonce)
+        sealed = self._signed(setting, sighting, Made.TEMPLATES, b"", commitment, (to_a, to_b))
+        return replace(sealed, row_id=ids.tobytes())
 
     def _signed(
         self,

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from moiety.foundation.disk import SYSTEM_DISK
 from moiety.foundation.errors import Unavailable
 from moiety.storage.api_keys import ApiKeyTable
+from moiety.storage.batches import BatchTable
 from moiety.storage.canaries import CanaryTable
 from moiety.storage.engine import BUSY_TIMEOUT_MS, READ_ONLY, open_engine, plain_errors
 from moiety.storage.fields import FieldTable
@@ -65,6 +66,11 @@ class Transaction:
     def templates(self) -> TemplateTable:
         """Which row at the vaults is whose."""
         return TemplateTable(self.session, self._clock)
+
+    @cached_property
+    def batches(self) -> BatchTable:
+        """Many people at once."""
+        return BatchTable(self.session, self._clock)
 
     @cached_property
     def intents(self) -> IntentTable:

@@ -44,6 +44,10 @@ class Halves(Protocol):
         """Read what the eye sealed and hold it against the statement's commitment."""
         ...
 
+    def open_batch(self, policy: GalleryPolicy, statement: Statement, opened: bytes) -> list[HalfRow]:
+        """Read what the eye sealed of a whole batch and hold it against the statement's commitment."""
+        ...
+
     def found(self, policy: GalleryPolicy) -> Generation:
         """Make the first generation of a gallery, to be entered in the journal."""
         ...

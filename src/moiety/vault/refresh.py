@@ -25,8 +25,8 @@ from moiety.vault import register
 from moiety.vault.generations import Generation
 from moiety.vault.halves import AT_ONCE, COMMITMENT_BYTES, SALT_BYTES
 from moiety.vault.memory import reserve
-from moiety.vault.rows import commitments
 from moiety.vault.shelf import arranged
+from moiety.warrants.batch import commit_rows
 from moiety.wire.kinds import Kind
 
 if TYPE_CHECKING:
@@ -230,7 +230,7 @@ class Refreshing:
         lanes, rows = made.lanes[part], made.rows.part(part)
         np.add(made.old_rows(part), differences.reshape(lanes.shape), out=lanes)
         salts = np.frombuffer(os.urandom(SALT_BYTES * len(rows)), np.uint8).reshape(-1, SALT_BYTES)
-        told = commitments(made.policy, made.new.epoch, rows.ids, salts, lanes)
+        told = commit_rows((made.policy.tenant, made.new.gallery, made.new.epoch), rows.ids, salts, lanes)
         self._rows.write(made.new, made.policy.dim, rows.slots, (lanes, salts, told))
         return b"".join(told)
 

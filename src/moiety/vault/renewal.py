@@ -23,8 +23,9 @@ from moiety.vault import register
 from moiety.vault.generations import Generation
 from moiety.vault.halves import COMMITMENT_BYTES, SEED_BYTES
 from moiety.vault.memory import reserve
-from moiety.vault.seeds import nonces_of, sealed
+from moiety.vault.seeds import sealed
 from moiety.vault.shelf import arranged
+from moiety.warrants.batch import row_nonces
 from moiety.wire.kinds import Kind
 from moiety.wire.links import Answer
 
@@ -179,7 +180,7 @@ class Renewing:
         policy = self._cabinet.policy(gallery)
 
         def differ() -> NDArray[np.uint16]:
-            nonces = nonces_of(policy, made.new.epoch, made.rows.ids[part])
+            nonces = row_nonces((policy.tenant, gallery, made.new.epoch), made.rows.ids[part])
             expand(made.seeds[part], nonces, policy.dim, made.lanes[part])
             difference: NDArray[np.uint16] = made.old_lanes(part) - made.lanes[part]
             return difference

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import re
-import struct
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from moiety.foundation.disk import SYSTEM_DISK
-from moiety.foundation.envelopes import pack
 from moiety.foundation.errors import Fault, Unverified
 from moiety.foundation.ids import ROW_ID_BYTES
 from moiety.vault import generations, register
@@ -20,6 +17,7 @@ from moiety.vault.generations import FIRST_MARK, Generation
 from moiety.vault.halves import AT_ONCE, COMMITMENT_BYTES, SALT_BYTES, HalfRow
 from moiety.vault.policy import EPOCH_FIRST
 from moiety.vault.register import Rows, Slots
+from moiety.warrants.batch import commit_batch, commit_rows
 from moiety.warrants.statement import commit_row
 
 if TYPE_CHECKING:
@@ -34,8 +32,6 @@ if TYPE_CHECKING:
     from moiety.warrants.statement import Statement
 
 _FILE = re.compile(r"(?P<gallery>.+)\.(?P<epoch>\d+)\.(?P<sort>rows|salts|commitments)")
-
-_ID, _SALT = struct.Struct(f"{ROW_ID_BYTES}s"), struct.Struct(f"{SALT_BYTES}s")
 
 
 class RowStore:
@@ -75,6 +71,25 @@ class RowStore:
         if len(row) != 2 * policy.dim or not hmac.compare_digest(commit_row(*at, salt, row), statement.commitment):
             raise Unverified("A sealed row is not the one that the eye committed to.")
         return HalfRow(statement.row, statement.epoch, statement.commitment, row, salt)
+
+    def open_batch(self, policy: GalleryPolicy, statement: Statement, opened: bytes) -> list[HalfRow]:
+        """Read id ‖ salt ‖ row of each row and recompute all c.
+
+        Raises:
+            Unverified: the commitment differs or the length is wrong.
+
+        """
+        size = ROW_ID_BYTES + SALT_BYTES + 2 * policy.dim
+        if len(opened) % size:
+            raise Unverified("A sealed batch has a length that no batch has.")
+        records = np.frombuffer(opened, np.uint8).reshape(-1, size)
+        ids, salts, rows = np.split(records, [ROW_ID_BYTES, ROW_ID_BYTES + SALT_BYTES], axis=1)
+        lanes = np.ascontiguousarray(rows).view(np.uint16)
+        told = commit_rows((policy.tenant, policy.gallery, statement.epoch), ids, salts, lanes)
+        if not hmac.compare_digest(commit_batch(ids.tobytes(), b"".join(told)), statement.commitment):
+            raise Unverified("A sealed batch is not the one that the eye committed to.")
+        pieces = zip(ids, told, rows, salts, strict=True)
+        return [HalfRow(i.tobytes(), statement.epoch, c, row.tobytes(), s.tobytes()) for i, c, row, s in pieces]
 
     def found(self, policy: GalleryPolicy) -> Generation:
         """Make the first generation of a gallery: its files come with the first rows."""
@@ -147,7 +162,7 @@ class RowStore:
             part = rows.part(slice(start, start + AT_ONCE))
             count, here = len(part), lanes[start : start + AT_ONCE]
             missing = _read(salt_file, part.slots, salts[:count]) | _read(commitment_file, part.slots, kept[:count])
-            fresh = commitments(policy, of.epoch, part.ids, salts[:count], here)
+            fresh = commit_rows((policy.tenant, policy.gallery, of.epoch), part.ids, salts[:count], here)
             wrong = np.frombuffer(b"".join(fresh), np.uint8).reshape(count, -1) != kept[:count]
             damaged[start : start + count] = missing | wrong.any(axis=1)
             if files:
@@ -200,21 +215,3 @@ def _read(flat: Flat, slots: NDArray[np.int64], records: NDArray[np.uint8] | NDA
         return flat.read(slots, records)
     except FileNotFoundError:
         return np.ones(len(slots), np.bool_)
-
-
-def commitments(
-    policy: GalleryPolicy, epoch: int, ids: NDArray[np.uint8], salts: NDArray[np.uint8], lanes: NDArray[np.uint16]
-) -> list[bytes]:
-    """Give c of each row, as `statement.commit_row`; what all rows share is packed once."""
-    before = pack("moiety/commit/1", policy.tenant, policy.gallery) + ROW_ID_BYTES.to_bytes(4, "big")
-    between = pack(epoch) + SALT_BYTES.to_bytes(4, "big")
-    behind = (2 * policy.dim).to_bytes(4, "big")
-    sha, join = hashlib.sha256, b"".join
-    pieces = zip(
-        _ID.iter_unpack(ids.tobytes()),
-        _SALT.iter_unpack(salts.tobytes()),
-        struct.iter_unpack(f"{2 * policy.dim}s", lanes.reshape(-1).view(np.uint8).data),
-        strict=True,
-    )
-    # SHA-256 in C; what Python adds is the joining.
-    return [sha(join((before, row_id, between, salt, behind, lane))).digest() for (row_id,), (salt,), (lane,) in pieces]

@@ -7,7 +7,6 @@ seed that was destroyed since is not in the next file, and dies with the key of 
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import os
 import re
@@ -24,6 +23,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from moiety.foundation.disk import SYSTEM_DISK
 from moiety.foundation.envelopes import NONCE_BYTES, pack
 from moiety.foundation.errors import Fault, OutOfStep, Unverified
+from moiety.foundation.ids import ROW_ID_BYTES
 from moiety.kernel import expand
 from moiety.vault import generations, register
 from moiety.vault.flat import Flat
@@ -31,7 +31,7 @@ from moiety.vault.generations import FIRST_MARK, Generation
 from moiety.vault.halves import AT_ONCE, COMMITMENT_BYTES, SEED_BYTES, HalfRow
 from moiety.vault.policy import EPOCH_FIRST
 from moiety.vault.register import Rows, Slots
-from moiety.warrants.statement import row_label
+from moiety.warrants.batch import commit_batch, row_nonces
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -53,10 +53,8 @@ RECORD_BYTES = SEALED_BYTES + COMMITMENT_BYTES
 TURN_SECONDS = 82_800
 _FILE = re.compile(r"(?P<gallery>.+)\.(?P<epoch>\d+)\.(?P<key>\d+)\.seeds")
 _KEY = re.compile(r"store-(?P<gallery>.+)\.(?P<epoch>\d+)\.(?P<key>\d+)\.key")
-# Stands for a row id where a label is taken apart; no label holds it by itself.
-_HOLE = b"\xff" * 16
 # Pieces of records, cut out in C: these loops run over millions.
-_ID, _NAME, _NONCE, _SEED = (struct.Struct(f"{size}s") for size in (16, 48, NONCE_BYTES, SEED_BYTES))
+_NAME, _NONCE, _SEED = (struct.Struct(f"{size}s") for size in (48, NONCE_BYTES, SEED_BYTES))
 _RECORD = struct.Struct(f"{NONCE_BYTES}s{SEED_BYTES + TAG_BYTES}s{COMMITMENT_BYTES}x")
 
 
@@ -125,6 +123,23 @@ class SeedStore:
             raise Unverified(f"A sealed seed for {policy.gallery} is not the one that the eye committed to.")
         return HalfRow(statement.row, statement.epoch, commitment, seed)
 
+    def open_batch(self, policy: GalleryPolicy, statement: Statement, opened: bytes) -> list[HalfRow]:
+        """Read id ‖ seed ‖ c of each row and hold all c against the statement.
+
+        Raises:
+            Unverified: the commitment differs or the length is wrong.
+
+        """
+        size = ROW_ID_BYTES + SEED_BYTES + COMMITMENT_BYTES
+        if len(opened) % size:
+            raise Unverified(f"A sealed batch for {policy.gallery} has a length that no batch has.")
+        records = np.frombuffer(opened, np.uint8).reshape(-1, size)
+        ids, seeds, kept = np.split(records, [ROW_ID_BYTES, ROW_ID_BYTES + SEED_BYTES], axis=1)
+        if not hmac.compare_digest(commit_batch(ids.tobytes(), kept.tobytes()), statement.commitment):
+            raise Unverified(f"A sealed batch for {policy.gallery} is not the one that the eye committed to.")
+        pieces = zip(ids, kept, seeds, strict=True)
+        return [HalfRow(i.tobytes(), statement.epoch, c.tobytes(), seed.tobytes()) for i, c, seed in pieces]
+
     def found(self, policy: GalleryPolicy) -> Generation:
         """Make the first generation of a gallery, and its key; one that a crash leaves alone goes at the next start."""
         made = Generation(policy.gallery, EPOCH_FIRST, FIRST_MARK, 1, self._clock.now())
@@ -165,7 +180,7 @@ class SeedStore:
             for start, seeds, _, wrong in self.opened(of, rows):
                 part = slice(start, start + len(wrong))
                 damaged[part] = wrong
-                nonces = nonces_of(policy, of.epoch, rows.ids[part])
+                nonces = row_nonces((policy.tenant, policy.gallery, of.epoch), rows.ids[part])
                 if waiting:
                     waiting.result()
                 # Compiled code runs beside this thread's next step.
@@ -191,7 +206,8 @@ class SeedStore:
         with self._lock:
             for start, seeds, _, wrong in self.opened(of, rows):
                 part = slice(start, start + len(wrong))
-                expand(seeds, nonces_of(policy, of.epoch, rows.ids[part]), policy.dim, pads[: len(wrong)])
+                nonces = row_nonces((policy.tenant, policy.gallery, of.epoch), rows.ids[part])
+                expand(seeds, nonces, policy.dim, pads[: len(wrong)])
                 damaged[part] = wrong | (pads[: len(wrong)] != lanes[part]).any(axis=1)
         return damaged
 
@@ -386,11 +402,3 @@ def _or_nothing(decrypt: Callable[[bytes, bytes, bytes], bytes], nonce: bytes, c
         return decrypt(nonce, content, bound)
     except InvalidTag:
         return b""
-
-
-def nonces_of(policy: GalleryPolicy, epoch: int, ids: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Give the nonces u8[n, 12] of rows' pads, as `kernel.nonce_of`; what all labels share is made once."""
-    before, behind = row_label(policy.tenant, policy.gallery, _HOLE, epoch).split(_HOLE)
-    sha = hashlib.sha256
-    made = b"".join([sha(before + row_id + behind).digest() for (row_id,) in _ID.iter_unpack(ids.tobytes())])
-    return np.frombuffer(made, np.uint8).reshape(-1, 32)[:, :NONCE_BYTES].copy()

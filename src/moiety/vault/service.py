@@ -18,7 +18,8 @@ from moiety.vault.policy import GalleryPolicy, Needs
 from moiety.vault.questions import Asked, SealedFace
 from moiety.vault.turns import Changes, Turns
 from moiety.warrants import targets
-from moiety.warrants.statement import Made
+from moiety.warrants.batch import BATCH_MAX
+from moiety.warrants.statement import Made, Statement
 from moiety.warrants.warrant import Act, SignedWarrant
 from moiety.wire.kinds import Kind
 from moiety.wire.links import Answer
@@ -42,7 +43,6 @@ _log = logging.getLogger(__name__)
 Result = TypeVar("Result")
 
 ASKED_SECONDS = 30.0
-ROWS_AT_ONCE_MAX = 4096
 GALLERIES_PER_HOUR = 1000
 
 
@@ -169,22 +169,30 @@ class Vault(ABC):
         """Check every warrant, statement and half, then pay, then write."""
         policy = self._cabinet.policy(gallery)
         faces = SealedFace.read(frame.buffers)
-        if len(faces) > ROWS_AT_ONCE_MAX:
-            raise BadInput(f"At most {ROWS_AT_ONCE_MAX} rows can be prepared at once.")
+        if len(faces) > BATCH_MAX:
+            raise BadInput(f"At most {BATCH_MAX} rows can be prepared at once.")
         signers = self._guard.signers([face.signed for face in faces], Act.ENROL, policy)
-        rows = [self._open_row(policy, face) for face in faces]
-        charge = Charge("templates", len(faces), policy.templates_per_hour)
+        rows = [row for face in faces for row in self._open_rows(policy, face)]
+        if len(rows) > BATCH_MAX:
+            raise BadInput(f"At most {BATCH_MAX} rows can be prepared at once.")
+        charge = Charge("templates", len(rows), policy.templates_per_hour)
         self._guard.spend([face.signed.warrant for face in faces], signers, charge)
         self._cabinet.prepare(policy.gallery, rows)
 
-    def _open_row(self, policy: GalleryPolicy, face: SealedFace) -> HalfRow:
-        """Open one half and hold it against the eye's statement."""
+    def _open_rows(self, policy: GalleryPolicy, face: SealedFace) -> list[HalfRow]:
+        """Open one half, or those of a batch, and hold them against the eye's statement."""
         warrant = face.signed.warrant
-        statement = self._guard.statement(warrant, face.statement, face.signature, Made.TEMPLATE, policy)
+        batch = Statement.decode(face.statement).made is Made.TEMPLATES
+        if batch and policy.enrols is not Needs.SERVICE:
+            raise Unverified("Nobody signs for a batch whose pictures they have not seen.")
+        made = Made.TEMPLATES if batch else Made.TEMPLATE
+        statement = self._guard.statement(warrant, face.statement, face.signature, made, policy)
         if statement.epoch != self._cabinet.epoch(policy.gallery):
             raise OtherEpoch
         opened = unseal_from(self._sealing, face.sealed, targets.sealing_bound(self._half, warrant.nonce))
-        return self._halves.open_half(policy, statement, opened)
+        if batch:
+            return self._halves.open_batch(policy, statement, opened)
+        return [self._halves.open_half(policy, statement, opened)]
 
     async def _commit(self, frame: Frame) -> Answer:
         """Make prepared rows live; `places` is a list of [row id in hex, seq]."""

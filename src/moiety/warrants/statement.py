@@ -32,11 +32,15 @@ class Made(StrEnum):
 
     PROBE = "probe"
     TEMPLATE = "template"
+    TEMPLATES = "templates"
 
 
 @dataclass(frozen=True, slots=True)
 class Statement(Record):
-    """One face of one picture. `row` is empty for a probe; `commitment` is to (nonce, q) or is c of the row."""
+    """One face of one picture. `row` is empty for a probe; `commitment` is to (nonce, q) or is c of the row.
+
+    Of a batch of templates `image_sha256` is `batch.pictures_of_batch`, `commitment` `batch.commit_batch`, `row` empty.
+    """
 
     DOMAIN: ClassVar[str] = "moiety/statement/1"
 

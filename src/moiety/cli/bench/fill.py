@@ -22,8 +22,9 @@ from moiety.vault import generations
 from moiety.vault.halves import COMMITMENT_BYTES, SALT_BYTES, SEED_BYTES
 from moiety.vault.journal import Journal
 from moiety.vault.policy import GalleryPolicy
-from moiety.vault.rows import RowStore, commitments
-from moiety.vault.seeds import SeedStore, nonces_of, sealed
+from moiety.vault.rows import RowStore
+from moiety.vault.seeds import SeedStore, sealed
+from moiety.warrants.batch import commit_rows, row_nonces
 from moiety.wire.kinds import Role
 
 if TYPE_CHECKING:
@@ -78,10 +79,11 @@ def fill(
 
 def _block(half_a: _HalfA, half_b: _HalfB, start: int, drawn: NDArray[np.int8]) -> None:
     """Split some templates and write both halves."""
-    count, policy, epoch = len(drawn), half_a.policy, half_a.of.epoch
+    count, policy = len(drawn), half_a.policy
+    at = (policy.tenant, policy.gallery, half_a.of.epoch)
     ids, seeds, salts = (_random(count, size) for size in (ROW_ID_BYTES, SEED_BYTES, SALT_BYTES))
-    lanes = split_many(drawn, seeds, nonces_of(policy, epoch, ids))
-    told = commitments(policy, epoch, ids, salts, lanes)
+    lanes = split_many(drawn, seeds, row_nonces(at, ids))
+    told = commit_rows(at, ids, salts, lanes)
     slots = np.arange(start, start + count, dtype=np.int64)
     half_a.rows.write(half_a.of, policy.dim, slots, (lanes, salts, told))
     kept = np.frombuffer(b"".join(told), np.uint8).reshape(-1, COMMITMENT_BYTES)

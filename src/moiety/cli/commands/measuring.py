@@ -151,6 +151,18 @@ def identify(
     _print(lines, as_json=json)
 
 
+@bench_app.command("import")
+def import_templates(
+    rows: Annotated[int, typer.Option(min=1, help="Templates to import.")] = 100_000,
+    *,
+    json: Json = False,
+) -> None:
+    """Time an import of templates through eye, both vaults and gate, on a scratch installation."""
+    from moiety.cli.bench import importing as bench  # noqa: PLC0415 - the kernel is slow to load
+
+    _print(bench.run(rows), as_json=json)
+
+
 @bench_app.command()
 def vision(
     images: Annotated[Path, typer.Option(help="Folder with photos.")],
