@@ -109,7 +109,7 @@ def check_files(site: Site, gallery: Gallery) -> None:
     rows: RowStore = a._halves  # type: ignore[assignment]  # as above
     here, there = a.generation(gallery.id), b.generation(gallery.id)
     kept = {flat.path.name for flat in rows.flats(here, gallery.dim) if flat.path.exists()}
-    assert {path.name for path in rows._folder.iterdir()} == kept, "A keeps files of another epoch"
+    assert {path.name for path in rows.folder.iterdir()} == kept, "A keeps files of another epoch"
     for flat in rows.flats(here, gallery.dim):
         raw = flat.path.read_bytes() if flat.path.exists() else b""
         used = sum(any(raw[at : at + flat.size]) for at in range(0, len(raw), flat.size))

@@ -11,9 +11,9 @@ import pytest
 from backed_up import ERASED, GALLERY, PEOPLE, BackedUp, buried, enrol, lived, names, subjects
 from harness import Site, command
 from moiety.archive import restoring
+from moiety.drill.noise import spellings
 from moiety.foundation.errors import Unavailable
 from moiety.wire.kinds import Role
-from thief import spellings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

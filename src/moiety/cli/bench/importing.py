@@ -119,7 +119,7 @@ class Entrance:
                 halved += [
                     loop.run_in_executor(eye, self._halve, random, more) for more in counts[index + 1 : index + 2]
                 ]
-                await self._enter(batch)
+                await self.enter_batch(batch)
                 advance(count)
 
     def _halve(self, random: np.random.Generator, count: int) -> Sealed:
