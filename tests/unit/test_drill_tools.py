@@ -11,7 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from scipy.stats import chi2
+from typer.testing import CliRunner
 
+from moiety.cli.main import app
 from moiety.drill import scratch as scratches
 from moiety.drill.drill import Obtained
 from moiety.drill.noise import (
@@ -172,6 +174,32 @@ def test_a_report_holds_where_the_attack_got_nothing_and_the_control_something()
     assert held(0, 1)
     assert not held(1, 1)
     assert not held(0, 0)
+
+
+@pytest.mark.parametrize(("attack", "control", "code"), [(0, 3, 0), (1, 3, 8), (0, 0, 8)])
+def test_the_command_ends_with_8_where_a_drill_did_not_hold(
+    attack: int, control: int, code: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = Report("steal-a", "tried", Obtained(attack, "found"), Obtained(control, "planted"), 1.5)
+    monkeypatch.setattr("moiety.drill.run.run", lambda *_: [made])
+    monkeypatch.setattr("moiety.cli.commands.drill.obtain", lambda *_: None)
+    done = CliRunner().invoke(app, ["drill", "steal-a", "--json"])
+    assert done.exit_code == code
+    assert json.loads(done.stdout.splitlines()[-1]) == {
+        "drills": [
+            {
+                "name": "steal-a",
+                "tried": "tried",
+                "obtained": attack,
+                "found": "found",
+                "control_obtained": control,
+                "control_found": "planted",
+                "seconds": 1.5,
+            }
+        ]
+    }
+    line = done.stdout.splitlines()[0]
+    assert line.startswith("FAILED steal-a: " if code else "steal-a: tried -> obtained nothing (found); control")
 
 
 def test_drills_are_chosen_by_name() -> None:

@@ -18,7 +18,8 @@ from moiety.drill.ledger import ChangedLedger
 from moiety.drill.scratch import scratch
 from moiety.drill.steal import StealA, StealB
 from moiety.drill.steal_gate import StealGate
-from moiety.drill.sweep import Ports, Routes, Strays
+from moiety.drill.sweep import Ports, Strays
+from moiety.drill.sweep_routes import Routes
 from moiety.drill.tamper_rows import TamperRows
 from moiety.drill.tampering import LyingMint, TamperMessages
 from moiety.drill.traces import LooseEnds, Traces

@@ -1,16 +1,14 @@
-"""Strangers at every port and route: without credentials, with wrong ones, under another name, from another page."""
+"""Strangers at every port of every part, and parts that were taken over: without credentials, or with wrong ones."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import datetime as dt
-import re
 import socket
 import ssl
 from typing import TYPE_CHECKING, ClassVar
 
-import httpx
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -177,74 +175,3 @@ async def _said(line: Client, kind: Kind) -> str:
     except Refusal as refusal:
         return refusal.slug
     return ""
-
-
-# ---- the gate's own port ----
-
-METHODS = frozenset({"get", "post", "put", "patch", "delete"})
-# What is open by design, with the reason in the route table; anything else must ask who is there.
-OPEN = frozenset({"/v1/health", "/v1/ready", "/v1/openapi.json"})
-FILLED = re.compile(r"\{[a-z_]+\}")
-WRONG: tuple[dict[str, str], ...] = (
-    {},
-    {"authorization": "Bearer run_" + "A" * 43},
-    {"authorization": "Bearer moi_key_aaaaaaaaaaaaaaaa_" + "A" * 43},
-    {"authorization": "Basic b3duZXI6"},
-    {"x-api-key": "run_"},
-    {"cookie": "moiety_0=AAAA"},
-)
-
-
-class Routes(Drill):
-    """Every route of the gate, from its own description."""
-
-    name = "sweep-routes"
-    tried = (
-        "called every HTTP route of the gate without a key, with wrong keys, cookies and tokens, under another host's "
-        "name and from another page; asked for pictures"
-    )
-    weakness: ClassVar[Mapping[Role, str]] = {Role.GATE: "weak_gate:route_left_open"}
-
-    def attack(self, ground: Ground) -> Obtained:
-        """Count the calls that were let in."""
-        with ground.owner():
-            url = ground.url
-        tally = Tally()
-        with httpx.Client(base_url=url, trust_env=False) as anyone:
-            routes = _routes(anyone)
-            inside = [(method, path) for method, path in routes if path not in OPEN]
-            let_in = [path for method, path in inside for headers in WRONG if _let_in(anyone, method, path, headers)]
-            tally.add(len(let_in), f"let in {len(let_in)} of {len(inside) * len(WRONG)} calls of {len(inside)} routes")
-            foreign = sum(
-                _let_in(anyone, "GET", path, headers)
-                for path in ("/v1/health", "/", "/v1/galleries")
-                for headers in ({"host": "evil.example"}, {"host": "127.0.0.1.evil.example"})
-            )
-            tally.add(foreign, f"{foreign} answers under another host's name")
-            pictures = sum(_let_in(anyone, "GET", path, {}) for path in PICTURES)
-            tally.add(pictures, f"{pictures} pictures without a key")
-        return tally.obtained()
-
-
-# Where other products keep pictures; ours keeps none, and tells nobody without a key whether it does.
-PICTURES = ("/media/1.jpg", "/v1/media/pho_x", "/v1/photos/pho_x", "/v1/galleries/any/subjects/sub_x/photos/pho_x")
-
-
-def _routes(anyone: httpx.Client) -> list[tuple[str, str]]:
-    """Read the route table.
-
-    Raises:
-        Fault: it cannot be, so that nothing would be swept.
-
-    """
-    paths = anyone.get("/v1/openapi.json").json()["paths"]
-    found = [(method.upper(), path) for path, methods in paths.items() for method in methods if method in METHODS]
-    if len(found) < len(OPEN) + 1:
-        raise Fault("The gate describes no routes to be swept.")
-    return found
-
-
-def _let_in(anyone: httpx.Client, method: str, path: str, headers: Mapping[str, str]) -> bool:
-    """Whether a call came past the door: anything but a refusal for want of credentials, name or address."""
-    reply = anyone.request(method, FILLED.sub("any", path), headers=dict(headers))
-    return reply.status_code not in {401, 403, 404, 405, 421, 429}
