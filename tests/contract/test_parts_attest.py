@@ -12,7 +12,8 @@ from moiety.foundation.errors import Busy, ExchangeAborted, PartDown, Unavailabl
 from moiety.matching.verify import DAMAGED
 from moiety.people.enrol import Who
 from moiety.vault import attest, upkeep
-from moiety.vault.seeds import RECORD_BYTES, SEALED_BYTES, SeedStore
+from moiety.vault.seed_records import RECORD_BYTES, SEALED_BYTES
+from moiety.vault.seeds import SeedStore
 from moiety.wire.kinds import Kind, Role
 from parts_in_process import ASKER, DIM, InProcess
 

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import errno
 import threading
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
+from moiety.foundation.envelopes import KeyRing
 from moiety.foundation.errors import Fault
-from moiety.vault import generations, seeds
+from moiety.vault import generations, seed_records, seeds
 from moiety.vault.flat import Flat
-from moiety.vault.seeds import RECORD_BYTES, SEALED_BYTES, TURN_SECONDS
+from moiety.vault.seed_records import RECORD_BYTES, SEALED_BYTES
+from moiety.vault.seeds import TURN_SECONDS
+from moiety.vault.shelf import Shelf
 from vault_samples import Sample, Store, policy, sample
 
 if TYPE_CHECKING:
@@ -98,7 +103,7 @@ def test_rows_that_come_and_go_while_the_key_turns_are_neither_lost_nor_kept(
     store.clock.move(TURN_SECONDS)
     (of,) = store.seeds.due()
     reached, go_on = threading.Event(), threading.Event()
-    real = seeds.sealed
+    real = seed_records.sealed
 
     def slowly(*given: object) -> object:
         reached.set()
@@ -127,7 +132,7 @@ def test_a_generation_that_is_dropped_while_its_key_turns_stays_dropped(
     enrolled(store, 3)
     store.clock.move(TURN_SECONDS)
     (of,) = store.seeds.due()
-    real = seeds.sealed
+    real = seed_records.sealed
 
     def dropped(*given: object) -> object:
         with store.journal.transaction() as db:
@@ -139,9 +144,33 @@ def test_a_generation_that_is_dropped_while_its_key_turns_stays_dropped(
     store.seeds.turn(of)
     assert generations.all_held(store.journal) == []
     assert files(store) == []
-    assert [name for name in store.keys.names() if G in name] == []
+    assert keys(store) == []
     store.seeds.turn(of)
-    assert [name for name in store.keys.names() if G in name] == []
+    assert keys(store) == []
+
+
+def full(*_: object) -> None:
+    raise OSError(errno.ENOSPC, "the disk is full")
+
+
+def test_an_old_epoch_that_a_full_disk_kept_is_destroyed_when_it_is_let_go_again(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    enrolled(store, 3)
+    store.turn_keys()
+    old = store.cabinet.generation(G)
+    new = replace(old, epoch=old.epoch + 1, mark=bytes(range(16)), key=1, flat=0)
+    store.seeds.make_key(new)
+    store.cabinet.switch(new, Shelf.empty(new.epoch, POLICY.dim), [], keep=False)
+    with monkeypatch.context() as patched:
+        patched.setattr(KeyRing, "forget", full)
+        with pytest.raises(OSError, match="full"):
+            store.cabinet.let_go(G)
+    assert sorted(store.cabinet.held(G)) == [new.epoch]
+    assert len(files(store)) == 1
+    store.cabinet.let_go(G)
+    assert files(store) == []
+    assert keys(store) == [f"store-{G}.{new.epoch}.1.key"]
 
 
 class Crash(BaseException):

@@ -285,14 +285,17 @@ class Cabinet:
         epoch = self.epoch(gallery)
         self._shelves[gallery] = {epoch: self._shelves[gallery][epoch]}
         others = [of for other, of in self.held(gallery).items() if other != epoch]
-        if not files or not others:
+        if not files:
             return
-        with self._journal.transaction() as db:
-            # A crash after the commit leaves files and keys of no generation, which the next start removes.
-            for of in others:
-                generations.remove(db, gallery, of.epoch)
+        if others:
+            with self._journal.transaction() as db:
+                # A crash after the commit leaves files and keys of no generation, which the next start removes.
+                for of in others:
+                    generations.remove(db, gallery, of.epoch)
         for of in others:
             self._halves.drop(of)
+        # On a full disk an earlier try may have got no further than the journal.
+        self._halves.drop_before(gallery, epoch)
 
 
 def _name(gallery: str, row_ids: Sequence[bytes]) -> None:

@@ -80,3 +80,7 @@ class Halves(Protocol):
     def drop(self, of: Generation) -> None:
         """Destroy what is kept of a generation that the journal does not have any more."""
         ...
+
+    def drop_before(self, gallery: str, epoch: int) -> None:
+        """Destroy whatever is left of a gallery's epochs before this one."""
+        ...

@@ -23,7 +23,7 @@ from moiety.vault import register
 from moiety.vault.generations import Generation
 from moiety.vault.halves import COMMITMENT_BYTES, SEED_BYTES
 from moiety.vault.memory import reserve
-from moiety.vault.seeds import sealed
+from moiety.vault.seed_records import sealed
 from moiety.vault.shelf import arranged
 from moiety.warrants.batch import row_nonces
 from moiety.wire.kinds import Kind

@@ -203,6 +203,13 @@ class RowStore:
         """Find out anew which slots are free: rows went without `destroy`."""
         self._slots.pop(gallery, None)
 
+    def drop_before(self, gallery: str, epoch: int) -> None:
+        """Remove the files of a gallery's epochs before this one."""
+        for path in sorted(self.folder.iterdir()):
+            named = _FILE.fullmatch(path.name)
+            if named and named["gallery"] == gallery and int(named["epoch"]) < epoch:
+                self._disk.remove(path)
+
     def drop(self, of: Generation) -> None:
         """Remove the files of a generation; rows without their seeds are noise, so nothing is overwritten."""
         for flat in self.flats(of, 1):

@@ -8,20 +8,16 @@ seed that was destroyed since is not in the next file, and dies with the key of 
 from __future__ import annotations
 
 import hmac
-import os
 import re
-import struct
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from moiety.foundation.disk import SYSTEM_DISK
-from moiety.foundation.envelopes import NONCE_BYTES, pack
 from moiety.foundation.errors import Fault, OutOfStep, Unverified
 from moiety.foundation.ids import ROW_ID_BYTES
 from moiety.kernel import expand
@@ -31,10 +27,11 @@ from moiety.vault.generations import FIRST_MARK, Generation
 from moiety.vault.halves import AT_ONCE, COMMITMENT_BYTES, SEED_BYTES, HalfRow
 from moiety.vault.policy import EPOCH_FIRST
 from moiety.vault.register import Rows, Slots
+from moiety.vault.seed_records import RECORD_BYTES, SEALED_BYTES, sealed, unsealed
 from moiety.warrants.batch import commit_batch, row_nonces
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -46,16 +43,10 @@ if TYPE_CHECKING:
     from moiety.vault.policy import GalleryPolicy
     from moiety.warrants.statement import Statement
 
-TAG_BYTES = 16
-SEALED_BYTES = NONCE_BYTES + SEED_BYTES + TAG_BYTES
-RECORD_BYTES = SEALED_BYTES + COMMITMENT_BYTES
 # What is destroyed must be unreadable within a day: the key turns an hour earlier.
 TURN_SECONDS = 82_800
 _FILE = re.compile(r"(?P<gallery>.+)\.(?P<epoch>\d+)\.(?P<key>\d+)\.seeds")
 _KEY = re.compile(r"store-(?P<gallery>.+)\.(?P<epoch>\d+)\.(?P<key>\d+)\.key")
-# Pieces of records, cut out in C: these loops run over millions.
-_NAME, _NONCE, _SEED = (struct.Struct(f"{size}s") for size in (48, NONCE_BYTES, SEED_BYTES))
-_RECORD = struct.Struct(f"{NONCE_BYTES}s{SEED_BYTES + TAG_BYTES}s{COMMITMENT_BYTES}x")
 
 
 def _name(of: Generation) -> str:
@@ -350,55 +341,19 @@ class SeedStore:
         """Find out anew which slots are free: rows went without `destroy`."""
         self._slots.pop(gallery, None)
 
+    def drop_before(self, gallery: str, epoch: int) -> None:
+        """Destroy the keys of a gallery's epochs before this one, and remove their files."""
+
+        def old(named: re.Match[str] | None) -> bool:
+            return named is not None and named["gallery"] == gallery and int(named["epoch"]) < epoch
+
+        for name in [name for name in self._keys.names() if old(_KEY.fullmatch(name))]:
+            self._keys.forget(name)
+        for path in [path for path in sorted(self._folder.iterdir()) if old(_FILE.fullmatch(path.name))]:
+            self._disk.remove(path)
+
     def drop(self, of: Generation) -> None:
         """Destroy the key of a generation and remove its file."""
         self._keys.forget(_name(of))
         self.flat(of).remove()
         self._journal.scour()
-
-
-def _bound(of: Generation) -> bytes:
-    """Give what a seed is bound to, before the row's id and commitment."""
-    return pack("moiety/seed/1", of.gallery, of.epoch)
-
-
-def sealed(
-    cipher: AESGCM, of: Generation, ids: NDArray[np.uint8], seeds: NDArray[np.uint8], commitments: NDArray[np.uint8]
-) -> NDArray[np.uint8]:
-    """Seal seeds u8[n, 32], each for its row: records u8[n, 92] of nonce ‖ ciphertext ‖ tag ‖ commitment."""
-    head, encrypt = _bound(of), cipher.encrypt
-    nonces = os.urandom(NONCE_BYTES * len(ids))
-    names = np.concatenate([ids, commitments], axis=1).tobytes()
-    pieces = zip(_NONCE.iter_unpack(nonces), _SEED.iter_unpack(seeds.tobytes()), _NAME.iter_unpack(names), strict=True)
-    made = b"".join([encrypt(nonce, seed, head + name) for (nonce,), (seed,), (name,) in pieces])
-    records = np.empty((len(ids), RECORD_BYTES), np.uint8)
-    records[:, :NONCE_BYTES] = np.frombuffer(nonces, np.uint8).reshape(-1, NONCE_BYTES)
-    records[:, NONCE_BYTES:SEALED_BYTES] = np.frombuffer(made, np.uint8).reshape(-1, SEED_BYTES + TAG_BYTES)
-    records[:, SEALED_BYTES:] = commitments
-    return records
-
-
-def unsealed(
-    cipher: AESGCM, of: Generation, ids: NDArray[np.uint8], records: NDArray[np.uint8]
-) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
-    """Open records u8[n, 92]: the seeds u8[n, 32], zeros where one does not open, and which those are."""
-    head, decrypt = _bound(of), cipher.decrypt
-    names = np.concatenate([ids, records[:, SEALED_BYTES:]], axis=1).tobytes()
-    pieces = zip(_RECORD.iter_unpack(records.tobytes()), _NAME.iter_unpack(names), strict=True)
-    wrong = np.zeros(len(ids), np.bool_)
-    try:
-        opened = [decrypt(nonce, content, head + name) for (nonce, content), (name,) in pieces]
-    except InvalidTag:
-        pieces = zip(_RECORD.iter_unpack(records.tobytes()), _NAME.iter_unpack(names), strict=True)
-        opened = [_or_nothing(decrypt, nonce, content, head + name) for (nonce, content), (name,) in pieces]
-        wrong[:] = [not seed for seed in opened]
-        opened = [seed or bytes(SEED_BYTES) for seed in opened]
-    return np.frombuffer(b"".join(opened), np.uint8).reshape(-1, SEED_BYTES), wrong
-
-
-def _or_nothing(decrypt: Callable[[bytes, bytes, bytes], bytes], nonce: bytes, content: bytes, bound: bytes) -> bytes:
-    """Open one record; nothing when it was altered."""
-    try:
-        return decrypt(nonce, content, bound)
-    except InvalidTag:
-        return b""

@@ -23,7 +23,8 @@ from moiety.vault.halves import COMMITMENT_BYTES, SALT_BYTES, SEED_BYTES
 from moiety.vault.journal import Journal
 from moiety.vault.policy import GalleryPolicy
 from moiety.vault.rows import RowStore
-from moiety.vault.seeds import SeedStore, sealed
+from moiety.vault.seed_records import sealed
+from moiety.vault.seeds import SeedStore
 from moiety.warrants.batch import commit_rows, row_nonces
 from moiety.wire.kinds import Role
 
