@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import os
 import stat
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from moiety.foundation.errors import BadInput, Forbidden, NotFound, PartDown, Unavailable
+from moiety.foundation.errors import BadInput, DiskFull, Forbidden, NotFound, PartDown, Unavailable
 from moiety.wire import local
 
 if TYPE_CHECKING:
@@ -30,12 +31,16 @@ async def _fail(_given: dict[str, Any]) -> dict[str, Any]:
     raise RuntimeError("a secret stands here")
 
 
+async def _fill(_given: dict[str, Any]) -> dict[str, Any]:
+    raise OSError(errno.ENOSPC, "a path stands here")
+
+
 @pytest.fixture
 async def path(tmp_path: Path) -> AsyncIterator[Path]:
     # Longer than a socket's address may be.
     folder = tmp_path / ("deep" * 20) / ("er" * 30)
     folder.mkdir(parents=True)
-    server = local.LocalServer(folder / local.NAME, {"echo": _echo, "refuse": _refuse, "fail": _fail})
+    server = local.LocalServer(folder / local.NAME, {"echo": _echo, "refuse": _refuse, "fail": _fail, "fill": _fill})
     await server.start()
     yield folder / local.NAME
     await server.close()
@@ -54,6 +59,9 @@ async def test_refusals_come_back_as_they_are_and_failures_say_nothing(path: Pat
     with pytest.raises(Unavailable) as failed:
         await client.ask("fail")
     assert "secret" not in str(failed.value)
+    with pytest.raises(DiskFull) as full:
+        await client.ask("fill")
+    assert "path" not in str(full.value)
     with pytest.raises(BadInput):
         await client.ask("dance")
 

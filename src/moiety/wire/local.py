@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import json
 import logging
 import os
@@ -16,7 +17,7 @@ import socket
 import struct
 from typing import TYPE_CHECKING, Any
 
-from moiety.foundation.errors import BadInput, Forbidden, PartDown, Refusal, Unavailable, refusal_of
+from moiety.foundation.errors import BadInput, DiskFull, Forbidden, PartDown, Refusal, Unavailable, refusal_of
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
@@ -85,6 +86,8 @@ class LocalServer:
         except Refusal as refusal:
             return {"slug": refusal.slug, "detail": str(refusal)}
         except Exception as error:  # noqa: BLE001 - the last line of defence: the asker learns that it failed
+            if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}:
+                return {"slug": DiskFull.slug, "detail": str(DiskFull())}
             # The text of an error could hold content; its kind does not.
             _log.error("a local word failed: %s", type(error).__name__)
             return {"slug": Unavailable.slug, "detail": "The part failed on this; see its log."}
