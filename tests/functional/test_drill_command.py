@@ -2,29 +2,40 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
-import tempfile
 import time
 from pathlib import Path
 
 import pytest
 
-from harness import MOIETY, Site, command
+from harness import MOIETY, Said, Site, command, eventually
 from moiety.cli.part import EXIT_FAULT
 from moiety.drill.run import DRILLS
-from moiety.drill.scratch import MARKER, PREFIX
+from moiety.drill.scratch import MARKER, PREFIX, SITE
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 
-def _folders() -> set[Path]:
-    return set(Path(tempfile.gettempdir()).glob(f"{PREFIX}*"))
+def _run(temporary: Path, *words: str) -> Said:
+    """Run drills whose scratch folders lie in `temporary`."""
+    return command("drill", *words, env={"TMPDIR": str(temporary)}, seconds=500)
 
 
-def test_a_drill_prints_one_line_and_one_object_and_leaves_nothing() -> None:
-    before = _folders()
-    said = command("drill", "sweep-routes", "--json", seconds=500)
+def _started(temporary: Path) -> subprocess.Popen[bytes]:
+    """Start a drill, and wait until it works in its folder."""
+    environment = {**os.environ, "TMPDIR": str(temporary)}
+    process = subprocess.Popen([MOIETY, "drill", "sweep-routes"], stderr=subprocess.DEVNULL, env=environment)
+    for _ in eventually("the drill has a folder"):
+        assert process.poll() is None
+        if list(temporary.glob(f"{PREFIX}*/{SITE}/run/lock")):
+            break
+    return process
+
+
+def test_a_drill_prints_one_line_and_one_object_and_leaves_nothing(tmp_path: Path) -> None:
+    said = _run(tmp_path, "sweep-routes", "--json")
     assert said.code == 0, said
     line, _ = said.out.splitlines()
     assert line.startswith("sweep-routes: called every HTTP route")
@@ -41,7 +52,7 @@ def test_a_drill_prints_one_line_and_one_object_and_leaves_nothing() -> None:
     assert told["name"] == "sweep-routes"
     assert told["obtained"] == 0
     assert told["control_obtained"] > 0
-    assert _folders() <= before
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_list_names_every_drill_and_the_restore_drill() -> None:
@@ -59,19 +70,23 @@ def test_an_unknown_drill_is_refused_by_name() -> None:
     assert "steal-everything" in said.words
 
 
-def test_the_folder_of_a_killed_drill_goes_at_the_next_run() -> None:
-    before = _folders()
-    with subprocess.Popen([MOIETY, "drill", "sweep-routes"], stderr=subprocess.DEVNULL) as process:
-        while not any((folder / MARKER).exists() for folder in _folders() - before):
-            assert process.poll() is None
-            time.sleep(0.1)
-        (left,) = _folders() - before
-        process.send_signal(signal.SIGKILL)
+def test_a_drill_that_is_told_to_end_leaves_nothing(tmp_path: Path) -> None:
+    process = _started(tmp_path)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(120) == 130
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_folder_of_a_killed_drill_goes_at_the_next_run(tmp_path: Path) -> None:
+    process = _started(tmp_path)
+    process.kill()
+    process.wait(10)
+    (left,) = tmp_path.iterdir()
     assert (left / MARKER).exists()
-    assert command("drill", "--list").code == 0
+    assert _run(tmp_path, "--list").code == 0
     assert left.exists()  # a list starts nothing and clears nothing
-    assert command("drill", "sweep-routes", "--json", seconds=500).code == 0
-    assert not left.exists()
+    assert _run(tmp_path, "sweep-routes", "--json").code == 0
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_weakened_part_refuses_an_installation_that_is_no_drills(site: Site) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -48,6 +49,8 @@ def drill(
         result({"drills": told}, as_json=json, lines=[*(f"{one.name}: {one.tried}" for one in drills), RESTORE])
         return
     say(f"{len(drills)} of {len(DRILLS)} drills; starting an installation in a scratch folder")
+    # Told to end, it leaves through the blocks that stop the parts and remove the folder.
+    signal.signal(signal.SIGTERM, _interrupt)
     reports = []
     for report in run(drills, obtain(settings.folder("MOIETY_MODELS"), say), say):
         reports.append(report)
@@ -60,6 +63,11 @@ def drill(
 
 
 RESTORE = "restore: see `moiety drill restore`, which proves that erased people are in no backup"
+
+
+def _interrupt(*_: object) -> None:
+    """End as if the user had pressed Ctrl-C."""
+    raise KeyboardInterrupt
 
 
 def _told(report: Report) -> dict[str, Any]:
