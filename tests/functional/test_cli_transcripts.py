@@ -158,7 +158,7 @@ def test_status_names_the_parts(site: Site) -> None:
     assert keeps("status", said.json)
     page = f"http://localhost:{site.parts.page_port}/sign"
     parts = dict.fromkeys(("eye", "vault-a", "vault-b", "mint", "witness"), True)
-    assert said.json == {"ready": True, "parts": parts, "sign_at": page}
+    assert said.json == {"ready": True, "parts": parts, "sign_at": page, "damaged": []}
 
 
 def test_the_consoles_link_works_once(site: Site) -> None:
