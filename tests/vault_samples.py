@@ -96,11 +96,11 @@ class Sample:
         return self.statement.row
 
 
-def sample(random: np.random.Generator, of: GalleryPolicy) -> Sample:
+def sample(random: np.random.Generator, of: GalleryPolicy, epoch: int = EPOCH_FIRST) -> Sample:
     """Make a template of nobody and split it for a gallery."""
     template = quantise(unit(random, of.dim))
     row_id, seed, salt = random.bytes(16), random.bytes(32), random.bytes(32)
-    at = (of.tenant, of.gallery, row_id, EPOCH_FIRST)
+    at = (of.tenant, of.gallery, row_id, epoch)
     row = split(template, seed, row_label(*at)).tobytes()
     commitment = commit_row(*at, salt, row)
     statement = Statement(
@@ -113,7 +113,7 @@ def sample(random: np.random.Generator, of: GalleryPolicy) -> Sample:
         of.rotation,
         Pad.UNKNOWN,
         row_id,
-        EPOCH_FIRST,
+        epoch,
         commitment,
         os.urandom(32),
         0,

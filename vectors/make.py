@@ -1,4 +1,4 @@
-"""Write the kernel's vectors from `moiety.kernel.reference`, never from the fast kernel.
+"""Write the vectors of kernel and refresh from `moiety.kernel.reference`, never from the fast kernel.
 
 Run it only when the protocol itself changes: `PYTHONPATH=src python vectors/make.py`. The tests read the files; they
 never write them. Bytes are hex; arrays are the hex of their little-endian C-order bytes.
@@ -16,6 +16,7 @@ import numpy as np
 from moiety.kernel import reference
 from moiety.kernel.labels import Tag, label, nonce_of, triple_label
 from moiety.kernel.rehearsal import rehearse
+from moiety.warrants.statement import commit_row, row_label
 
 HERE = Path(__file__).parent
 SEEDS = [bytes(range(i, i + 32)) for i in range(0, 160, 32)]
@@ -158,12 +159,59 @@ def sign_tests() -> dict[str, Any]:
     }
 
 
+def refreshes() -> dict[str, Any]:
+    """One template over two epochs: its halves, what B sends in between, what A makes of it, and both commitments."""
+    cases = []
+    for i, d in enumerate((512, 128)):
+        tenant, gallery, row_id, epoch = (
+            f"ten_{i:04}",
+            "gal_abcdefghijklmnop",
+            _some(f"row {i}", "u1", 16).tobytes(),
+            7 + i,
+        )
+        template = reference.quantise(_unit(f"refreshed face {i}", d))
+        halves = []
+        for at in (epoch, epoch + 1):
+            seed, salt = _some(f"seed {i} {at}", "u1", 32), _some(f"salt {i} {at}", "u1", 32).tobytes()
+            name = row_label(tenant, gallery, row_id, at)
+            nonce = np.frombuffer(nonce_of(name), np.uint8)
+            row = reference.split(template, seed.tobytes(), name)
+            pad = reference.expand(seed[None], nonce[None], d)[0]
+            halves.append((seed, salt, row, pad, commit_row(tenant, gallery, row_id, at, salt, row.tobytes())))
+        old, new = (
+            {
+                "seed": s.tobytes().hex(),
+                "salt": t.hex(),
+                "row": r.tobytes().hex(),
+                "pad": p.tobytes().hex(),
+                "c": c.hex(),
+            }
+            for s, t, r, p, c in halves
+        )
+        delta = halves[0][3] - halves[1][3]
+        cases.append(
+            {
+                "d": d,
+                "tenant": tenant,
+                "gallery": gallery,
+                "row_id": row_id.hex(),
+                "epoch": epoch,
+                "template": template.tobytes().hex(),
+                "old": old,
+                "delta": delta.tobytes().hex(),
+                "new": new,
+            }
+        )
+    return {"refreshes": cases}
+
+
 MAKERS = {
     "kernel_streams": streams,
     "kernel_splits": splits,
     "kernel_rotations": rotations,
     "kernel_products": products,
     "kernel_sign_test": sign_tests,
+    "refresh": refreshes,
 }
 
 

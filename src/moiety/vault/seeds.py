@@ -32,6 +32,7 @@ from moiety.warrants.batch import commit_batch, row_nonces
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from concurrent.futures import Future
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -166,18 +167,16 @@ class SeedStore:
 
         """
         damaged = np.zeros(len(rows), np.bool_)
+        waiting: list[Future[NDArray[np.uint16]]] = []
         with self._lock, ThreadPoolExecutor(1) as other:
-            waiting = None
             for start, seeds, _, wrong in self.opened(of, rows):
                 part = slice(start, start + len(wrong))
                 damaged[part] = wrong
                 nonces = row_nonces((policy.tenant, policy.gallery, of.epoch), rows.ids[part])
-                if waiting:
-                    waiting.result()
                 # Compiled code runs beside this thread's next step.
-                waiting = other.submit(expand, seeds, nonces, policy.dim, lanes[part])
-            if waiting:
-                waiting.result()
+                waiting.append(other.submit(expand, seeds, nonces, policy.dim, lanes[part]))
+        for done in waiting:
+            done.result()
         return damaged
 
     def commitments(self, of: Generation, rows: Rows) -> NDArray[np.uint8]:
