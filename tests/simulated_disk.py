@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from simulated_time import Process, Trace
 
 SECTOR = 512
-FATES = ("before", "torn", "after", "full")
+DEATHS = ("before", "torn", "after")
+FATES = (*DEATHS, "full")
 
 
 @dataclass
@@ -186,13 +187,13 @@ class SimulatedDisk:
             work()
 
     def rename(self, old: Path, new: Path) -> None:
-        """Rename; what was not synced in the file is lost under its new name too."""
+        """Rename a file or a folder; what was not synced is lost under its new name too."""
 
         def work() -> None:
             old.replace(new)
             self._unsynced.pop(new, None)
-            if old in self._unsynced:
-                self._unsynced[new] = self._unsynced.pop(old)
+            for path in [path for path in self._unsynced if path.is_relative_to(old)]:
+                self._unsynced[new / path.relative_to(old)] = self._unsynced.pop(path)
 
         self.step(f"rename {new.name}", work, lambda: self._perhaps(work))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import functools
 import shutil
 import socket
@@ -11,9 +12,11 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy
 
 from moiety.cli import gate, installation, parts
-from moiety.cli.parts import Place
+from moiety.cli.backup.reviving_gate import revive_gate
+from moiety.cli.backup.taking import Taking
+from moiety.cli.parts import Place, Wired
 from moiety.foundation.clock import HandClock, SystemClock
-from moiety.foundation.errors import WireBroken
+from moiety.foundation.errors import DiskFull, PartDown, WireBroken
 from moiety.kernel import warm_up
 from moiety.storage import Store, engine
 from moiety.vault.journal import Journal
@@ -30,6 +33,7 @@ from simulated_time import START, Died, Gone, Process, VirtualClock, seeded
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from moiety.cli.parts import Words
     from moiety.eye.service import Eye
     from moiety.people.house import House
     from simulated_disk import Steps
@@ -69,6 +73,7 @@ class Site:
         self.wrong: dict[Role, float] = {}
         self.processes: dict[Role, Process] = {}
         self.vaults: dict[Role, Vault] = {}
+        self.words: dict[Role, Words] = {}
         self.places: dict[Role, Place] = {}
         self.house: House
         self.eye: Eye
@@ -100,16 +105,43 @@ class Site:
         at = self.places[role] = self.place(role, process)
         if role is Role.GATE:
             self.house = gate.house(at)
+            self.words[role] = {"backup": Taking(at).backup}
+            await revive_gate(at, self.house.desk)
             process.at_death.append(functools.partial(self.loop.call_soon, _close, self.house.desk.store))
             return
-        if role is Role.EYE:
-            self.eye, handlers = painted_eye(at, self.sight, DIM)
-        else:
-            handlers = parts.SERVERS[role](at).handlers
-        vault = getattr(handlers.get(Kind.ROWS), "__self__", None)
+        wired, _ = await parts.begin(at, self._painted_eye if role is Role.EYE else parts.SERVERS[role])
+        self.words[role] = wired.words
+        vault = getattr(wired.handlers.get(Kind.ROWS), "__self__", None)
         if isinstance(vault, Vault):
             self.vaults[role] = vault
-        await Server(at.identity, at.peers, handlers, at.network).start(_SOCKET)
+        await Server(at.identity, at.peers, wired.handlers, at.network).start(_SOCKET)
+
+    def _painted_eye(self, at: Place) -> Wired:
+        """Wire an eye that sees what was painted."""
+        self.eye, handlers = painted_eye(at, self.sight, DIM)
+        return Wired(handlers)
+
+    async def ask(self, role: Role, word: str, **given: Any) -> dict[str, Any]:
+        """Ask a part as a command on its own machine does.
+
+        Raises:
+            PartDown: it does not run.
+            Gone: it died over it.
+
+        """
+        if role in self.down():
+            raise PartDown(f"{role} does not run on this machine.")
+
+        async def whole() -> dict[str, Any]:
+            return await self.words[role][word](given)
+
+        try:
+            return await self.processes[role].do(whole())
+        except OSError as error:
+            if error.errno != errno.ENOSPC:
+                raise
+            # As the local socket says it.
+            raise DiskFull from None
 
     def kill(self, role: Role) -> None:
         """End a part's process at once."""
@@ -124,13 +156,18 @@ class Site:
         return [role for role in (*SERVED, Role.GATE) if role not in self.processes or not self.processes[role].alive]
 
     async def revive(self) -> None:
-        """Start whatever is down, again and again if it dies at once."""
-        while down := self.down():
+        """Start whatever is down, again and again if it dies at once; on a full disk nothing starts."""
+        no_room: set[Role] = set()
+        while down := [role for role in self.down() if role not in no_room]:
             for role in down:
                 try:
                     await self.start(role)
                 except Gone:
                     continue
+                except (DiskFull, OSError):
+                    self.kill(role)
+                    if role.value in self.steps.full:
+                        no_room.add(role)
 
     async def gate(self, work: Any) -> Any:
         """Let the gate do something.

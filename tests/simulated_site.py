@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -18,7 +19,8 @@ from moiety.people.enrol import IN_DOUBT, Who
 from moiety.people.erase import BEGUN
 from moiety.wire.kinds import Role
 from parts_in_process import ASKER, SERVED, PaintedFace
-from simulated_disk import FATES, Fuse
+from simulated_copies import COPIED, Copies
+from simulated_disk import DEATHS, FATES, Fuse
 from simulated_time import Gone
 
 if TYPE_CHECKING:
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from moiety.storage import Gallery
+    from simulated_copies import Copy
     from simulated_parts import Site
 
     Act = Callable[[], Coroutine[Any, Any, None]]
@@ -64,6 +67,9 @@ class Life:
         self.gallery: Gallery
         self.people: list[Person] = []
         self.did: Counter[str] = Counter()
+        self.copies = Copies(site)
+        # Subjects whose last photo went with a lost disk: they can be named, and not be found.
+        self.photo_lost: set[Any] = set()
         # Answered probes by the hour of the vaults' clocks.
         self.answered: Counter[int] = Counter()
 
@@ -198,6 +204,31 @@ class Life:
         if person.enrolled:
             assert labels == {person.subject: person.reference}, f"person {person.number} has another name"
 
+    async def refresh(self) -> None:
+        """Give every row new halves."""
+        await self.site.ask(Role.VAULT_A, "refresh", gallery=self.gallery.id)
+
+    async def scrub(self) -> None:
+        """Read everything again from both disks; nothing is damaged by what happens here."""
+        told = await self.site.ask(Role.VAULT_A, "scrub", gallery=self.gallery.id)
+        assert [one["found"] for one in told["galleries"]] == [0], "a scrub found damaged rows"
+
+    async def back_up(self) -> None:
+        """Back up a part."""
+        await self._back_up(self.dice.choice(COPIED))
+
+    async def _back_up(self, role: Role) -> None:
+        """Back up a part, and remember who was enrolled before and after."""
+        before = self._enrolled()
+        copy = await self.copies.take(role, before)
+        after = self._enrolled()
+        for number in [number for number in before if after.get(number) != before[number]]:
+            del copy.people[number]
+
+    def _enrolled(self) -> dict[int, tuple[Any, tuple[Any, ...]]]:
+        """Say who is enrolled for sure, as whom, with which photos."""
+        return {one.number: (one.subject, tuple(one.photos)) for one in self.people if one.enrolled and one.subject}
+
     async def tidy(self) -> None:
         """Do what the gate does by itself every half minute, and what it does every ten minutes."""
         if self.dice.random() < 0.5:
@@ -255,8 +286,11 @@ class Life:
                 self.verify,
                 self.name,
                 self.tidy,
+                self.refresh,
+                self.scrub,
+                self.back_up,
             ],
-            [5, 2, 1.5, 1, 2, 0.7, 1, 0.5, 1],
+            [5, 2, 1.5, 1, 2, 0.7, 1, 0.5, 1, 2, 0.3, 2],
             k=self.dice.choice((1, 1, 2, 3)),
         )
         if self.dice.random() < 0.1:
@@ -280,6 +314,8 @@ class Life:
             site.steps.full.clear()
         if site.fabric.walls and dice.random() < 0.6:
             site.fabric.walls.clear()
+        if dice.random() < 0.2:
+            await self.lose_a_disk()
         luck, role = dice.random(), dice.choice((Role.GATE, Role.GATE, *SERVED))
         if luck < 0.45:
             part = dice.choice((None, role.value))
@@ -297,6 +333,43 @@ class Life:
             site.loop.suspend(dice.choice((10.0, 700.0, HOUR, DAY)))
             await asyncio.sleep(1.0)
 
+    async def lose_a_disk(self) -> None:
+        """In good weather a part's disk is lost, and comes back from its last copy, as old as that is."""
+        weather, self.site.fabric.weather.bad = self.site.fabric.weather.bad, False
+        self.site.steps.fuses.clear()
+        await self.calm()
+        found = [copy for role in COPIED if (copy := self.copies.fitting(role))]
+        if found:
+            copy = self.dice.choice(found)
+            fuse = Fuse(copy.role.value, self.dice.randrange(40), self.dice.choice(DEATHS))
+            self.site.steps.fuses.append(fuse)
+            await self._bring_back(copy)
+            self.site.steps.fuses.clear()
+        self.site.fabric.weather.bad = weather
+
+    async def _bring_back(self, copy: Copy) -> None:
+        """Restore a part, start it, and let go of whoever is not whole any more."""
+        self.did["restore"] += 1
+        await self.copies.bring_back(copy)
+        self._may_have_lost(copy)
+        await self.until_done(self._reconcile)
+
+    async def _reconcile(self) -> None:
+        """Compare gate and vaults, and drop what is not whole."""
+        self.photo_lost |= await self.copies.reconcile()
+
+    def _may_have_lost(self, copy: Copy) -> None:
+        """Whoever came after the copy may be gone, and so may their photos; all others stay."""
+        for person in self.people:
+            subject, photos = copy.people.get(person.number, (None, ()))
+            if person.enrolled and person.subject == subject:
+                person.photos = [photo for photo in person.photos if photo in photos]
+            elif person.enrolled:
+                person.enrolled = None
+        # Nonces and budgets of the hour are in no copy.
+        self.site.fabric.said.clear()
+        self.answered.clear()
+
     async def script(self) -> None:
         """Do everything that can be done once, each until it is done; meanwhile somebody dies."""
         first, second = (self._newcomer(name) for name in ("first", None))
@@ -309,6 +382,17 @@ class Life:
         await self.until_done(self.name)
         await self.until_done(self.erase_photo)
         await self.until_erased(second)
+        await self.until_done(self.refresh)
+        await self.until_done(self.search)
+        for role in COPIED:
+            await self.until_done(functools.partial(self._back_up, role), "back_up")
+        await self.until_done(self.scrub)
+        for role in COPIED:
+            await self.calm()
+            copy = self.copies.fitting(role)
+            assert copy, f"there is no copy of {role} that fits"
+            await self._bring_back(copy)
+        await self.until_done(self.search)
         # B's keys turn when they are a day old.
         self.site.loop.suspend(DAY)
         await asyncio.sleep(1.0)
@@ -321,6 +405,9 @@ class Life:
             await self.site.revive()
             if await self.do(act, name):
                 return
+            # Links that died in silence are given up, and the hour has a new budget.
+            await self.wait(60.0)
+            self.site.loop.suspend(HOUR)
             await self.site.revive()
             await self.settled()
         raise AssertionError(f"{name or act.__name__} does not work, although everybody lives")
@@ -359,15 +446,22 @@ class Life:
             self.site.loop.suspend(29.0)
             await asyncio.sleep(1.0)
 
+    async def calm(self) -> None:
+        """Let all that was begun come to its end, in good weather."""
+        site = self.site
+        site.fabric.walls.clear()
+        site.steps.full.clear()
+        await site.revive()
+        # Whoever was left hanging is told so by the clocks, in some minutes; so is the gate what is left at the vaults.
+        await self.wait(660.0)
+        await self.settled()
+
     async def evening(self) -> None:
         """Good weather again: what is down is started, or everything, and what was left is settled."""
         site = self.site
         site.fabric.weather.bad = False
-        site.fabric.walls.clear()
-        site.steps.full.clear()
         site.steps.fuses.clear()
-        # Whoever was left hanging is told so by the clocks, in some minutes; so is the gate what is left at the vaults.
-        await self.wait(660.0)
+        await self.calm()
         if self.dice.random() < 0.5:
             for role in (*SERVED, Role.GATE):
                 site.kill(role)
@@ -392,7 +486,7 @@ class Life:
         for first in range(0, len(self.people), PROBES_PER_HOUR // 2):
             site.loop.suspend(2 * HOUR)
             found += await checks.seen_at_last(site, gallery, self.people[first : first + PROBES_PER_HOUR // 2])
-        await checks.check_people(site, gallery, self.people, found)
+        await checks.check_people(site, gallery, self.people, found, self.photo_lost)
         twice = [said.kind.name for said in site.fabric.said if said.answers > 1]
         assert not twice, f"one warrant was accepted twice: {twice}"
         site.house.desk.ledger.verify()

@@ -14,9 +14,12 @@ import heapq
 import itertools
 import os
 import random
+import traceback
 from contextvars import Context, ContextVar, copy_context
 from typing import TYPE_CHECKING, Any, TypeVar
 from unittest import mock
+
+from moiety.foundation.errors import Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator
@@ -179,6 +182,16 @@ class VirtualLoop(asyncio.BaseEventLoop):
 
         self.call_later(self._dice.choice((0.0, 0.0, 0.001, 0.02)), work)
         return future
+
+    def unheard(self) -> list[str]:
+        """Say which tasks have failed unexpectedly, with nobody there to look at it: something does not go on."""
+        told = []
+        for task in self.tasks:
+            if task.done() and not task.cancelled() and getattr(task, "_log_traceback", False):
+                error = task.exception()
+                if not isinstance(error, Died | Refusal):
+                    told.append("".join(traceback.format_exception(error)))
+        return told
 
     def bury(self) -> None:
         """At the end of the run: let go of every task without a word."""

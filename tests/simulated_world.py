@@ -62,7 +62,7 @@ class World:
             self.loop.run_until_complete(life)
         finally:
             # What nobody was told of, and what a part told its log only. What is torn down now does not count.
-            self.complaints = [*self.loop.complaints, *_heard.errors]
+            self.complaints = [*self.loop.complaints, *_heard.errors, *self.loop.unheard()]
             for process in self.site.processes.values():
                 process.die()
             self.loop.call_soon(self.loop.stop)
@@ -75,7 +75,10 @@ class World:
         seen, did = self.weather.seen, self.life.did
         return Counter(
             runs=1,
-            acts=sum(did.values()) - did["full disk"] - did["wall"],
+            acts=sum(did.values()) - did["full disk"] - did["wall"] - did["killed"],
+            refreshes=did["refresh"],
+            backups=did["back_up"],
+            restores=did["restore"],
             durable_writes=self.steps.taken,
             deaths=self.steps.deaths + did["killed"],
             full_disks=did["full disk"],
