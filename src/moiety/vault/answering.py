@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 
     Still = Callable[[], AbstractAsyncContextManager[None]]
 
+# The longest that A works on its own between two messages is a fraction of it.
+SILENCE_SECONDS = 15.0
+
 
 @dataclass(slots=True, repr=False)
 class _Session:
@@ -48,6 +51,15 @@ class _Session:
     halves: dict[int, asyncio.Task[Half]] = field(default_factory=dict)
     held: AsyncExitStack = field(default_factory=AsyncExitStack)
     over: bool = False
+    alarm: asyncio.TimerHandle | None = None
+
+    def heard(self) -> None:
+        """Wait for A's next word; an A that says nothing for so long has gone away."""
+        if self.alarm:
+            self.alarm.cancel()
+        if not self.over:
+            gone = ExchangeAborted("The other vault went away.")
+            self.alarm = self.done.get_loop().call_later(SILENCE_SECONDS, self.fail, gone)
 
     async def hold_still(self) -> None:
         """Let nobody move the rows until the question is over.
@@ -69,6 +81,8 @@ class _Session:
     async def close(self) -> None:
         """Give everything back."""
         self.over = True
+        if self.alarm:
+            self.alarm.cancel()
         await self.held.aclose()
         if self.sitting:
             self.sitting.stop()
@@ -176,6 +190,7 @@ class Answering:
             if session.sitting:
                 raise ExchangeAborted("A session was begun twice.")
             session.begun.set()
+            session.heard()
             await session.hold_still()
             await self._ask_again(session, epoch)
             mine = session.question.digest(named(counter))
@@ -219,6 +234,7 @@ class Answering:
     async def _round(self, frame: Frame) -> Answer:
         """Answer one round of one chunk."""
         session, sitting = self._sitting(frame)
+        session.heard()
         index, number = int(frame.meta["chunk"]), int(frame.meta["round"])
         if index not in session.halves:
             # Not of the rooms: a thread may still fill its planes when the question is long over.
@@ -255,6 +271,7 @@ class Answering:
         """Run all rounds of one chunk."""
         session, sitting = self._sitting(frame)
         loop = session.done.get_loop()
+        loop.call_soon_threadsafe(session.heard)
         try:
             self._run_chunk(link, sitting, int(frame.meta["chunk"]))
         except Refusal as error:
@@ -263,6 +280,7 @@ class Answering:
         except OSError:
             loop.call_soon_threadsafe(session.fail, ExchangeAborted("The other vault went away."))
             raise
+        loop.call_soon_threadsafe(session.heard)
         if sitting.whole:
             loop.call_soon_threadsafe(session.whole.set)
 
