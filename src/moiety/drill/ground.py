@@ -6,17 +6,17 @@ import contextlib
 import os
 import shutil
 import sqlite3
+import subprocess
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Self
 
 from moiety.cli import gate, gateway, installation, parts
-from moiety.cli.supervisor import STOP_SECONDS, Supervisor
+from moiety.cli.supervisor import Supervisor
 from moiety.drill.scratch import SITE
 from moiety.foundation.errors import Fault
 from moiety.wire.kinds import Role
 
 if TYPE_CHECKING:
-    import subprocess
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
@@ -27,6 +27,10 @@ if TYPE_CHECKING:
 
 # What the parts of a drill run with: no keys from elsewhere, all words in the logs, rows that only drills make.
 ENVIRONMENT = {"MOIETY_KEYS": "", "MOIETY_LOG": "debug", "MOIETY_CANARIES": "0", "MOIETY_HOSTS": ""}
+
+
+# A part on a busy machine is given more time to end than one that an operator waits for.
+END_SECONDS = 60.0
 
 
 class Parts(Supervisor):
@@ -59,7 +63,11 @@ class Parts(Supervisor):
         if process.stdin:
             with contextlib.suppress(BrokenPipeError):
                 process.stdin.close()
-        process.wait(STOP_SECONDS)
+        try:
+            process.wait(END_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
         if process.stdout:
             process.stdout.close()
 
