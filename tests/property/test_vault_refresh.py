@@ -12,13 +12,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
+from moiety.cli.bench.fill import templates
 from moiety.drill.noise import auc
 from moiety.foundation.disk import SystemDisk, SystemFile
 from moiety.foundation.errors import PartDown, Refusal
+from moiety.kernel import split_many
 from moiety.vault.attest import Attesting, Comparing
+from moiety.vault.halves import HalfRow
 from moiety.vault.refresh import Refreshing
 from moiety.vault.renewal import Renewing
 from moiety.vault.turns import Changes, Turns
+from moiety.warrants.batch import commit_rows, row_nonces
 from moiety.wire.frames import Frame
 from vault_samples import Store, policy, sample
 
@@ -269,33 +273,41 @@ async def test_refreshes_deaths_and_changes_in_any_order_mix_no_epochs(tmp_path:
     assert (found.rows, found.excluded) == (life.live, [])
 
 
-async def test_halves_of_different_epochs_have_nothing_to_do_with_each_other(tmp_path: Path) -> None:
-    """A of one epoch and B of the next, over many rows: their sum looks like noise, and links nothing."""
-    pair = Pair(tmp_path)
+def crowd(pair: Pair, rows: int) -> Any:
+    """Put many rows into both vaults at once; gives their templates f64[rows, d]."""
     random = np.random.default_rng(7)
-    rows = 700
-    people = [sample(random, POLICY) for _ in range(rows)]
-    for half in pair.stores.values():
-        half.cabinet.set_policy(POLICY)
-        ids = half.prepare(POLICY, *people)
-        half.cabinet.commit(G, [(row_id, i) for i, row_id in enumerate(ids)], [])
-    templates = pair.templates().astype(np.float64)
-    old_a = pair.stores["a"].cabinet.shelf(G).lanes.copy()
-    old_b = pair.stores["b"].cabinet.shelf(G).lanes.copy()
+    drawn = templates(rows, POLICY.dim, 7)
+    ids, seeds, salts = (random.integers(0, 256, (rows, size), np.uint8) for size in (16, 32, 32))
+    at = (POLICY.tenant, G, 1)
+    lanes = split_many(drawn, seeds, row_nonces(at, ids))
+    told = commit_rows(at, ids, salts, lanes)
+    names = [one.tobytes() for one in ids]
+    halves = {
+        "a": [HalfRow(*one) for one in zip(names, [1] * rows, told, map(bytes, lanes), map(bytes, salts), strict=True)],
+        "b": [HalfRow(*one) for one in zip(names, [1] * rows, told, map(bytes, seeds), strict=True)],
+    }
+    for half, store in pair.stores.items():
+        store.cabinet.set_policy(POLICY)
+        store.cabinet.prepare(G, halves[half])
+        store.cabinet.commit(G, [(row_id, i) for i, row_id in enumerate(names)], [])
+    return drawn.astype(np.float64)
+
+
+async def test_halves_of_different_epochs_have_nothing_to_do_with_each_other(tmp_path: Path) -> None:
+    """A of one epoch and B of the next: their sum points at its own template no more than at any other."""
+    pair = Pair(tmp_path)
+    faces = crowd(pair, 20_000)
+    old = [store.cabinet.shelf(G).lanes.copy() for store in pair.stores.values()]
     await pair.refresh()
-    new_a = pair.stores["a"].cabinet.shelf(G).lanes
-    new_b = pair.stores["b"].cabinet.shelf(G).lanes
-    for a, b in ((old_a, new_b), (new_a, old_b)):
-        mixed = (a + b).view(np.int16).astype(np.float64)
-        mated, others = _scores(mixed, templates)
-        assert abs(auc(mated, others) - 0.5) < 0.04
+    new = [store.cabinet.shelf(G).lanes for store in pair.stores.values()]
+    for mixed in (old[0] + new[1], new[0] + old[1], old[0] - new[0]):
+        assert abs(auc(*_scores(mixed, faces)) - 0.5) < 0.01
     # The control: halves of one epoch.
-    mated, others = _scores((new_a + new_b).view(np.int16).astype(np.float64), templates)
-    assert auc(mated, others) > 0.999
-    assert abs(np.corrcoef(old_a.ravel(), new_a.ravel())[0, 1]) < 0.02
+    assert auc(*_scores(new[0] + new[1], faces)) > 0.999
 
 
-def _scores(mixed: Any, templates: Any) -> tuple[Any, Any]:
-    """Compare each row with its own template and with its neighbour's."""
-    products = np.einsum("ij,ij->i", mixed, templates), np.einsum("ij,ij->i", mixed, np.roll(templates, 1, axis=0))
-    return products[0], products[1]
+def _scores(mixed: Any, faces: Any) -> tuple[Any, Any]:
+    """Compare each row with its own template, and with those of five others."""
+    numbers = mixed.view(np.int16).astype(np.float64)
+    mated, *others = (np.einsum("ij,ij->i", numbers, np.roll(faces, shift, axis=0)) for shift in range(6))
+    return mated, np.concatenate(others)

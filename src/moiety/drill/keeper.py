@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from moiety.cli.keeping import keeper_key
 from moiety.vault.endorsed import Endorsed
 from moiety.vault.policy import GalleryPolicy
-from moiety.vault.roster import Person, Roster, RosterRole
+from moiety.vault.roster import Device, Person, Roster, RosterRole
 from moiety.wire.kinds import Role
 from moiety.wire.local import NAME, LocalClient
 
@@ -49,10 +49,17 @@ async def set_policy(ground: Ground, gallery: str, **changes: Any) -> GalleryPol
     return after
 
 
-async def seat(ground: Ground, people: dict[str, SoftwareAuthenticator], page: SoftwareAuthenticator) -> None:
-    """Put people with passkeys on the roster, in the place of those who are there; they sign on the page of `page`."""
+async def seat(
+    ground: Ground,
+    people: dict[str, SoftwareAuthenticator],
+    page: SoftwareAuthenticator | None,
+    devices: Sequence[Device] = (),
+) -> None:
+    """Put people, who sign on the page of `page`, and devices on the roster, in the place of all who are there."""
     before = Roster.from_plain((await _book(ground))["roster"])
     both: Sequence[RosterRole] = (RosterRole.OPERATOR, RosterRole.REGISTRAR)
     seated = tuple(Person(name, tuple(both), (key.passkey,)) for name, key in people.items())
-    after = replace(before, version=before.version + 1, people=seated, rp_id=page.rp_id, origin=page.origin)
+    after = replace(before, version=before.version + 1, people=seated, devices=tuple(devices))
+    if page:
+        after = replace(after, rp_id=page.rp_id, origin=page.origin)
     await _put(ground, "roster", after)

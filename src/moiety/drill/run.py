@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from moiety.drill.altered import AlteredRow
 from moiety.drill.copies import Ransom, StealBackups
+from moiety.drill.device import SwapPicture
 from moiety.drill.epochs import OldSeeds
 from moiety.drill.forged import Forge, OnePerson, Replay
 from moiety.drill.ground import Ground
@@ -49,6 +50,7 @@ DRILLS: tuple[type[Drill], ...] = (
     OldSeeds,
     TamperRows,
     OnePerson,
+    SwapPicture,
     Enumerate,
     TwoQuestions,
     SwapProbe,

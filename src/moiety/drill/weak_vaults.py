@@ -16,6 +16,7 @@ from moiety.vault.book import Book
 from moiety.vault.guard import Guard
 from moiety.vault.halves import SEED_BYTES
 from moiety.warrants import statement, targets
+from moiety.warrants.proofs import DeviceProof
 from moiety.wire import links
 from moiety.wire.cards import Peers
 from moiety.wire.identity import Identity
@@ -120,6 +121,7 @@ WEAKNESSES: dict[str, Any] = {
     "commitments_unchecked": lambda: put(questions, "commit_probe", _anything),
     "statements_unsigned": lambda: put(statement, "verify", _nothing),
     "roles_unchecked": lambda: put(links, "may", lambda *_: True),
+    "devices_unchecked": lambda: put(signers, "check_device", lambda by, _: DeviceProof.decode(by.value).slip),
     "attest_off": _attest_off,
     "seeds_kept": _seeds_kept,
     "norms_unchecked": lambda: put(questions, "check_probe", _nothing),

@@ -9,8 +9,8 @@ from numba import types
 
 from moiety.kernel.arrays import U16, U64, given, same_words, target, words_for
 from moiety.kernel.errors import ShapeRule
-from moiety.kernel.fast.jit import compiled, filled, inlined, taken
-from moiety.kernel.fast.simd import bits_of_64
+from moiety.kernel.fast.jit import HAS_BIT_MATRICES, compiled, filled, inlined, taken
+from moiety.kernel.fast.simd import bits_of_64, cut_eight
 
 if TYPE_CHECKING:
     from moiety.kernel.labels import Party
@@ -87,16 +87,33 @@ def _next_carry(mine: U64, theirs: U64, alpha: U64, beta: U64, gamma: U64, both:
 
 
 @inlined
-def cut_block(scores: U16, thresholds: U16, words: U64, out: U64, first: int) -> None:
-    """Cut 64 scores of each probe, less its threshold, into words of bits: out[:, first + p]; `words` is scratch."""
-    for p in range(len(thresholds)):
+def _cut_some(scores: U16, thresholds: U16, low: int, high: int, words: U64, out: U64, first: int) -> None:
+    for p in range(low, high):
         threshold = thresholds[p]
-        low = p * _WORD
-        for k in range(low, low + _WORD):
+        start = p * _WORD
+        for k in range(start, start + _WORD):
             scores[k] = scores[k] - threshold
-        bits_of_64(scores, low, words)
+        bits_of_64(scores, start, words)
         for i in range(16):
             out[i, first + p] = words[i]
+
+
+if HAS_BIT_MATRICES:
+
+    @inlined
+    def cut_block(scores: U16, thresholds: U16, words: U64, out: U64, first: int) -> None:
+        """Cut 64 scores of each probe, less its threshold, into words: out[:, first + p]; `words` is scratch."""
+        eights = len(thresholds) // 8 * 8
+        for p in range(0, eights, 8):
+            cut_eight(scores, thresholds, p, out, first + p)
+        _cut_some(scores, thresholds, eights, len(thresholds), words, out, first)
+
+else:
+
+    @inlined
+    def cut_block(scores: U16, thresholds: U16, words: U64, out: U64, first: int) -> None:
+        """Do the same where the processor turns no matrices of bits."""
+        _cut_some(scores, thresholds, 0, len(thresholds), words, out, first)
 
 
 def slice_bits(values: U16, bits: int = 16, out: U64 | None = None) -> U64:

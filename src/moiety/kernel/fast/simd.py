@@ -25,6 +25,8 @@ _COLUMNS = ((0, 4, 8, 12), (1, 5, 9, 13), (2, 6, 10, 14), (3, 7, 11, 15))
 _DIAGONALS = ((0, 5, 10, 15), (1, 6, 11, 12), (2, 7, 8, 13), (3, 4, 9, 14))
 _VALUES = 64
 _BYTES = ir.VectorType(ir.IntType(8), 64)
+_SCORES = ir.VectorType(ir.IntType(16), 32)
+_WORDS = ir.VectorType(ir.IntType(64), 8)
 _helpers: Any = cgutils  # half of it comes without types
 
 
@@ -55,12 +57,13 @@ def _quarter(builder: Any, rows: list[Any], a: int, b: int, c: int, d: int) -> N
 
 
 def _transpose(builder: Any, rows: list[Any]) -> list[Any]:
-    """Turn a square of LANES vectors over by zipping halves, log2(LANES) times."""
-    half = LANES // 2
-    low = [i // 2 + (i % 2) * LANES for i in range(LANES)]
-    masks = [ir.Constant(_ROW, [i + shift for i in low]) for shift in (0, half)]
-    for _ in range(LANES.bit_length() - 1):
-        rows = [builder.shuffle_vector(rows[i // 2], rows[i // 2 + half], masks[i % 2]) for i in range(LANES)]
+    """Turn a square of n vectors of n lanes over by zipping halves, log2(n) times."""
+    size = len(rows)
+    half = size // 2
+    low = [i // 2 + (i % 2) * size for i in range(size)]
+    masks = [ir.Constant(ir.VectorType(_I32, size), [i + shift for i in low]) for shift in (0, half)]
+    for _ in range(size.bit_length() - 1):
+        rows = [builder.shuffle_vector(rows[i // 2], rows[i // 2 + half], masks[i % 2]) for i in range(size)]
     return rows
 
 
@@ -99,23 +102,65 @@ def _planes_by_tests(builder: Any, source: Any, into: Any) -> None:
         builder.store(word, builder.gep(into, [ir.Constant(_I32, i)]))
 
 
-def _planes_by_matrices(builder: Any, source: Any, into: Any) -> None:
-    """Do the same by matrices of 8 bytes by 8 bits: eight of the values' low bytes, then eight of their high ones."""
-    low = builder.bitcast(source, _BYTES.as_pointer())
-    halves = [builder.load(builder.gep(low, [ir.Constant(_I32, i)]), align=2) for i in (0, 1)]
+def _turned_matrices(builder: Any, halves: list[Any]) -> list[Any]:
+    """Return two vectors of 8 words from 64 u16 in two vectors of bytes: their bits 0 to 7, and 8 to 15.
+
+    Matrices are of 8 bytes by 8 bits: eight of the values' low bytes, or eight of their high ones.
+    """
     turn = _helpers.get_or_insert_function(
         builder.module, ir.FunctionType(_BYTES, [_BYTES, _BYTES, ir.IntType(8)]), "llvm.x86.vgf2p8affineqb.512"
     )
     single = ir.Constant(_BYTES, [1 << bit for bit in range(8)] * 8)
+    gather = ir.Constant(ir.VectorType(_I32, 64), [8 * group + bit for bit in range(8) for group in range(8)])
+    words = []
     for part in (0, 1):
         # The instruction counts the bytes of a matrix from its last one.
         order = [2 * (8 * group + 7 - row) + part for group in range(8) for row in range(8)]
         matrices = builder.shuffle_vector(*halves, ir.Constant(ir.VectorType(_I32, 64), order))
         turned = builder.call(turn, [single, matrices, ir.Constant(ir.IntType(8), 0)])
-        gather = ir.Constant(ir.VectorType(_I32, 64), [8 * group + bit for bit in range(8) for group in range(8)])
-        words = builder.shuffle_vector(turned, turned, gather)
-        where = builder.bitcast(builder.gep(into, [ir.Constant(_I32, 8 * part)]), _BYTES.as_pointer())
-        builder.store(words, where, align=8)
+        words.append(builder.bitcast(builder.shuffle_vector(turned, turned, gather), _WORDS))
+    return words
+
+
+def _planes_by_matrices(builder: Any, source: Any, into: Any) -> None:
+    """Do the same by matrices of bits."""
+    low = builder.bitcast(source, _BYTES.as_pointer())
+    halves = [builder.load(builder.gep(low, [ir.Constant(_I32, i)]), align=2) for i in (0, 1)]
+    for part, words in enumerate(_turned_matrices(builder, halves)):
+        where = builder.gep(into, [ir.Constant(_I32, 8 * part)])
+        builder.store(words, builder.bitcast(where, _WORDS.as_pointer()), align=8)
+
+
+@vector_code
+def cut_eight(typing: Any, scores: Any, thresholds: Any, probe: Any, out: Any, at: Any) -> Any:  # noqa: ARG001 - as above
+    """Write the 16 bit-planes of 64 scores of each of 8 probes, less its threshold, to out[:, at : at + 8].
+
+    Scores lie probe by probe; needs HAS_BIT_MATRICES.
+    """
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        arrays = [context.make_array(signature.args[i])(context, builder, args[i]) for i in (0, 1, 3)]
+        number = args[2].type
+        pairs = []
+        for i in range(8):
+            probe_i = builder.add(args[2], ir.Constant(number, i))
+            less = builder.load(builder.gep(arrays[1].data, [probe_i]), align=2)
+            first = builder.insert_element(ir.Constant(_SCORES, ir.Undefined), less, ir.Constant(_I32, 0))
+            all_less = builder.shuffle_vector(first, first, ir.Constant(ir.VectorType(_I32, 32), [0] * 32))
+            start = builder.gep(arrays[0].data, [builder.mul(probe_i, ir.Constant(number, _VALUES))])
+            source = builder.bitcast(start, _SCORES.as_pointer())
+            halves = [builder.load(builder.gep(source, [ir.Constant(_I32, k)]), align=2) for k in (0, 1)]
+            cut = [builder.bitcast(builder.sub(half, all_less), _BYTES) for half in halves]
+            pairs.append(_turned_matrices(builder, cut))
+        words = _helpers.unpack_tuple(builder, arrays[2].shape, 2)[1]
+        for part in (0, 1):
+            for bit, plane in enumerate(_transpose(builder, [pair[part] for pair in pairs])):
+                offset = builder.add(args[4], builder.mul(words, ir.Constant(number, 8 * part + bit)))
+                where = builder.bitcast(builder.gep(arrays[2].data, [offset]), _WORDS.as_pointer())
+                builder.store(plane, where, align=8)
+        return context.get_dummy_value()
+
+    return types.void(scores, thresholds, probe, out, at), codegen
 
 
 @vector_code
