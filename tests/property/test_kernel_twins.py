@@ -129,6 +129,9 @@ def test_mint(seed: int, bit: int, words: int, block: int) -> None:
     key_a, key_b = (row.tobytes() for row in some(seed, np.uint8, 2, 32))
     arguments = (key_a, key_b, b"sid", bit, words, 8 * block)
     assert np.array_equal(fast.mint_gamma(*arguments), reference.mint_gamma(*arguments))
+    several = (key_a, key_b, b"sid", bit, 3, words, 8 * block)
+    assert np.array_equal(fast.mint_gammas(*several), reference.mint_gammas(*several))
+    assert np.array_equal(fast.mint_gammas(*several)[0], fast.mint_gamma(*arguments))
 
 
 @quick

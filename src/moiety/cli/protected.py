@@ -14,7 +14,7 @@ from moiety.foundation.errors import ExchangeAborted
 from moiety.kernel import (
     below_threshold,
     expand,
-    mint_gamma,
+    mint_gammas,
     positions,
     quantise,
     ring_dot,
@@ -73,8 +73,7 @@ class Rehearsal:
             b = Half("B", self._keys[1], sid, span, Room(span.words, dealt=True), Transcript(key, index))
             for half, whole in ((a, planes[0]), (b, planes[1])):
                 half.planes[:] = whole[:, span.low : span.high]
-            for bit in range(ROUNDS):
-                mint_gamma(*self._keys, sid, bit, span.words, span.first, b.gammas[bit])
+            mint_gammas(*self._keys, sid, 0, ROUNDS, span.words, span.first, b.gammas)
             for number in range(ROUNDS):
                 to_b, to_a = a.send(number), b.send(number)
                 a.receive(to_a)

@@ -23,6 +23,7 @@ Bit-planes  below_threshold(partial u16[...], t, out=None) -> u16[...]    A's a 
 Sign test   party: "A" | "B"; every array u64[w] but for messages of bits 1 .. k-2, u64[2, w] = (d, e)
             triple_words(key, sid, bit, tag, words, first_word=0, out=None) -> u64[words]
             mint_gamma(key_a, key_b, sid, bit, words, first_word=0, out=None) -> u64[words]   gamma of B
+            mint_gammas(key_a, key_b, sid, bit, bits, words, first_word=0, out=None) -> u64[bits, words]
             first_send(plane_0, mask, out=None)                mask: A its alpha, B its beta
             first_carry(theirs, factor, gamma, out=None)       factor: A its alpha, B its plane_0
             next_send(party, plane, carry, alpha, beta, out=None) -> u64[2, w]
@@ -77,6 +78,7 @@ if TYPE_CHECKING:
         first_carry,
         first_send,
         mint_gamma,
+        mint_gammas,
         next_carry,
         next_send,
         quantise,
@@ -112,6 +114,7 @@ __all__ = [
     "first_send",
     "label",
     "mint_gamma",
+    "mint_gammas",
     "next_carry",
     "next_send",
     "nonce_of",

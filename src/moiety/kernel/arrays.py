@@ -20,6 +20,8 @@ F64: TypeAlias = npt.NDArray[np.float64]
 SEED_BYTES = 32
 WORD_BITS = 64
 BLOCK_WORDS = 8  # u64 words in one ChaCha20 block
+_U64 = np.dtype(np.uint64)
+_PLANES_NDIM = 2
 BLOCKS_MAX = 1 << 32  # RFC 8439 counts blocks in 32 bits
 
 
@@ -58,17 +60,21 @@ def same_words(*inputs: U64, out: U64 | None) -> list[Any]:
 
 def rounds_given(bit: int, planes: U64, work: U64, theirs: U64 | None, gamma: U64 | None) -> None:
     """Raise `ShapeRule` unless these fit together as the arguments of `advance`."""
-    _check("planes", planes, np.uint64, (None, None))
+    if planes.ndim != _PLANES_NDIM:
+        raise ShapeRule("planes are u64[k, w]")
     bits, words = planes.shape
     if not 0 <= bit < bits:
         raise ShapeRule(f"a ring of {bits} bits has no step {bit}")
-    _check("work", work, np.uint64, (5, words))
     if (theirs is None) != (bit == 0):
         raise ShapeRule("a step but the first needs the other's message")
+    wanted: list[tuple[U64, tuple[int, ...]]] = [(planes, (bits, words)), (work, (5, words))]
     if theirs is not None:
-        _check("theirs", theirs, np.uint64, (1 if bit == 1 else 2, words))
+        wanted.append((theirs, (1 if bit == 1 else 2, words)))
     if gamma is not None:
-        _check("gamma", gamma, np.uint64, (words,))
+        wanted.append((gamma, (words,)))
+    for array, shape in wanted:
+        if array.dtype != _U64 or array.shape != shape:
+            raise ShapeRule(f"an array of a step has shape {array.shape} of {array.dtype.name}; wanted u64{shape}")
 
 
 def positions(words: U64, count: int) -> npt.NDArray[np.int64]:

@@ -245,6 +245,23 @@ def mint_gamma(
     return out
 
 
+def mint_gammas(
+    key_a: bytes,
+    key_b: bytes,
+    sid: bytes,
+    bit: int,
+    bits: int,
+    words: int,
+    first_word: int = 0,
+    out: U64 | None = None,
+) -> U64:
+    """Return u64[bits, words]: `mint_gamma` of each bit from `bit` on."""
+    out = target("out", out, np.uint64, (bits, words))
+    for row in range(bits):
+        mint_gamma(key_a, key_b, sid, bit + row, words, first_word, out[row])
+    return out
+
+
 def first_send(plane: U64, mask: U64, out: U64 | None = None) -> U64:
     """Return the message of bit 0: A sends d = a_0 ^ alpha_A, B sends e = b_0 ^ beta_B; each u64[words]."""
     plane, mask, out = same_words(plane, mask, out=out)

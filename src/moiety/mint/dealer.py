@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from moiety.foundation.envelopes import pack
 from moiety.foundation.errors import BadInput, ExchangeAborted
-from moiety.kernel import mint_gamma
+from moiety.kernel import mint_gammas
 from moiety.wire.frames import Frame, Sort
 from moiety.wire.kinds import Kind
 from moiety.wire.links import Answer
@@ -99,8 +99,7 @@ class Dealer:
 
     def _make(self, order: _Order, gammas: NDArray[np.uint64]) -> None:
         """Make u64[15, words]."""
-        for bit in range(ROUNDS):
-            mint_gamma(*self._keys, order.sid, bit, order.words, order.first, gammas[bit])
+        mint_gammas(*self._keys, order.sid, 0, ROUNDS, order.words, order.first, gammas)
 
     async def _deal(self, frame: Frame) -> Answer:
         """Give u64[15, words] for words `first` to `first + words` of a sid."""

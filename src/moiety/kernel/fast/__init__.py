@@ -17,7 +17,7 @@ from moiety.kernel.fast.planes import (
 )
 from moiety.kernel.fast.ring import ring_dot, ring_planes
 from moiety.kernel.fast.steps import advance
-from moiety.kernel.fast.streams import expand, mint_gamma, split, split_many, stream, triple_words
+from moiety.kernel.fast.streams import expand, mint_gamma, mint_gammas, split, split_many, stream, triple_words
 from moiety.kernel.fast.turns import gaussians, quantise, rotation
 
 __all__ = [
@@ -29,6 +29,7 @@ __all__ = [
     "first_send",
     "gaussians",
     "mint_gamma",
+    "mint_gammas",
     "next_carry",
     "next_send",
     "quantise",

@@ -5,6 +5,7 @@ What a pass touches stays in the core's first-level cache, so that words are rea
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,6 +24,7 @@ _D, _E, _ALPHA, _BETA, _CARRY = range(5)
 _KEY, _NONCES = taken(types.uint32, 2), taken(types.uint32, 2)
 _WORDS, _MORE = taken(types.uint64, 1), taken(types.uint64, 2)
 _NOTHING = np.empty(0, np.uint64)
+_U64 = np.dtype(np.uint64)
 
 
 @inlined
@@ -115,6 +117,20 @@ def _step(
                 share[k] = top[k] ^ carry[k] ^ ones
 
 
+@lru_cache(maxsize=256)
+def _nonces(sid: bytes, bit: int, *, is_a: bool) -> U32:
+    """Return the nonces u32[3, 3] of a step's streams: gamma of the bit before, alpha and beta; chunks share them."""
+    named: list[tuple[int, Tag]] = [(max(bit - 1, 0), "gamma"), (bit, "alpha"), (bit, "beta")]
+    if bit == 0:
+        named = [(0, "alpha" if is_a else "beta")]
+    return np.concatenate([nonce_quads(triple_label(sid, at, tag)) for at, tag in named])
+
+
+def _fits(array: U64, shape: tuple[int, ...]) -> bool:
+    flags = array.flags
+    return array.dtype == _U64 and array.shape == shape and flags.c_contiguous and flags.aligned
+
+
 def advance(
     party: Party,
     key: bytes,
@@ -128,17 +144,19 @@ def advance(
 ) -> U64:
     """Take one round's step and return its message, or behind the last round the share; twin of `reference.advance`."""
     rounds_given(bit, planes, work, theirs, gamma)
-    planes, work = given("planes", planes, np.uint64, (None, None)), target("work", work, np.uint64, work.shape)
-    first = first_block(first_word, work.shape[1])
-    named: list[tuple[int, Tag]] = [(bit - 1, "gamma"), (bit, "alpha"), (bit, "beta")]
-    if bit == 0:
-        named = [(0, "alpha" if party == "A" else "beta")]
-    keys = quads(seed_bytes(key)[None])
-    nonces = np.concatenate([nonce_quads(triple_label(sid, at, tag)) for at, tag in named])
+    bits, words = planes.shape
+    # Rounds come by the thousand: what fits as it is, is not looked at a second time.
+    if not _fits(planes, (bits, words)):
+        planes = given("planes", planes, np.uint64, (bits, words))
+    if not (_fits(work, (5, words)) and work.flags.writeable):
+        work = target("work", work, np.uint64, (5, words))
+    first = first_block(first_word, words)
+    keys, nonces, is_a = quads(seed_bytes(key)[None]), _nonces(sid, bit, is_a=party == "A"), party == "A"
     if theirs is None:
-        _open(keys, nonces, first, party == "A", planes[0], work)
+        _open(keys, nonces, first, is_a, planes[0], work)
         return work[:1]
-    theirs = given("theirs", theirs, np.uint64, (None, work.shape[1]))
-    dealt = _NOTHING if gamma is None else given("gamma", gamma, np.uint64, (work.shape[1],))
-    _step(keys, nonces, first, bit, party == "A", planes, theirs, dealt, work)
-    return work[: 2 if bit < len(planes) - 1 else 1]
+    if not _fits(theirs, theirs.shape):
+        theirs = given("theirs", theirs, np.uint64, (None, words))
+    dealt = _NOTHING if gamma is None else gamma if _fits(gamma, (words,)) else given("", gamma, np.uint64, (words,))
+    _step(keys, nonces, first, bit, is_a, planes, theirs, dealt, work)
+    return work[: 2 if bit < bits - 1 else 1]

@@ -145,15 +145,13 @@ def _longest_sq(templates: I8, longest: Any) -> None:
         longest[0] = max(longest[0], total)
 
 
-@compiled(_KEYS, _NONCES, types.int64, filled(_u64, 1))
-def _mint(keys: U32, nonces: U32, first: int, out: U64) -> None:
+@inlined
+def _mint_bit(keys: U32, nonces: U32, first: int, parts: U64, scratch: U64, out: U64) -> None:
     """XOR (row 1 ^ row 2) & (row 3 ^ row 4) into row 0, by rows of keys; three rows: row 1 & row 2."""
     streams = len(keys)
     start = np.empty((streams, 16, LANES), np.uint32)
     for i in range(streams):
         all_lanes(start[i], keys[i], nonces[i])
-    scratch = np.empty(WORDS, np.uint64)
-    parts = np.empty((streams, _MINT_WORDS), np.uint64)
     for low in range(0, len(out), _MINT_WORDS):
         count = min(_MINT_WORDS, len(out) - low)
         for i in range(streams):
@@ -164,6 +162,17 @@ def _mint(keys: U32, nonces: U32, first: int, out: U64) -> None:
         else:
             for k in range(count):
                 out[low + k] = parts[0, k] ^ ((parts[1, k] ^ parts[2, k]) & (parts[3, k] ^ parts[4, k]))
+
+
+@compiled(_KEYS, taken(_u32, 3), types.int64, types.int64, filled(_u64, 2))
+def _mint(keys: U32, nonces: U32, bit: int, first: int, out: U64) -> None:
+    """Fill a row for each bit from `bit` on; the keys of bit 0 are the first three."""
+    scratch = np.empty(WORDS, np.uint64)
+    parts = np.empty((5, _MINT_WORDS), np.uint64)
+    for row in range(len(out)):
+        streams = 3 if bit + row == 0 else 5
+        chosen = keys[5 : 5 + streams] if streams == 3 else keys[:5]  # noqa: PLR2004 - as above
+        _mint_bit(chosen, nonces[row, :streams], first, parts, scratch, out[row])
 
 
 # ---- called from Python ----
@@ -231,12 +240,32 @@ def mint_gamma(
     key_a: bytes, key_b: bytes, sid: bytes, bit: int, words: int, first_word: int = 0, out: U64 | None = None
 ) -> U64:
     """Return gamma_B u64[words]; twin of `reference.mint_gamma`. All streams of a chunk stay in the core's cache."""
-    first = first_block(first_word, words)
     out = target("out", out, np.uint64, (words,))
-    named: list[tuple[bytes, Tag]] = [(key_a, "gamma"), (key_a, "alpha"), (key_b, "beta")]
-    if bit > 0:
-        named = [(key_a, "gamma"), (key_a, "alpha"), (key_b, "alpha"), (key_a, "beta"), (key_b, "beta")]
-    keys = np.stack([seed_bytes(key) for key, _ in named])
-    nonces = np.stack([_nonce(triple_label(sid, bit, tag)) for _, tag in named])
-    _mint(quads(keys), quads(nonces), first, out)
+    mint_gammas(key_a, key_b, sid, bit, 1, words, first_word, out.reshape(1, words))
+    return out
+
+
+def mint_gammas(
+    key_a: bytes,
+    key_b: bytes,
+    sid: bytes,
+    bit: int,
+    bits: int,
+    words: int,
+    first_word: int = 0,
+    out: U64 | None = None,
+) -> U64:
+    """Return gamma_B u64[bits, words] of the bits from `bit` on; twin of `reference.mint_gammas`."""
+    first = first_block(first_word, words)
+    out = target("out", out, np.uint64, (bits, words))
+    letters: list[Tag] = ["gamma", "alpha", "alpha", "beta", "beta"]
+    nonces = np.empty((bits, 5, 3), np.uint32)
+    for row in range(bits):
+        drawn = {tag: nonce_quads(triple_label(sid, bit + row, tag))[0] for tag in letters[::2]}
+        named: list[Tag] = ["gamma", "alpha", "beta", "beta", "beta"] if bit + row == 0 else letters
+        nonces[row] = [drawn[tag] for tag in named]
+    later = [key_a, key_a, key_b, key_a, key_b]
+    of_bit_0 = [key_a, key_a, key_b]
+    keys = np.stack([seed_bytes(key) for key in (*later, *of_bit_0)])
+    _mint(quads(keys), nonces, bit, first, out)
     return out
