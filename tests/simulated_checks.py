@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from moiety.storage import Gallery
     from moiety.vault.rows import RowStore
     from moiety.vault.seeds import SeedStore
+    from simulated_acts import Person
     from simulated_parts import Site
-    from simulated_site import Person
 
 HOUR = 3600.0
 VAULTS = (Role.VAULT_A, Role.VAULT_B)

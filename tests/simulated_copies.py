@@ -28,6 +28,11 @@ COPIED = (Role.GATE, *VAULTS)
 DAYS, SEEDS_DAYS = 30, 7
 
 
+def copies_beside(data: Path) -> Path:
+    """Say where the copies of a site lie: on no disk of its own."""
+    return data.parent / f"{data.name}-copies"
+
+
 @dataclass(frozen=True)
 class Copy:
     """One run of a part's backups; `people` are those who were enrolled all the while: their subjects and photos."""
@@ -46,7 +51,7 @@ class Copies:
 
     @property
     def _shelf(self) -> Path:
-        return self.site.installation.data.parent / f"{self.site.installation.data.name}-copies"
+        return copies_beside(self.site.installation.data)
 
     def _operator(self, role: Role) -> Path:
         """Give the file with an operator's secret key, which lies on no part's disk."""

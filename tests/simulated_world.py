@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from moiety.wire.kinds import Role
+from simulated_copies import copies_beside
 from simulated_disk import Fuse, Steps
 from simulated_net import Fabric, Weather
 from simulated_parts import Site
@@ -94,7 +95,7 @@ async def by_dice(world: World) -> None:
     if dice.random() < 0.3:
         site.wrong = {role: dice.uniform(-50.0, 50.0) for role in Role}
     await site.revive()
-    await life.open()
+    await life.begin()
     world.weather.bad = True
     for _ in range(dice.randint(*DAYS_STEPS)):
         await life.step()
@@ -123,7 +124,8 @@ def run(
 ) -> Told:
     """Live one life by a seed, from the template in the first folder, in the second; a fuse burns from the start."""
     told = Told(name)
-    shutil.rmtree(folders[1], ignore_errors=True)
+    for old in (folders[1], copies_beside(folders[1])):
+        shutil.rmtree(old, ignore_errors=True)
     with seeded(seed):
         world = World(seed, *folders, keep=keep)
         if fuse:

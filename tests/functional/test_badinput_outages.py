@@ -90,7 +90,11 @@ def test_another_part_that_is_down(hall: Site, photos: Samples, role: Role) -> N
     before = hall.holding()
     hall.kill(role)
     with hall.owner() as owner:
-        refused = _identify(owner, photos)
+        # Without the mint some questions are still answered: vault B has words in stock.
+        for _ in eventually("a question is refused", 60):
+            refused = _identify(owner, photos)
+            if refused.status_code != 200 or role is not Role.MINT:
+                break
         assert refused.status_code == 503
         assert refused.json()["type"].split(":")[-1] in {"part-down", "exchange-aborted"}
         assert owner.get(f"{G}/subjects").status_code == 200

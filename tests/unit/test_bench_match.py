@@ -79,6 +79,7 @@ def test_the_summary_takes_the_better_flat_index_and_says_none_where_there_is_no
         {"measure": "faiss_blas", "rows": 100, "batch": 8, "per_s": 30},
         {"measure": "faiss", "rows": 100, "batch": 1, "per_s": 1000},
         {"measure": "usearch_i8", "rows": 100, "batch": 8, "absent": "no peer environment"},
+        {"measure": "refresh", "rows": 100, "seconds": 2.5},
         {"measure": "wire", "rows": 100, "batch": 8, "bytes_a_to_b": 2900, "bytes_b_to_a": 2800},
         {"measure": "equality", "different": 0},
     ]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from moiety.foundation.errors import NotFound
+from moiety.foundation.errors import DiskFull, NotFound
 from moiety.vault import register
 from moiety.vault.rows import RowStore
 from vault_samples import DIM, Sample, Store, policy, sample
@@ -67,12 +67,26 @@ def test_a_crash_before_the_journal_knows_leaves_free_slots(store: Store, monkey
 
     with monkeypatch.context() as patched:
         patched.setattr(register, "insert", crash)
+        patched.setattr(RowStore, "_blank", lambda *_: None)
         with pytest.raises(KeyboardInterrupt):
             prepared(store, 2, seed=2)
     assert slot(store, 3) != bytes(ROW_BYTES)
     store = store.again()
     assert slot(store, 2) == slot(store, 3) == bytes(ROW_BYTES)
     assert [slot(store, i) for i in (0, 1)] == [one.to_a[32:] for one in kept]
+    assert sorted(store.slots.values()) == [0, 1]
+
+
+def test_a_journal_without_room_leaves_nothing_in_the_slots(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise DiskFull
+
+    with monkeypatch.context() as patched:
+        patched.setattr(register, "insert", full)
+        with pytest.raises(DiskFull):
+            prepared(store, 2)
+    assert slot(store, 0) == slot(store, 1) == bytes(ROW_BYTES)
+    prepared(store, 2)
     assert sorted(store.slots.values()) == [0, 1]
 
 

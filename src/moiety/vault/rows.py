@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hmac
 import re
 from typing import TYPE_CHECKING
@@ -107,6 +108,9 @@ class RowStore:
             with self._journal.transaction() as db:
                 register.insert(db, policy.gallery, [row.row_id for row in rows], slots)
         except BaseException:
+            # What was written belongs to nobody now; on a disk that refuses this too the next start does it.
+            with contextlib.suppress(OSError):
+                self._blank(policy.gallery, policy.dim, np.array(slots, np.int64))
             self._of(policy.gallery).give_back(slots)
             raise
 

@@ -35,6 +35,7 @@ from moiety.cli.bench.relay import Relay
 from moiety.cli.bench.trio import ROLES, Trio
 from moiety.matching.thresholds import SCORE_OF_ONE
 from moiety.wire.kinds import Role
+from moiety.wire.local import NAME, LocalClient
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -46,6 +47,7 @@ HERE = Path(__file__).parent
 PEER = Path(".peer") / "bin" / "python"
 RIVALS = ("sgemm", "faiss", "faiss_blas", "faiss_sq8", "usearch_i8")
 PEER_LIMIT_S = 3600
+REFRESH_LIMIT_S = 1800.0
 REPEATS = 5
 MIN_ROWS = 64
 FILLED_SEED = 1
@@ -128,6 +130,9 @@ async def _protected(made: Installation, rows: int, dim: int, batch: int, advanc
         grown = [await asking.timed(size, gallery, batch) for size, gallery in galleries.items()]
         lines += [await asking.timed(rows, galleries[rows], 1), *grown, growth(grown)]
         lines.append(await asking.equal(rows, galleries[rows], batch))
+        vault_a = LocalClient(made.folder(Role.VAULT_A) / NAME, Role.VAULT_A)
+        lines.append(await asking.refreshed(rows, galleries[rows], vault_a))
+        lines.append(await asking.equal(rows, galleries[rows], 1))
         await questioner.close()
     some = min(galleries, key=lambda size: abs(size - WIRE_ROWS))
     lines.append(await _on_the_wire(made, some, galleries[some], dim, batch))
@@ -184,6 +189,27 @@ class _Asking:
             words, probes, rows, THRESHOLD, lambda start, count: templates(count, self._dim, FILLED_SEED + start)
         )
         return {"measure": "equality", "comparisons": rows * batch, "hits": hits, "different": wrong}
+
+
+    async def refreshed(self, rows: int, gallery: str, vault_a: LocalClient) -> Line:
+        """Time a refresh of all rows, and the answers to one probe that is asked again and again meanwhile."""
+        probes = probes_of(self._dim, 1)
+        refresh = asyncio.create_task(vault_a.ask("refresh", {"gallery": gallery}, REFRESH_LIMIT_S))
+        taken: list[float] = []
+        while not refresh.done():
+            begun = time.perf_counter()
+            await self._questioner.ask(self._questioner.question(gallery, probes))
+            taken.append(time.perf_counter() - begun)
+        (told,) = (await refresh)["galleries"]
+        return {
+            "measure": "refresh",
+            "rows": told["rows"],
+            "dim": self._dim,
+            "seconds": round(told["seconds"], 2),
+            "answered_meanwhile": len(taken),
+            "answer_median_s": round(statistics.median(taken), 3),
+            "answer_longest_s": round(max(taken), 3),
+        }
 
 
 def growth(grown: list[Line]) -> Line:
@@ -259,7 +285,7 @@ def summary(lines: list[Line], rows: int, dim: int, batch: int, cores: int) -> L
         return round(rows / max(rates) * 1e3, 2) if rates else None
 
     flat = [rate for rate in (per_s("faiss"), per_s("faiss_blas")) if rate]
-    wire = next(line for line in lines if line["measure"] == "wire")
+    wire, refresh = (next(line for line in lines if line["measure"] == name) for name in ("wire", "refresh"))
     both_ways = wire["bytes_a_to_b"], wire["bytes_b_to_a"]
     return {
         "rows": rows,
@@ -276,5 +302,6 @@ def summary(lines: list[Line], rows: int, dim: int, batch: int, cores: int) -> L
         "single_ms_faiss_flat": single_ms("faiss", "faiss_blas"),
         "comparisons_per_core_s": round((per_s("protected") or 0) / cores),
         "bytes_per_row_each_way": round(max(both_ways) / wire["rows"] / batch, 4),
-        "different_from_plain": next(line for line in lines if line["measure"] == "equality")["different"],
+        "different_from_plain": sum(line["different"] for line in lines if line["measure"] == "equality"),
+        "refresh_s": refresh["seconds"],
     }
