@@ -28,7 +28,7 @@ demo: install
 
 test: install $(VENV)/.tested
 	$(BIN)/moiety models install dlib
-	$(BIN)/pytest $(PYTEST_FLAGS)
+	$(BIN)/pytest -n 2 --dist loadfile $(PYTEST_FLAGS)
 
 # Without processes, browsers and large galleries.
 test-fast: install $(VENV)/.tested

@@ -131,7 +131,7 @@ async def _protected(made: Installation, rows: int, dim: int, batch: int, advanc
         lines += [await asking.timed(rows, galleries[rows], 1), *grown, growth(grown)]
         lines.append(await asking.equal(rows, galleries[rows], batch))
         vault_a = LocalClient(made.folder(Role.VAULT_A) / NAME, Role.VAULT_A)
-        lines.append(await asking.refreshed(rows, galleries[rows], vault_a))
+        lines.append(await asking.refreshed(galleries[rows], vault_a))
         lines.append(await asking.equal(rows, galleries[rows], 1))
         await questioner.close()
     some = min(galleries, key=lambda size: abs(size - WIRE_ROWS))
@@ -191,7 +191,7 @@ class _Asking:
         return {"measure": "equality", "comparisons": rows * batch, "hits": hits, "different": wrong}
 
 
-    async def refreshed(self, rows: int, gallery: str, vault_a: LocalClient) -> Line:
+    async def refreshed(self, gallery: str, vault_a: LocalClient) -> Line:
         """Time a refresh of all rows, and the answers to one probe that is asked again and again meanwhile."""
         probes = probes_of(self._dim, 1)
         refresh = asyncio.create_task(vault_a.ask("refresh", {"gallery": gallery}, REFRESH_LIMIT_S))
