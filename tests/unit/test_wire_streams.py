@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import socket
 import threading
 import time
@@ -13,69 +12,24 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from bad_lines import BadLine
-from moiety.foundation.errors import ExchangeAborted, Forbidden, PartDown, Refusal, Unavailable, WireBroken
-from moiety.wire import doors, stream_server, streams
+from mirrored_streams import LARGE, ask, gone, lines, mirror, mirrored, refused, serve
+from moiety.foundation.errors import ExchangeAborted, Forbidden, PartDown, Unavailable, WireBroken
+from moiety.wire import streams
 from moiety.wire.cards import Peers
 from moiety.wire.frames import HEADER, MAGIC, Frame, Sort
 from moiety.wire.kinds import Kind, Role
-from moiety.wire.links import Answer
 from moiety.wire.streams import StreamLink, Streams
-from parts_in_process import Town
+from town_in_process import Town
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator
     from pathlib import Path
-
-LARGE = 3_000_001
 
 
 @pytest.fixture
 async def town(tmp_path: Path) -> AsyncIterator[Town]:
     async with Town(tmp_path) as made:
         yield made
-
-
-async def echo(frame: Frame) -> Answer:
-    return Answer(frame.meta, [bytes(buffer) for buffer in frame.buffers])
-
-
-def mirror(link: StreamLink, frame: Frame) -> None:
-    """Take `size` bytes and send them back."""
-    room = memoryview(bytearray(frame.meta["size"]))
-    link.receive([room])
-    link.send(Frame(Kind.ROUND, Sort.ANSWER, frame.id, {"seen": len(room)}, [room]))
-
-
-async def serve(town: Town, handler: Callable[[StreamLink, Frame], None] = mirror) -> None:
-    await town.serve({Kind.ROUND: echo}, Role.VAULT_B, {Kind.STREAM: handler})
-
-
-def lines(town: Town, role: Role = Role.VAULT_A, port: int = 0, peers: Any = None) -> Streams:
-    return Streams(town.identities[role], peers or town.peers, Role.VAULT_B, "127.0.0.1", port or town.port)
-
-
-def mirrored(lent: Streams, size: int = LARGE) -> None:
-    """Send something large and have it back."""
-    said, heard = os.urandom(size), bytearray(size)
-    with lent.lent() as link:
-        link.send(Frame(Kind.STREAM, id=7, meta={"size": size}))
-        link.send(Frame(Kind.ROUND, buffers=[said]))
-        reply = link.receive([memoryview(heard)])
-    assert (reply.kind, reply.sort, reply.id, reply.meta) == (Kind.ROUND, Sort.ANSWER, 7, {"seen": size})
-    assert said == heard
-
-
-async def refused(work: Callable[[], object]) -> Refusal:
-    with pytest.raises(Refusal) as caught:
-        await asyncio.to_thread(work)
-    return caught.value
-
-
-async def gone(server: Any, seconds: float = 5) -> None:
-    """Wait until no stream is served."""
-    async with asyncio.timeout(seconds):
-        while server._streams._threads:  # noqa: ASYNC110 - threads tell nobody
-            await asyncio.sleep(0.005)
 
 
 # ---- what is sent arrives ----
@@ -144,19 +98,13 @@ async def test_only_a_may_have_a_stream_of_b(town: Town) -> None:
     await serve(town)
     for role in (Role.GATE, Role.EYE, Role.MINT):
         assert isinstance(await refused(lambda: mirrored(lines(town, role))), Forbidden), role  # noqa: B023 - run at once
-    assert isinstance(await refused(lambda: _ask(lines(town), Kind.SEARCH)), Forbidden)
+    assert isinstance(await refused(lambda: ask(lines(town), Kind.SEARCH)), Forbidden)
     await asyncio.to_thread(mirrored, lines(town))
-
-
-def _ask(lent: Streams, kind: Kind, sort: Sort = Sort.ASK) -> None:
-    with lent.lent() as link:
-        link.send(Frame(kind, sort))
-        link.receive()
 
 
 async def test_an_answer_that_nobody_asked_for_is_not_handled(town: Town) -> None:
     await serve(town)
-    assert isinstance(await refused(lambda: _ask(lines(town), Kind.STREAM, Sort.ANSWER)), Forbidden)
+    assert isinstance(await refused(lambda: ask(lines(town), Kind.STREAM, Sort.ANSWER)), Forbidden)
 
 
 async def test_a_stranger_gets_no_stream_and_hears_why(town: Town) -> None:
@@ -244,7 +192,7 @@ async def test_a_part_that_says_nothing_is_said_to_be_silent(town: Town, monkeyp
         over.wait(10)
 
     await serve(town, sleep)
-    assert str(await refused(lambda: _ask(lines(town), Kind.STREAM))) == "vault-b does not answer."
+    assert str(await refused(lambda: ask(lines(town), Kind.STREAM))) == "vault-b does not answer."
     over.set()
 
 
@@ -266,7 +214,7 @@ async def test_a_refusal_comes_over_and_ends_the_stream(town: Town) -> None:
 
     await serve(town, decline)
     lent = lines(town)
-    assert str(await refused(lambda: _ask(lent, Kind.STREAM))) == "There is no such session."
+    assert str(await refused(lambda: ask(lent, Kind.STREAM))) == "There is no such session."
     assert lent._idle == []
     assert town.server
     await gone(town.server)
@@ -279,128 +227,7 @@ async def test_a_handler_that_fails_tells_nothing_of_what_it_held(town: Town, ca
         raise RuntimeError(secret)
 
     await serve(town, fail)
-    told = await refused(lambda: _ask(lines(town), Kind.STREAM))
+    told = await refused(lambda: ask(lines(town), Kind.STREAM))
     assert type(told) is Unavailable
     assert secret not in str(told) + caplog.text
     assert "STREAM failed: RuntimeError at test_wire_streams.py" in caplog.text
-
-
-# ---- peers that go away ----
-
-
-async def test_a_stream_that_is_cut_fails_at_once_and_the_next_is_a_new_one(town: Town) -> None:
-    started = threading.Event()
-
-    def hold(link: StreamLink, frame: Frame) -> None:
-        if frame.meta.get("wait"):
-            started.set()
-            link.receive()
-        else:
-            mirror(link, frame)
-
-    await serve(town, hold)
-    with BadLine(("127.0.0.1", town.port)) as line:
-        lent = lines(town, port=line.address[1])
-        await asyncio.to_thread(mirrored, lent, 100)
-
-        def wait() -> None:
-            with lent.lent() as link:
-                link.send(Frame(Kind.STREAM, meta={"wait": True}))
-                link.receive()
-
-        waiting = asyncio.create_task(refused(wait))
-        await asyncio.to_thread(started.wait, 5)
-        began = time.monotonic()
-        line.cut()
-        assert isinstance(await waiting, PartDown)
-        assert time.monotonic() - began < 2
-        await asyncio.to_thread(mirrored, lent, 100)
-        assert line.connections == 2
-
-
-async def test_another_thread_can_end_a_stream_that_waits(town: Town) -> None:
-    held: list[StreamLink] = []
-
-    def hold(link: StreamLink, _: Frame) -> None:
-        link.receive()
-
-    await serve(town, hold)
-
-    def wait() -> None:
-        with lines(town).lent() as link:
-            held.append(link)
-            _send_and_wait(link)
-
-    waiting = asyncio.create_task(refused(wait))
-    while not held:  # noqa: ASYNC110 - the thread tells nobody
-        await asyncio.sleep(0.005)
-    held[0].abort()
-    held[0].abort()
-    assert isinstance(await waiting, PartDown)
-    assert town.server
-    await gone(town.server)
-
-
-def _send_and_wait(link: StreamLink) -> None:
-    link.send(Frame(Kind.STREAM))
-    link.receive()
-
-
-async def test_an_idle_stream_whose_part_was_restarted_is_opened_anew(town: Town) -> None:
-    await serve(town)
-    lent = lines(town)
-    await asyncio.to_thread(mirrored, lent, 100)
-    assert town.server
-    await town.server.close()
-    assert isinstance(await refused(lambda: mirrored(lent, 100)), PartDown)
-    await serve(town)
-    await asyncio.to_thread(mirrored, lent, 100)
-    lent.close()
-
-
-async def test_a_part_that_closes_ends_its_streams(town: Town) -> None:
-    def hold(link: StreamLink, _: Frame) -> None:
-        link.receive()
-
-    await serve(town, hold)
-    waiting = asyncio.create_task(refused(lambda: _ask(lines(town), Kind.STREAM)))
-    assert town.server
-    while not town.server._streams._threads:  # type: ignore[union-attr]  # noqa: ASYNC110 - as above
-        await asyncio.sleep(0.005)
-    await town.server.close()
-    assert isinstance(await waiting, PartDown)
-    assert not town.server._streams._threads  # type: ignore[union-attr]  # as above
-
-
-# ---- a crowd at the door ----
-
-
-async def test_whoever_says_nothing_at_the_door_is_sent_away_and_keeps_nobody_waiting(
-    town: Town, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(doors, "HELLO_SECONDS", 0.3)
-    await serve(town)
-    silent = [socket.create_connection(("127.0.0.1", town.port)) for _ in range(20)]
-    silent[0].sendall(b"\x16\x03\x01")  # the beginning of a hello
-    await asyncio.to_thread(mirrored, lines(town), 100)
-    assert (await town.client(Role.VAULT_A, Role.VAULT_B).call(Kind.ROUND, {"n": 1})).meta == {"n": 1}
-    for one in silent:
-        one.settimeout(5)
-        with contextlib.suppress(ConnectionResetError):
-            assert await asyncio.to_thread(one.recv, 1) == b""
-        one.close()
-
-
-async def test_more_streams_than_are_served_are_closed(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stream_server, "LINKS_MAX", 2)
-    await serve(town)
-    first, second, third = lines(town), lines(town), lines(town)
-    for one in (first, second):
-        await asyncio.to_thread(mirrored, one, 100)
-    assert isinstance(await refused(lambda: mirrored(third, 100)), PartDown)
-    first.close()
-    assert town.server
-    async with asyncio.timeout(5):
-        while len(town.server._streams._threads) > 1:  # type: ignore[union-attr]  # noqa: ASYNC110 - as above
-            await asyncio.sleep(0.005)
-    await asyncio.to_thread(mirrored, third, 100)

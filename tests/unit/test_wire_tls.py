@@ -22,7 +22,7 @@ from moiety.wire.frames import Frame, encode, read_frame
 from moiety.wire.identity import Identity
 from moiety.wire.kinds import Kind, Role
 from moiety.wire.links import Answer
-from parts_in_process import Town
+from town_in_process import Town
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
