@@ -1,73 +1,29 @@
-"""Refresh over real links: all halves change, all answers stay, and what goes wrong leaves one whole epoch."""
+"""Refresh over real links: all halves change, all answers stay, and what is sent stands in no file."""
 
 from __future__ import annotations
 
 import asyncio
-import errno
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 
-from moiety.foundation.errors import Busy, DiskFull, ExchangeAborted, HalvesApart, OutOfStep, PartDown, Unavailable
+from moiety.foundation.errors import Busy, PartDown
 from moiety.vault import refresh, turns
-from moiety.vault.rows import RowStore
-from moiety.vault.seeds import SeedStore
 from moiety.wire.kinds import Kind, Role
 from moiety.wire.links import Answer, Client
 from parts_in_process import ASKER, InProcess
+from refreshed_site import VAULTS, Pause, all_found, cabinet, epochs, files, filled, held, templates
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator
     from pathlib import Path
-
-    from moiety.storage import Gallery
-    from moiety.vault.cabinet import Cabinet
-
-VAULTS = (Role.VAULT_A, Role.VAULT_B)
 
 
 @pytest.fixture
 async def site(tmp_path: Path) -> AsyncIterator[InProcess]:
     async with InProcess(tmp_path) as made:
         yield made
-
-
-async def filled(site: InProcess, people: int = 4) -> tuple[Gallery, list[Any]]:
-    gallery = await site.gallery()
-    persons = [site.sight.person() for _ in range(people)]
-    for person in persons:
-        await site.enrol(gallery, person)
-    return gallery, persons
-
-
-def cabinet(site: InProcess, role: Role) -> Cabinet:
-    return site.vault(role)._cabinet
-
-
-def epochs(site: InProcess, gallery: Gallery) -> list[int]:
-    return [cabinet(site, role).epoch(gallery.id) for role in VAULTS]
-
-
-def held(site: InProcess, gallery: Gallery) -> list[list[int]]:
-    return [sorted(cabinet(site, role).held(gallery.id)) for role in VAULTS]
-
-
-def files(site: InProcess, role: Role) -> list[str]:
-    folder = site.installation.folder(role) / ("rows" if role is Role.VAULT_A else "seeds")
-    return sorted(path.name for path in folder.iterdir())
-
-
-def templates(site: InProcess, gallery: Gallery) -> Any:
-    a, b = (cabinet(site, role).shelf(gallery.id) for role in VAULTS)
-    assert np.array_equal(a.ids, b.ids)
-    return (a.lanes + b.lanes).view(np.int16).copy()
-
-
-async def all_found(site: InProcess, gallery: Gallery, persons: list[Any]) -> bool:
-    """Ask for everybody; stay under the hour's budget."""
-    site.clock.move(3600)
-    return all([len(await site.found(gallery, person)) == 1 for person in persons])
 
 
 async def test_all_halves_change_and_all_answers_stay(site: InProcess) -> None:
@@ -115,22 +71,6 @@ async def test_an_empty_gallery_is_refreshed_too(site: InProcess) -> None:
 
 
 # ---- while it goes on ----
-
-
-class Pause:
-    """Stops A's line to B at a kind of question until told to go on."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, kind: Kind) -> None:
-        self.reached, self.go_on = asyncio.Event(), asyncio.Event()
-        real = Client.call
-
-        async def call(line: Client, asked: Kind, *given: Any, **named: Any) -> Answer:
-            if asked is kind and not self.go_on.is_set():
-                self.reached.set()
-                await self.go_on.wait()
-            return await real(line, asked, *given, **named)
-
-        monkeypatch.setattr(Client, "call", call)
 
 
 @pytest.mark.parametrize(
@@ -293,154 +233,6 @@ async def test_a_row_that_only_one_vault_has_prepared_is_not_carried_over(site: 
         await site.upkeep.refresh(gallery.id)
     assert await all_found(site, gallery, persons)
     assert len(cabinet(site, Role.VAULT_A)._journal.read("SELECT 1 FROM row")) == 2
-
-
-# ---- what goes wrong ----
-
-
-def full(*_: object) -> None:
-    """Find no room."""
-    raise OSError(errno.ENOSPC, "full")
-
-
-async def test_a_full_disk_leaves_the_old_epoch_and_nothing_of_the_new(
-    site: InProcess, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    gallery, persons = await filled(site)
-    before = {role: files(site, role) for role in VAULTS}
-    for victim in VAULTS:
-        with monkeypatch.context() as patched:
-            if victim is Role.VAULT_A:
-                patched.setattr(RowStore, "write", full)
-            else:
-                patched.setattr(SeedStore, "flat", _full_flat(SeedStore.flat))
-            with pytest.raises(DiskFull):
-                await site.upkeep.refresh(gallery.id)
-        assert epochs(site, gallery) == [1, 1]
-        assert held(site, gallery) == [[1], [1]]
-        assert {role: files(site, role) for role in VAULTS} == before
-        assert await all_found(site, gallery, persons)
-    # There is room again.
-    await site.upkeep.refresh(gallery.id)
-    assert await all_found(site, gallery, persons)
-
-
-def _full_flat(real: Callable[..., Any]) -> Callable[..., Any]:
-    class Full:
-        def __init__(self, flat: Any) -> None:
-            self._flat = flat
-
-        def __getattr__(self, name: str) -> Any:
-            return getattr(self._flat, name)
-
-        write = full
-
-    return lambda self, of: Full(real(self, of)) if of.epoch > 1 else real(self, of)
-
-
-async def test_a_disk_that_is_known_to_be_too_small_is_refused_before_anything_is_written(
-    site: InProcess, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    gallery, _ = await filled(site, 1)
-    monkeypatch.setattr(refresh, "SPARE_BYTES", 1 << 60)
-    with pytest.raises(DiskFull, match="MiB"):
-        await site.upkeep.refresh(gallery.id)
-    assert held(site, gallery) == [[1], [1]]
-
-
-@pytest.mark.parametrize("victim", VAULTS, ids=str)
-@pytest.mark.parametrize(
-    "kind",
-    [Kind.REFRESH_BEGIN, Kind.REFRESH_PULL, Kind.REFRESH_PUSH, Kind.REFRESH_COMMIT, Kind.REFRESH_DROP],
-    ids=lambda kind: kind.name,
-)
-@pytest.mark.parametrize("when", ["before", "after"])
-async def test_a_vault_that_dies_at_any_message_leaves_one_whole_epoch(
-    site: InProcess, monkeypatch: pytest.MonkeyPatch, victim: Role, kind: Kind, when: str
-) -> None:
-    gallery, persons = await filled(site, 3)
-    before = templates(site, gallery)
-    reached = asyncio.Event()
-    real = Client.call
-
-    async def call(line: Client, asked: Kind, *given: Any, **named: Any) -> Answer:
-        if asked is not kind or reached.is_set():
-            return await real(line, asked, *given, **named)
-        if when == "after":
-            await real(line, asked, *given, **named)
-        reached.set()
-        await asyncio.sleep(0.05)
-        raise PartDown("the line was cut")
-
-    with monkeypatch.context() as patched:
-        patched.setattr(Client, "call", call)
-        refreshing = asyncio.create_task(site.upkeep.refresh(gallery.id))
-        await reached.wait()
-        if victim is Role.VAULT_A:
-            refreshing.cancel()
-        await site.restart(victim)
-        with pytest.raises((PartDown, OutOfStep, asyncio.CancelledError)):
-            await refreshing
-    assert await eventually_found(site, gallery, persons)
-    assert len(set(epochs(site, gallery))) == 1
-    assert np.array_equal(templates(site, gallery), before)
-    # The next refresh is as any other, and leaves one epoch alone.
-    done = await site.upkeep.refresh(gallery.id)
-    assert held(site, gallery) == [[done.epoch], [done.epoch]]
-    assert await all_found(site, gallery, persons)
-    assert np.array_equal(templates(site, gallery), before)
-
-
-async def eventually_found(site: InProcess, gallery: Gallery, persons: list[Any]) -> bool:
-    """Ask until the vaults have settled; a first question may be told to come again."""
-    for _ in range(3):
-        try:
-            return await all_found(site, gallery, persons)
-        except Unavailable:
-            await asyncio.sleep(0.1)
-    return await all_found(site, gallery, persons)
-
-
-async def test_a_vault_restored_from_an_old_epoch_is_told_from_one_that_fits(site: InProcess) -> None:
-    gallery, persons = await filled(site, 2)
-    for victim in VAULTS:
-        await site.stop(victim)
-        old = snapshot(site, victim)
-        await site.start(victim)
-        await site.upkeep.refresh(gallery.id)
-        await site.upkeep.refresh(gallery.id)
-        assert await all_found(site, gallery, persons)
-        await site.stop(victim)
-        new = snapshot(site, victim)
-        restore(site, victim, old)
-        await site.start(victim)
-        mine, theirs = epochs(site, gallery)
-        with pytest.raises((HalvesApart, OutOfStep, ExchangeAborted)):
-            await site.found(gallery, persons[0])
-        with pytest.raises(HalvesApart, match=f"Vault A holds epoch {mine} of gallery .*, vault B epoch {theirs};"):
-            await site.found(gallery, persons[0])
-        with pytest.raises(HalvesApart):
-            await site.upkeep.refresh(gallery.id)
-        await site.stop(victim)
-        restore(site, victim, new)
-        await site.start(victim)
-        assert await eventually_found(site, gallery, persons)
-
-
-def snapshot(site: InProcess, role: Role) -> dict[Path, bytes]:
-    """Keep every file of a vault, and its keys."""
-    folders = (site.installation.folder(role), site.installation.keys / role)
-    return {path: path.read_bytes() for folder in folders for path in folder.rglob("*") if path.is_file()}
-
-
-def restore(site: InProcess, role: Role, kept: dict[Path, bytes]) -> None:
-    """Put a vault's files back as they were."""
-    for folder in (site.installation.folder(role), site.installation.keys / role):
-        for path in folder.rglob("*"):
-            if path.is_file() and path not in kept:
-                path.unlink()
-    for path, content in kept.items():
-        path.write_bytes(content)
 
 
 # ---- what stands on disk ----
