@@ -5,111 +5,37 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from forged_faces import Face, Forger
-from moiety.drill.authenticator import ORIGIN, RP_ID
 from moiety.foundation.clock import HandClock
-from moiety.foundation.errors import AlreadyThere, Forbidden, Refusal, UnknownGallery, WarrantRefused
+from moiety.foundation.errors import WarrantRefused
 from moiety.kernel import quantise
-from moiety.storage import GalleryState
-from moiety.vault import exchange
-from moiety.vault.endorsed import Endorsed
-from moiety.vault.policy import GalleryPolicy, Needs
+from moiety.vault.policy import Needs
 from moiety.warrants import targets
-from moiety.warrants.proofs import DeviceSlip, by_device, sign_slip
-from moiety.warrants.statement import face_nonce
-from moiety.warrants.warrant import Act, SignedWarrant, Warrant, sign_as_service, signed_with, without_picture
+from moiety.warrants.warrant import Act, SignedWarrant, sign_as_service, signed_with
 from moiety.wire.frames import Frame, Sort, encode, read_frame
 from moiety.wire.kinds import Kind, Role
 from moiety.wire.links import Answer
-from parts_in_process import DIM, VAULTS, InProcess
-from vault_people import OPERATOR, REGISTRAR, Camera, Signer
+from parts_in_process import DIM, VAULTS
+from vault_office import A, B, Office, office_in, outcome
+from vault_people import OPERATOR, REGISTRAR, Signer
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
-    from moiety.storage import Gallery
-
-PROBE = quantise(np.eye(1, DIM, dtype=np.float32)[0])
-A, B = VAULTS
-
-
-@dataclass
-class Office:
-    """A site whose vaults know two operators, a registrar and a camera at door 7."""
-
-    site: InProcess
-    gallery: Gallery
-    version: int
-    ann: Signer
-    bob: Signer
-    reg: Signer
-    camera: Camera
-
-    @property
-    def forger(self) -> Forger:
-        return Forger(self.site, self.gallery)
-
-    async def needs(self, *roles: Role, **needs: Any) -> None:
-        """Put another policy."""
-        self.version = await self.site.put_policy(self.gallery.id, *roles, **needs)
-
-    def face(self, image: bytes = b"i" * 32, nonce: bytes | None = None, **more: Any) -> Face:
-        """Make a face that nobody has signed for yet, under the policy in force."""
-        face = self.forger.face(PROBE, nonce, image_sha256=image)
-        wanted: dict[str, Any] = {"image_sha256": image, "policy_version": self.version} | more
-        face.warrant = replace(face.warrant, **wanted)
-        return face
-
-    def by_camera(self, camera: Camera | None = None, **slip: Any) -> Face:
-        """Let the camera sign for a face of its picture."""
-        camera, nonce = camera or self.camera, os.urandom(32)
-        face = self.face(nonce=face_nonce(nonce, 0), case=camera.door)
-        said = DeviceSlip(face.warrant.image_sha256, camera.door, face.warrant.issued, nonce)
-        face.signed = signed_with(face.warrant, by_device(sign_slip(replace(said, **slip), camera.key)))
-        return face
-
-    def by(self, *people: Signer, **more: Any) -> Face:
-        """Let people sign for a face."""
-        face = self.face(**more)
-        face.signed = signed_with(face.warrant, *(one.sign(face.warrant) for one in people))
-        return face
-
-    def by_service(self) -> Face:
-        return self.face()
-
-    def plain(self, act: Act, target: bytes) -> Warrant:
-        """Write a warrant for an act without a picture."""
-        policy = (self.site.installation.tenant, str(self.gallery.id), self.version, self.gallery.purpose)
-        return without_picture(act, policy, "", target, self.site.clock.now(), os.urandom(32))
-
-    async def answered(self, face: Face) -> bool:
-        """Whether both vaults answer, as the gate asks them; where they do not, the warrant was refused."""
-        meta = {"request": os.urandom(16).hex(), "gallery": self.gallery.id}
-        to_a, to_b = (self.forger.buffers(face, half) for half in "ab")
-        try:
-            await self.site.links.both(Kind.SEARCH, meta, to_a, to_b)
-        except WarrantRefused:
-            return False
-        return True
+    from forged_faces import Face
 
 
 @pytest.fixture
 async def office(tmp_path: Path) -> AsyncIterator[Office]:
-    async with InProcess(tmp_path) as site:
-        gallery = await site.gallery()
-        ann, bob, reg = Signer("ann"), Signer("bob"), Signer("reg", (REGISTRAR,))
-        camera = Camera(gallery.id)
-        people = tuple(one.person for one in (ann, bob, reg))
-        await site.put_roster(rp_id=RP_ID, origin=ORIGIN, people=people, devices=(camera.device,))
-        yield Office(site, gallery, 1, ann, bob, reg, camera)
+    async with office_in(tmp_path) as made:
+        yield made
 
 
 async def test_each_kind_of_gallery_answers_those_whom_its_policy_names(office: Office) -> None:
@@ -127,19 +53,6 @@ async def test_each_kind_of_gallery_answers_those_whom_its_policy_names(office: 
             assert await office.answered(ask()) == enough, (needs, kind)
     await office.needs(asks=Needs.SERVICE)
     assert await office.answered(office.by_service())
-
-
-async def test_a_change_on_one_vault_only_refuses_every_question_until_both_agree(
-    office: Office, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(exchange, "MEET_SECONDS", 0.5)  # for so long B waits for an A that refused
-    await office.needs(A, asks=Needs.OPERATOR)
-    for version in (1, 2):
-        office.version = version
-        assert not await office.answered(office.by_service())
-        assert not await office.answered(office.by(office.ann))
-    await office.needs(B, asks=Needs.OPERATOR)
-    assert await office.answered(office.by(office.ann))
 
 
 async def test_a_batch_of_two_people_costs_both_at_both_vaults(office: Office) -> None:
@@ -286,19 +199,6 @@ async def test_a_vault_whose_clock_is_five_minutes_ahead_refuses_and_says_so(
 # ---- erasing and revealing ----
 
 
-async def outcome(office: Office, kind: Kind, meta: dict[str, Any], buffers: list[bytes], *roles: Role) -> set[str]:
-    """Ask vaults and say how each ended."""
-    ended = set()
-    for role in roles:
-        line = office.site.links.a if role is A else office.site.links.b
-        try:
-            await line.call(kind, meta, buffers)
-            ended.add("done")
-        except Refusal as refusal:
-            ended.add(refusal.slug)
-    return ended
-
-
 async def test_above_so_many_erased_rows_a_day_two_people_sign(office: Office) -> None:
     reg2 = Signer("reg2", (REGISTRAR, OPERATOR))
     people = tuple(one.person for one in (office.ann, office.bob, office.reg, reg2))
@@ -347,77 +247,3 @@ async def test_a_session_reveals_at_b_and_its_counter_is_counted_once(office: Of
     late = office.plain(Act.REVEAL, target)
     signed = signed_with(late, session.sign(late)).encode()
     assert await outcome(office, Kind.REVEAL, about, [signed, handle, wrapped], B) == {"warrant-refused"}
-
-
-# ---- what the gate cannot change ----
-
-
-async def test_the_gate_changes_no_policy_and_drops_none_that_keepers_signed(office: Office) -> None:
-    gallery = office.gallery.id
-    await office.needs(asks=Needs.TWO_PERSON)
-    for role in VAULTS:
-        book = office.site.vault(role)._policies.book
-        in_force = book.entry(gallery)[1]
-        for looser in (
-            replace(in_force, asks=Needs.SERVICE),
-            replace(in_force, version=3, asks=Needs.SERVICE),
-            replace(in_force, version=1, asks=Needs.SERVICE),
-            replace(in_force, version=1, asks=Needs.SERVICE, purpose="another"),
-        ):
-            policy = (looser.tenant, looser.gallery, looser.version, looser.purpose)
-            target = targets.of_policy(looser.encode())
-            warrant = without_picture(Act.POLICY, policy, "", target, office.site.clock.now(), os.urandom(32))
-            signed = sign_as_service(warrant, office.forger.service).encode()
-            await outcome(office, Kind.POLICY_SET, {}, [signed, looser.encode()], role)
-            assert book.entry(gallery)[1] == in_force
-    assert await outcome(office, Kind.POLICY_DROP, {"gallery": gallery}, [], A, B) == {Forbidden.slug}
-    assert not await office.answered(office.by_service())
-
-
-async def test_keepers_change_a_running_vault_at_once_and_a_refused_change_changes_nothing(office: Office) -> None:
-    vault = office.site.vault(A)
-    before = vault._policies.book.entry(office.gallery.id)[1]
-    stricter = replace(before, version=2, asks=Needs.OPERATOR)
-    stranger = Ed25519PrivateKey.generate()
-    for endorsed, kind in (
-        (Endorsed(stricter.encode()).by(stranger), Forbidden),
-        (office.site.endorsed(before), AlreadyThere),
-        (office.site.endorsed(replace(stricter, version=3)), Refusal),
-    ):
-        with pytest.raises(kind):
-            await vault.words()["policy-put"]({"endorsed": endorsed.encode().hex()})
-    for noise in ("", "zz", "00", None, office.site.endorsed(stricter).encode().hex()[:-2]):
-        with pytest.raises(Refusal):
-            await vault.words()["policy-put"]({"endorsed": noise})
-    assert await office.answered(office.by_service())
-    await office.needs(asks=Needs.OPERATOR)
-    assert not await office.answered(office.by_service())
-    for role in VAULTS:
-        await office.site.restart(role)
-    assert await office.answered(office.by(office.ann))
-    told = await vault.words()["book-show"]({})
-    assert {one["policy"]["version"] for one in told["policies"]} == {2}
-
-
-async def test_where_the_gate_opens_nothing_a_gallery_waits_for_the_keepers_of_both_vaults(tmp_path: Path) -> None:
-    async with InProcess(tmp_path, standing={"service_opens": 0}) as site:
-        gallery = await site.gallery()
-        assert gallery.state is GalleryState.PENDING
-        with pytest.raises(UnknownGallery):
-            await site.house.galleries.get(gallery.id)
-        for role in VAULTS:
-            assert await site.house.galleries.settle() == 0
-            told = await site.vault(role).words()["book-show"]({})
-            assert told["policies"] == []
-            (wish,) = told["wishes"]
-            signed = site.endorsed(replace(GalleryPolicy.from_plain(wish), enrols=Needs.OPERATOR))
-            await site.vault(role).words()["policy-put"]({"endorsed": signed.encode().hex()})
-        await site.restart_gate()
-        assert await site.house.galleries.settle() == 1
-        assert (await site.house.galleries.get(gallery.id)).state is GalleryState.OPEN
-        told = await site.vault(A).words()["book-show"]({})
-        assert told["wishes"] == []
-        assert [one["origin"] for one in told["policies"]] == ["keepers"]
-        forger = Forger(site, gallery)
-        face = forger.face(PROBE)
-        assert all(isinstance(one, Answer) for one in await forger.each([face], [face]))
