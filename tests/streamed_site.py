@@ -1,0 +1,68 @@
+"""A site whose every question is large: questions of a batch, and messages altered on their way."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from forged_faces import Forger
+from moiety.foundation.errors import ExchangeAborted
+from moiety.kernel import quantise
+from moiety.mint.dealer import Dealer
+from moiety.wire.frames import Frame
+from moiety.wire.kinds import Kind, Role
+from moiety.wire.streams import StreamLink
+from parts_in_process import DIM, InProcess
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import pytest
+
+    from moiety.storage import Gallery
+
+ABORTED = [ExchangeAborted, ExchangeAborted]
+BATCH = 6
+
+
+def probe(seed: int) -> Any:
+    drawn = np.random.default_rng(seed).standard_normal(DIM)
+    return quantise((drawn / np.linalg.norm(drawn)).astype(np.float32))
+
+
+async def filled(site: InProcess, people: int = 3) -> tuple[Gallery, list[Any]]:
+    gallery = await site.gallery()
+    persons = [site.sight.person() for _ in range(people)]
+    for person in persons:
+        await site.enrol(gallery, person)
+    return gallery, persons
+
+
+async def ask(site: InProcess, gallery: Gallery) -> list[type]:
+    """Ask about a batch of probes; gives what came of it at both."""
+    forger = Forger(site, gallery)
+    faces = [forger.face(probe(seed)) for seed in range(BATCH)]
+    return [type(one) for one in await forger.each(faces, faces)]
+
+
+def dealer_of(site: InProcess) -> Dealer:
+    found = getattr(site.servers[Role.MINT]._handlers[Kind.DEAL], "__self__", None)
+    assert isinstance(found, Dealer)
+    return found
+
+
+def altering(monkeypatch: pytest.MonkeyPatch, number: int, sort: int, alter: Callable[[bytes], bytes]) -> None:
+    """Alter what A (sort 0) or B (sort 1) sends in one round."""
+    real = StreamLink.send
+
+    def send(self: StreamLink, frame: Frame) -> None:
+        if frame.kind is Kind.ROUND and (frame.id, frame.sort) == (number, sort):
+            frame = Frame(frame.kind, frame.sort, frame.id, frame.meta, [alter(bytes(b)) for b in frame.buffers])
+        real(self, frame)
+
+    monkeypatch.setattr(StreamLink, "send", send)
+
+
+def flip(raw: bytes) -> bytes:
+    return bytes([raw[0] ^ 1]) + raw[1:]
