@@ -14,9 +14,10 @@ from api_in_process import WHY, Api, api_over, upload
 from moiety.access import Permission
 from moiety.matching import parked
 from moiety.vault.policy import Needs
-from moiety.warrants.proofs import DeviceSlip, SessionGrant, by_device, by_session, sign_slip
+from moiety.warrants.proofs import SessionGrant, by_session
 from moiety.warrants.warrant import Warrant
 from moiety.wire.kinds import Role
+from signed_door import Door, G, door_over
 from signed_site import Camera, Somebody, body, put_policy, raw, seat
 
 if TYPE_CHECKING:
@@ -24,12 +25,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import httpx
-    import numpy as np
-    from numpy.typing import NDArray
-
-    from moiety.storage import Gallery
-
-G = "/v1/galleries/doors"
 
 
 @pytest.fixture
@@ -38,51 +33,9 @@ async def api(tmp_path: Path) -> AsyncIterator[Api]:
         yield made
 
 
-class Door:
-    """A gallery with Ada in it, the owner's line, and the people on the vaults' roster."""
-
-    def __init__(self, api: Api, gallery: Gallery, client: httpx.AsyncClient) -> None:
-        self.api, self.gallery, self.client = api, gallery, client
-        self.ada: NDArray[np.float32] = api.site.sight.person()
-        self.subject = ""
-        self.people: dict[str, Somebody] = {}
-
-    async def ask(self, image: bytes, **form: str) -> httpx.Response:
-        return await self.client.post(f"{G}/identify", data=WHY | form, files=upload(image))
-
-    async def paper(self, name: str) -> bytes:
-        """Fetch the first warrant of a question."""
-        material = (await self.client.get(f"/v1/questions/{name}/material")).json()
-        return raw(material["papers"][0]["warrant"])
-
-    async def sign(self, name: str, *people: str) -> httpx.Response:
-        """Sign as these people, one after another."""
-        warrant = await self.paper(name)
-        reply: httpx.Response | None = None
-        for person in people:
-            reply = await self.client.post(f"/v1/questions/{name}/signatures", json=self.people[person].signs(warrant))
-        assert reply is not None
-        return reply
-
-    async def answer(self, name: str) -> dict[str, Any]:
-        """Wait until a question does not wait any more, and fetch it."""
-        for _ in range(400):
-            reply = await self.client.get(f"/v1/questions/{name}")
-            assert reply.status_code == 200, reply.text
-            found: dict[str, Any] = reply.json()
-            if found["state"] != "waiting":
-                return found
-            await asyncio.sleep(0.02)
-        raise AssertionError("it waits for ever")
-
-
 @pytest.fixture
 async def door(api: Api) -> AsyncIterator[Door]:
-    async with api.owner as client:
-        gallery = await api.site.gallery("doors")
-        made = Door(api, gallery, client)
-        reply = await client.post(f"{G}/subjects", data=WHY | {"reference": "Ada"}, files=upload(api.photo(made.ada)))
-        made.subject = reply.json()["subject_id"]
+    async with door_over(api) as made:
         yield made
 
 
@@ -336,88 +289,6 @@ async def test_a_question_without_the_device_s_signature_is_refused(door: Door) 
     half = {name: signed[name] for name in ("device", "door")}
     assert (await door.ask(image, **half)).status_code == 422
     assert (await door.ask(image, case="another", **signed)).status_code == 400
-
-
-# ---- erasing ----
-
-
-async def test_an_erasure_whose_signature_is_refused_waits_for_a_good_one(door: Door) -> None:
-    door.people = seat(door.api.site, door.gallery, "ada", erases=Needs.OPERATOR) | {"eve": Somebody("eve")}
-    one = f"{G}/subjects/{door.subject}"
-    told = (await door.client.delete(one, params=WHY)).json()
-    assert (await door.client.get(one)).status_code == 200
-    await door.sign(told["id"], "eve")
-    found = await door.answer(told["id"])
-    assert (found["state"], found["problem"]["type"]) == ("refused", "urn:moiety:problem:warrant-refused")
-    assert "in no answer any more" in found["problem"]["detail"]
-    assert (await door.ask(door.api.photo(door.ada))).json()["faces"][0]["candidates"] == []
-    assert await door.api.site.house.awaiting.ask() == 1
-    assert await door.api.site.house.awaiting.ask() == 1
-    (waits,) = (await door.client.get("/v1/questions")).json()["questions"]
-    assert (waits["act"], waits["state"]) == ("erase", "waiting")
-    await door.sign(waits["id"], "ada")
-    await door.api.site.house.parked.get(waits["id"]).task
-    for half in (Role.VAULT_A, Role.VAULT_B):
-        assert len(door.api.site.vault(half)._cabinet.shelf(door.gallery.id)) == 0
-    assert (await door.client.get(one)).status_code == 404
-    assert await door.api.site.house.settler.unsigned() == []
-
-
-async def test_whose_time_is_over_goes_at_once_and_is_erased_when_somebody_signs(api: Api) -> None:
-    async with api.owner as client:
-        gallery = await api.site.gallery("doors", retention_days=1)
-        door = Door(api, gallery, client)
-        await client.post(f"{G}/subjects", data=WHY, files=upload(api.photo(door.ada)))
-        door.people = seat(api.site, gallery, "ada", "ben", erases=Needs.TWO_PERSON)
-        api.site.clock.move(2 * 86_400)
-        assert await api.site.house.retention.sweep() == 0
-        assert (await door.ask(api.photo(door.ada))).json()["faces"][0]["candidates"] == []
-        await api.site.house.awaiting.ask()
-        (waits,) = (await client.get("/v1/questions")).json()["questions"]
-        await door.sign(waits["id"], "ada", "ben")
-        await api.site.house.parked.get(waits["id"]).task
-        assert len(api.site.vault(Role.VAULT_A)._cabinet.shelf(gallery.id)) == 0
-
-
-async def test_a_vault_that_was_away_gets_the_same_signed_erasure_once(door: Door) -> None:
-    door.people = seat(door.api.site, door.gallery, "ada", erases=Needs.OPERATOR)
-    told = (await door.client.delete(f"{G}/subjects/{door.subject}", params=WHY)).json()
-    warrant = door.people["ada"].signs(await door.paper(told["id"]))
-    await door.api.site.stop(Role.VAULT_B)
-    await door.client.post(f"/v1/questions/{told['id']}/signatures", json=warrant)
-    found = await door.answer(told["id"])
-    assert (found["state"], found["status"]) == ("refused", 503)
-    await door.api.site.start(Role.VAULT_B)
-    await door.api.site.house.settle()
-    assert (await door.client.get(f"{G}/subjects/{door.subject}")).status_code == 404
-    for half in (Role.VAULT_A, Role.VAULT_B):
-        assert len(door.api.site.vault(half)._cabinet.shelf(door.gallery.id)) == 0
-
-
-async def test_a_device_signs_an_erasure_while_it_waits(door: Door) -> None:
-    camera = Camera("records")
-    seat(door.api.site, door.gallery, "ada", camera=camera, erases=Needs.DEVICE)
-    where = WHY | {"case": "records"}
-    told = (await door.client.delete(f"{G}/subjects/{door.subject}", params=where)).json()
-    material = (await door.client.get(f"/v1/questions/{told['id']}/material")).json()
-    warrant = Warrant.decode(raw(material["papers"][0]["warrant"]))
-    slip = DeviceSlip(warrant.target, "records", int(door.api.site.clock.now()), bytes.fromhex(material["nonce"]))
-    signature = body(by_device(sign_slip(slip, camera.key)))
-    assert (await door.client.post(f"/v1/questions/{told['id']}/signatures", json=signature)).status_code == 200
-    assert (await door.answer(told["id"]))["answer"] == {"erased": door.subject}
-
-
-async def test_above_so_many_erasures_a_day_two_people_sign(door: Door) -> None:
-    door.people = seat(door.api.site, door.gallery, "ada", "ben", erases=Needs.OPERATOR)
-    put_policy(door.api.site, door.gallery, erasures_alone_per_day=0)
-    one = f"{G}/subjects/{door.subject}"
-    alone = (await door.client.delete(one, params=WHY)).json()
-    await door.sign(alone["id"], "ada")
-    assert (await door.answer(alone["id"]))["status"] == 403
-    together = (await door.client.delete(one, params=WHY | {"two": "true"})).json()
-    assert (together["needs"], together["wanted"]) == ("operator", 2)
-    await door.sign(together["id"], "ada", "ben")
-    assert (await door.answer(together["id"]))["answer"] == {"erased": door.subject}
 
 
 # ---- sessions ----
