@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import errno
 import io
 import json
-import os
 import sqlite3
 import tarfile
 from typing import TYPE_CHECKING
@@ -14,93 +12,21 @@ import pyrage
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from moiety.archive import age_keys, manifest, places
-from moiety.archive.holdings import Holdings
+from archived_shop import NAME, TENANT, Shop
+from moiety.archive import age_keys, manifest
 from moiety.archive.packing import Sums, member, seal_file, tarred
-from moiety.archive.reading import Unpacking, key_of
-from moiety.archive.restoring import Expected, Folders, marked, refuse_interrupted, restore
-from moiety.archive.writing import Order, Writer, remembered
+from moiety.archive.reading import Unpacking
+from moiety.archive.restoring import Expected, Folders, marked, restore
+from moiety.archive.writing import Writer
 from moiety.foundation.clock import HandClock
-from moiety.foundation.disk import SYSTEM_DISK, SystemDisk, SystemFile
-from moiety.foundation.errors import AlreadyThere, BadInput, DiskFull, Fault, NotFound, Unverified
+from moiety.foundation.disk import SYSTEM_DISK
+from moiety.foundation.errors import AlreadyThere, BadInput, NotFound, Unverified
 from moiety.wire.kinds import Role
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from moiety.archive.places import Backup
-
-NAME = "Ada Canary"
-TENANT = "ten_1"
-
-
-class Shop:
-    """One witness-like part in a folder (a database, a file, keys), and its operator."""
-
-    def __init__(self, folder: Path, role: Role = Role.WITNESS) -> None:
-        self.folder = folder
-        self.role = role
-        self.data = folder / "data"
-        self.clock = HandClock(1_800_000_000.0)
-        self.signing = Ed25519PrivateKey.generate()
-        (self.data / role / "seeds").mkdir(parents=True)
-        self.keys = folder / "keys" / role
-        self.keys.mkdir(parents=True)
-        (self.keys / "signing.key").write_bytes(self.signing.private_bytes_raw())
-        (self.keys / "store-3.key").write_bytes(b"s" * 32)
-        (self.data / role / "peers.json").write_text("[]")
-        (self.data / role / "seeds" / "gal_1.1").write_bytes(os.urandom(400_000))
-        with sqlite3.connect(self.data / role / "journal.sqlite") as db:
-            db.executescript(
-                "PRAGMA journal_mode = WAL; PRAGMA user_version = 7;"
-                "CREATE TABLE numbered (number INTEGER PRIMARY KEY AUTOINCREMENT, raw BLOB, word TEXT, x REAL) STRICT;"
-                "CREATE TABLE nonce (nonce BLOB PRIMARY KEY) STRICT, WITHOUT ROWID;"
-                "CREATE TABLE person (handle BLOB PRIMARY KEY) STRICT, WITHOUT ROWID;"
-                "CREATE TABLE policy (gallery TEXT PRIMARY KEY, epoch INTEGER NOT NULL) STRICT;"
-                "CREATE TABLE row (row_id BLOB PRIMARY KEY, gallery TEXT, state TEXT, seq INTEGER) STRICT;"
-                "CREATE INDEX words ON numbered (word);"
-                "CREATE TRIGGER stays BEFORE DELETE ON numbered BEGIN SELECT raise(ABORT, 'no'); END;"
-                "INSERT INTO policy VALUES ('gal_1', 4);"
-                "INSERT INTO row VALUES (x'aa', 'gal_1', 'live', 1), (x'bb', 'gal_1', 'prepared', NULL);"
-                "INSERT INTO nonce VALUES (x'00'); INSERT INTO person VALUES (x'0102');"
-            )
-            rows = [(bytes([n % 256]) * 5, f"{NAME} {n}" if n % 2 else None, n / 3) for n in range(5000)]
-            db.executemany("INSERT INTO numbered (raw, word, x) VALUES (?, ?, ?)", rows)
-            db.execute("INSERT INTO numbered (number, raw) VALUES (90000, x'')")
-        db.close()
-        self.operator = folder / "operator.key"
-        self.recipient = age_keys.new_operator(self.operator)
-
-    @property
-    def holdings(self) -> Holdings:
-        return Holdings(self.role, self.data / self.role, self.keys)
-
-    def writer(self, disk: SystemDisk = SYSTEM_DISK) -> Writer:
-        return Writer(TENANT, self.holdings, self.signing, self.clock, disk)
-
-    def order(self, *, with_keys: bool = False) -> Order:
-        to = self.folder / "backups"
-        return Order(to, to / "seeds", to / "keys", self.recipient, 30, 7, with_keys)
-
-    def take(self, *, with_keys: bool = False, disk: SystemDisk = SYSTEM_DISK) -> list[Backup]:
-        self.clock.move(60)
-        return self.writer(disk).take(self.order(with_keys=with_keys))
-
-    def key(self, one: Backup, identity: Path | None = None) -> age_keys.Identity:
-        return key_of(one.path, age_keys.operator(identity or self.operator), None)
-
-    def back(self, *files: Backup, expected: Expected | None = None, replace: bool = False) -> Folders:
-        folders = Folders(self.folder / "again", self.folder / "again-keys", self.role)
-        folders.data.mkdir(exist_ok=True)
-        pairs = [(one.path, self.key(one)) for one in files]
-        restore(folders, pairs, expected or Expected(TENANT, ()), self.clock, SYSTEM_DISK, replace=replace)
-        return folders
-
-    def rows(self, folder: Path, query: str) -> list[tuple[object, ...]]:
-        with sqlite3.connect(folder / "journal.sqlite") as db:
-            found = db.execute(query).fetchall()
-        db.close()
-        return found
 
 
 @pytest.fixture
@@ -271,141 +197,7 @@ def test_a_name_that_leads_out_of_the_folder_is_refused(tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
 
 
-# ---- where it goes ----
-
-
-def test_a_folder_that_holds_something_is_replaced_only_when_told(shop: Shop) -> None:
-    (made,) = shop.take()
-    folders = shop.back(made)
-    (folders.own / "later.txt").write_text("newer")
-    with pytest.raises(AlreadyThere, match="--replace"):
-        shop.back(made)
-    shop.back(made, replace=True)
-    assert not (folders.own / "later.txt").exists()
-    assert (folders.before / "later.txt").read_text() == "newer"
-
-
-def test_an_interrupted_restore_is_said_and_can_be_repeated(shop: Shop) -> None:
-    class Cut(Exception):  # noqa: N818 - a power cut is no error of ours
-        pass
-
-    (made,) = shop.take()
-    renames = 0
-
-    class Dying(SystemDisk):
-        def rename(self, old: Path, new: Path) -> None:
-            nonlocal renames
-            if old.is_dir():
-                renames += 1
-                raise Cut
-            super().rename(old, new)
-
-    folders = shop.back(made)
-    (folders.own / "later.txt").write_text("newer")
-    pairs = [(made.path, shop.key(made))]
-    with pytest.raises(Cut):
-        restore(folders, pairs, Expected(TENANT, ()), shop.clock, Dying(), replace=True)
-    assert renames == 1
-    with pytest.raises(Fault, match="was interrupted; repeat it"):
-        refuse_interrupted(folders.data, shop.role)
-    shop.back(made)
-    refuse_interrupted(folders.data, shop.role)
-    assert (folders.before / "later.txt").read_text() == "newer"
-    assert not (folders.own / "later.txt").exists()
-
-
-def test_a_crash_while_unpacking_into_an_empty_folder_lets_no_part_start_there(shop: Shop) -> None:
-    class Dying(SystemDisk):
-        def open(self, path: Path, mode: int = 0o600) -> SystemFile:
-            if path.name == "gal_1.1":
-                os._exit(9)
-            return super().open(path, mode)
-
-    (made,) = shop.take()
-    folders = Folders(shop.folder / "again", shop.folder / "again-keys", shop.role)
-    folders.data.mkdir()
-    pairs = [(made.path, shop.key(made))]
-    child = os.fork()
-    if not child:
-        restore(folders, pairs, Expected(TENANT, ()), shop.clock, Dying())
-        os._exit(0)
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
-    with pytest.raises(Fault, match="interrupted"):
-        refuse_interrupted(folders.data, shop.role)
-    shop.back(made)
-    refuse_interrupted(folders.data, shop.role)
-
-
-# ---- full disks, crashes, times ----
-
-
-class SmallDisk(SystemDisk):
-    """Room for so many bytes in files that are written piece by piece."""
-
-    def __init__(self, room: int) -> None:
-        self.room = room
-
-    def open(self, path: Path, mode: int = 0o600) -> SystemFile:
-        super().open(path, mode).__exit__()
-        disk = self
-
-        class Small(SystemFile):
-            def write(self, at: int, content: bytes | bytearray | memoryview) -> None:
-                disk.room -= len(content)
-                if disk.room < 0:
-                    raise OSError(errno.ENOSPC, "No space left on device")
-                super().write(at, content)
-
-        return Small(os.open(path, os.O_RDWR | os.O_CREAT, mode))
-
-
-@pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
-def test_a_full_disk_leaves_nothing_of_a_backup(shop: Shop, share: float) -> None:
-    (made,) = shop.take()
-    before = sorted((shop.folder / "backups").rglob("*"))
-    room = int(share * made.size) + 100  # at 1.0 the first file has room, the second has not
-    with pytest.raises(DiskFull):
-        shop.take(disk=SmallDisk(room), with_keys=True)
-    assert sorted((shop.folder / "backups").rglob("*")) == before
-
-
-def test_what_a_crash_left_of_a_backup_is_tidied_up_by_the_next(shop: Shop) -> None:
-    (made,) = shop.take()
-    store = shop.folder / "backups"
-    (store / "moiety-witness-20200101T000000Z.age.part").write_bytes(b"half")
-    (store / "keys" / "moiety-witness-20200101T000000Z.key.age").write_bytes(b"key of nothing")
-    note = places.beside(made.path)
-    (store / "moiety-witness-20200101T000000Z.json").write_bytes(note.read_bytes())
-    (later,) = shop.take()
-    assert {path.name for path in store.iterdir()} == {
-        "keys",
-        "seeds",
-        made.path.name,
-        note.name,
-        later.path.name,
-        places.beside(later.path).name,
-    }
-    assert {path.name for path in (store / "keys").iterdir()} == {made.key.name, later.key.name}
-
-
-def test_what_is_over_is_found_by_the_shorter_of_both_times(shop: Shop) -> None:
-    (made,) = shop.take()
-    at = made.about.at
-    assert places.due([made], 30, at + 29 * 86_400) == []
-    assert places.due([made], 30, at + 30 * 86_400) == [made]
-    assert places.due([made], 3, at + 3 * 86_400) == [made]
-    assert places.due([made], 99, at + 30 * 86_400) == [made]
-
-
-def test_a_backup_is_found_by_its_note_wherever_the_folder_was_moved(shop: Shop, tmp_path: Path) -> None:
-    (made,) = shop.take()
-    moved = tmp_path / "elsewhere"
-    made.path.parent.rename(moved)
-    (found,) = places.found_in([moved])
-    assert found.opens
-    assert found.about == made.about.outside()
-    assert found.recipient == shop.recipient
-    assert remembered(shop.data / shop.role)["recipient"] == shop.recipient
+# ---- operators' keys ----
 
 
 def test_an_operators_key_is_private_and_never_overwritten(tmp_path: Path) -> None:
