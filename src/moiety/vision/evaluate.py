@@ -31,7 +31,7 @@ Decide = Callable[[Floats, Floats, float], Bits]
 # One fold alone cannot take its threshold from others: it is dealt out to this many.
 _FOLDS_OF_ONE: Final = 10
 _FAR: Final = 1e-3
-# Scores of the protected path are whole numbers up to 127 * 127; rounding moves a cosine by 0.011 at the most.
+# Scores of the protected path are whole numbers up to 127 * 127; rounding moves a cosine by 0.015 at the most.
 _GRID: Final = 127 * 127
 _SEARCH: Final = 0.05
 _SAME_FIELDS, _DIFFERENT_FIELDS = 3, 4

@@ -28,7 +28,7 @@ import numpy as np
 from moiety import kernel
 from moiety.cli import installation
 from moiety.cli.bench import match_kernel
-from moiety.cli.bench.agreement import different, floats
+from moiety.cli.bench.agreement import different, floats, searched
 from moiety.cli.bench.fill import fill, templates
 from moiety.cli.bench.questioner import Questioner
 from moiety.cli.bench.relay import Relay
@@ -87,6 +87,7 @@ def run(rows: int, dim: int, batch: int, cores: int, advance: Progress) -> list[
         *match_kernel.streams(some, dim),
         *match_kernel.sign_test(),
         floats(dim, COSINE),
+        searched(dim, THRESHOLD / SCORE_OF_ONE, AMONG),
     ]
 
 
@@ -189,7 +190,6 @@ class _Asking:
             words, probes, rows, THRESHOLD, lambda start, count: templates(count, self._dim, FILLED_SEED + start)
         )
         return {"measure": "equality", "comparisons": rows * batch, "hits": hits, "different": wrong}
-
 
     async def refreshed(self, gallery: str, vault_a: LocalClient) -> Line:
         """Time a refresh of all rows, and the answers to one probe that is asked again and again meanwhile."""
@@ -303,5 +303,6 @@ def summary(lines: list[Line], rows: int, dim: int, batch: int, cores: int) -> L
         "comparisons_per_core_s": round((per_s("protected") or 0) / cores),
         "bytes_per_row_each_way": round(max(both_ways) / wire["rows"] / batch, 4),
         "different_from_plain": sum(line["different"] for line in lines if line["measure"] == "equality"),
+        "same_as_floats_percent": next(line for line in lines if line["measure"] == "search_agreement")["same_percent"],
         "refresh_s": refresh["seconds"],
     }
