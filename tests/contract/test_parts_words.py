@@ -206,6 +206,27 @@ async def test_what_was_dealt_ahead_of_an_aborted_or_skipped_question_is_burnt(
     assert len(words) == len(set(words))
 
 
+async def test_a_sid_for_which_there_is_no_room_any_more_is_burnt(stocked: tuple[InProcess, Watched]) -> None:
+    site, watched = stocked
+    gallery, persons = await filled(site)
+    stock = site.vault_b._answering._dealings
+    assert len(await site.found(gallery, persons[0])) == 1
+    await full(site)
+    expected = set(stock._stock)
+    # Larger questions from now on: there is room for one sid only, and the others' words are let go.
+    stock._stock_words = comparison.STREAM_STEP
+    assert len(await site.found(gallery, persons[0])) == 1
+    async with asyncio.timeout(5):
+        while len(stock._stock) > 1:  # noqa: ASYNC110 - it tells nobody
+            await asyncio.sleep(0.005)
+    assert len(expected & set(stock._burnt)) >= 2
+    # At once, one behind the other, before anything more is dealt ahead.
+    for _ in range(4):
+        assert await ask(site, gallery) == [Answer, Answer]
+    words = watched.words()
+    assert len(words) == len(set(words))
+
+
 async def test_a_mint_that_is_away_while_nobody_asks_does_no_harm(
     stocked: tuple[InProcess, Watched], caplog: pytest.LogCaptureFixture
 ) -> None:

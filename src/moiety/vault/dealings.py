@@ -101,6 +101,7 @@ class Dealings:
         self._streams = streams
         self._stock_words = stock_bytes // BYTES_A_WORD
         self._stock: dict[bytes, _Ahead] = {}
+        self._burnt: OrderedDict[bytes, None] = OrderedDict()
         self._seen: OrderedDict[bytes, None] = OrderedDict()
         self._lock = threading.Lock()
         self._busy = 0
@@ -175,9 +176,9 @@ class Dealings:
             into[:, had:] = rest
 
     def lost(self, sid: bytes) -> bool:
-        """Say whether what was to be dealt ahead for a sid did not come: the mint does not deal it again."""
+        """Say whether what was dealt ahead for a sid did not come, or was let go: the mint does not deal it again."""
         ahead = self._ahead(sid)
-        return ahead is not None and ahead.lost
+        return sid in self._burnt or (ahead is not None and ahead.lost)
 
     def _ahead(self, sid: bytes) -> _Ahead | None:
         """Find what was dealt ahead for a sid."""
@@ -199,16 +200,15 @@ class Dealings:
         with self._lock:
             if mark in self._seen:
                 raise ExchangeAborted("The mint dealt the same words twice.")
-            self._seen[mark] = None
-            while len(self._seen) > REMEMBERED:
-                self._seen.popitem(last=False)
+            _remember(self._seen, mark)
 
     # ---- ahead ----
 
     async def _fill(self, before: asyncio.Task[None] | None) -> None:
         """Have the mint deal for the sids that come next, as large as the last question was, as far as there is room.
 
-        What was dealt for a sid that is skipped is forgotten, never used for another.
+        What was dealt for a sid that is skipped is forgotten, never used for another. One that may still come, and for
+        which there is no room beside larger ones, is burnt: the vaults then meet under another.
         """
         if before:
             await asyncio.wait([before])
@@ -219,7 +219,9 @@ class Dealings:
             return
         sids = [later(n + 1) for n in range(max(1, min(AHEAD_SIDS, self._stock_words // words)))]
         with self._lock:
-            self._stock = {sid: ahead for sid, ahead in self._stock.items() if sid in sids or sid in self._kept}
+            for sid in [sid for sid in self._stock if sid not in sids and sid not in self._kept]:
+                del self._stock[sid]
+                _remember(self._burnt, sid)
         try:
             for sid in sids:
                 await self._fill_one(sid, words)
@@ -229,7 +231,7 @@ class Dealings:
     async def _fill_one(self, sid: bytes, words: int) -> None:
         """Fetch the first words of a sid, piece by piece, until somebody asks a question."""
         with self._lock:
-            if sid in self._stock or self._busy:
+            if sid in self._stock or sid in self._burnt or self._busy:
                 return
             ahead = self._stock[sid] = _Ahead(words)
         while ahead.asked < words and not self._busy:
@@ -240,6 +242,13 @@ class Dealings:
             except BaseException:
                 ahead.lose()
                 raise
+
+
+def _remember(table: OrderedDict[bytes, None], mark: bytes) -> None:
+    """Keep a mark, and the newest REMEMBERED only."""
+    table[mark] = None
+    while len(table) > REMEMBERED:
+        table.popitem(last=False)
 
 
 def _named(sid: bytes, first: int, words: int) -> dict[str, Any]:
