@@ -7,11 +7,11 @@ one statement and one warrant for each batch.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,7 +25,7 @@ from moiety.cli.output import progress, say
 from moiety.cli.supervisor import Supervisor
 from moiety.eye.halver import Halver, Setting
 from moiety.eye.rotations import Rotations
-from moiety.foundation.errors import PartDown
+from moiety.foundation.errors import NotFound, PartDown
 from moiety.foundation.ids import ROW_ID_BYTES, RowId, new_photo_id, new_subject_id
 from moiety.matching.desk import Asker
 from moiety.storage import IntentKind, IntentState
@@ -83,7 +83,7 @@ async def _import(
         await door.enter(rows, advance)
 
 
-@asynccontextmanager
+@contextlib.asynccontextmanager
 async def entrance(made: installation.Installation, addresses: dict[Role, tuple[str, int]]) -> AsyncIterator[Entrance]:
     """Open a way into the first gallery of a running installation, with its own keys, which its owner has."""
     at = parts.place(made, Role.GATE, addresses)
@@ -139,7 +139,9 @@ class Entrance:
         await desk.links.both(Kind.PREPARE, {"gallery": gallery.id}, to_a, to_b)
         async with desk.turns.alone(gallery.id):
             intent = await asyncio.to_thread(self._decide, batch)
-            await self.house.settler.finish_enrolment(intent)
+            # The installation's own gate may find it unfinished and finish it first.
+            with contextlib.suppress(NotFound):
+                await self.house.settler.finish_enrolment(intent)
 
     def _decide(self, batch: Sealed) -> Intent:
         desk, gallery = self.house.desk, self.gallery
