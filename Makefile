@@ -53,6 +53,7 @@ check: $(VENV)/.installed $(VENV)/.tested
 
 bench: install $(VENV)/.tested .peer/.installed
 	$(BIN)/moiety bench match --rows $(BENCH_ROWS) --batch 64 --json
+	$(BIN)/moiety bench import --rows 100000 --json
 	$(BIN)/moiety bench vision --images $(BENCH_IMAGES) --json
 	$(BIN)/moiety bench identify --images $(BENCH_IMAGES) --rows 10000 --json
 
