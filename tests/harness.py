@@ -8,8 +8,10 @@ with Site(folder) as site:
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import secrets
 import signal
 import socket
 import sqlite3
@@ -295,7 +297,9 @@ def eventually(what: str, seconds: float = START_SECONDS) -> Iterator[None]:
 
 
 def free_port() -> int:
-    """Find a port that is free at this moment."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
+    """Find a port that is free at this moment, and that the system does not give to outgoing connections by itself."""
+    while True:
+        port = secrets.choice(range(15_000, 32_000))
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
+

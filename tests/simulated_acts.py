@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections import Counter
 from dataclasses import dataclass, field
@@ -204,6 +205,20 @@ class Acts:
             self.site.house.settler._swept = float("-inf")
         await self.site.gate(self.site.house.settle())
         await self.site.gate(self.site.house.retention.sweep())
+
+    async def fuss(self) -> None:
+        """Enrol somebody while the gate sweeps all the time."""
+        enrolling = asyncio.ensure_future(self.enrol())
+        try:
+            while not enrolling.done():
+                self.site.house.settler._swept = float("-inf")
+                with contextlib.suppress(Refusal):
+                    await self.site.gate(self.site.house.settle())
+                await asyncio.sleep(self.dice.uniform(0, 0.002))
+            await enrolling
+        finally:
+            enrolling.cancel()
+            await asyncio.gather(enrolling, return_exceptions=True)
 
     async def replay(self) -> None:
         """Say again, over a new link, what a warrant allowed once."""

@@ -16,7 +16,7 @@ from moiety.people.enrol import Who
 from moiety.wire.kinds import Role
 from parts_in_process import ASKER, SERVED
 from simulated_acts import HOUR, PROBES_PER_HOUR, Acts
-from simulated_copies import COPIED
+from simulated_copies import COPIED, VAULTS
 from simulated_disk import DEATHS, FATES, Fuse
 from simulated_time import Gone
 
@@ -96,8 +96,9 @@ class Life(Acts):
                 self.refresh,
                 self.scrub,
                 self.back_up,
+                self.fuss,
             ],
-            [5, 2, 1.5, 1, 2, 0.7, 1, 0.5, 1, 2, 0.3, 2],
+            [5, 2, 1.5, 1, 2, 0.7, 1, 0.5, 1, 2, 0.3, 2, 2],
             k=self.dice.choice((1, 1, 2, 3)),
         )
         if self.dice.random() < 0.1:
@@ -125,8 +126,7 @@ class Life(Acts):
             await self.lose_a_disk()
         luck, role = dice.random(), dice.choice((Role.GATE, Role.GATE, *SERVED))
         if luck < 0.45:
-            part = dice.choice((None, role.value))
-            site.steps.fuses.append(Fuse(part, dice.choice((0, 1, 2, 3, 5, 8, 12)), dice.choice(FATES)))
+            site.steps.fuses.append(self._fuse(role))
         elif luck < 0.53:
             site.loop.call_later(dice.uniform(0, 0.3), site.kill, role)
             self.did["killed"] += 1
@@ -139,6 +139,13 @@ class Life(Acts):
         elif luck < 0.75:
             site.loop.suspend(dice.choice((10.0, 700.0, HOUR, DAY)))
             await asyncio.sleep(1.0)
+
+    def _fuse(self, role: Role) -> Fuse:
+        """Let one of the next durable writes fail: of a part, of any, or at a vault for want of room."""
+        dice = self.dice
+        if dice.random() < 0.2:
+            return Fuse(dice.choice(VAULTS).value, dice.randrange(10), "full")
+        return Fuse(dice.choice((None, role.value)), dice.choice((0, 1, 2, 3, 5, 8, 12)), dice.choice(FATES))
 
     async def lose_a_disk(self) -> None:
         """In good weather a part's disk is lost, and comes back from its last copy, as old as that is."""
