@@ -302,4 +302,3 @@ def free_port() -> int:
         port = secrets.choice(range(15_000, 32_000))
         with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
             return port
-
