@@ -8,8 +8,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from databases import database, pytest_generate_tests
+
 if TYPE_CHECKING:
     from collections.abc import Generator
+
+__all__ = ["database", "pytest_generate_tests"]
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 _skipped: list[str] = []

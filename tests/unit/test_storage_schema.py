@@ -13,7 +13,7 @@ from sqlalchemy import create_engine
 from moiety.foundation.clock import HandClock
 from moiety.foundation.errors import DiskFull, Fault
 from moiety.storage import Store, schema
-from moiety.storage.engine import open_engine
+from moiety.storage.engine import open_file
 from moiety.storage.tables import Base
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def test_a_database_of_a_newer_version_is_refused_and_not_touched(tmp_path: Path
 
 
 def test_a_disk_that_fills_during_the_migration_leaves_an_empty_database(tmp_path: Path) -> None:
-    engine = open_engine(tmp_path / FILE, create=True)
+    engine = open_file(tmp_path / FILE, create=True)
     with engine.connect() as connection:
         connection.exec_driver_sql("PRAGMA max_page_count = 10")
     with pytest.raises(DiskFull):

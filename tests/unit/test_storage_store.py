@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
+from databases import BOTH, at
 from moiety.foundation.clock import HandClock
 from moiety.foundation.errors import DiskFull, Fault, NotFound, Unavailable
 from moiety.foundation.ids import GalleryId, new_gallery_id, new_key_id, new_subject_id
@@ -26,7 +27,7 @@ FILE = "gate.db"
 
 @pytest.fixture
 def gate(tmp_path: Path) -> Iterator[Store]:
-    with Store(tmp_path / FILE, HandClock()) as made:
+    with Store(at(tmp_path / FILE), HandClock()) as made:
         yield made
 
 
@@ -48,6 +49,7 @@ def make_gallery(gate: Store, name: str = "doors") -> GalleryId:
     return gallery_id
 
 
+@BOTH
 def test_a_raised_error_rolls_everything_back(gate: Store) -> None:
     with suppress(NotFound), gate.begin() as tx:
         tx.intents.open(IntentKind.GALLERY, new_gallery_id())
@@ -57,21 +59,24 @@ def test_a_raised_error_rolls_everything_back(gate: Store) -> None:
         assert tx.intents.pending() == ()
 
 
+@BOTH
 def test_what_was_committed_is_there_after_reopening(tmp_path: Path) -> None:
-    with Store(tmp_path / FILE, HandClock()) as gate:
+    with Store(at(tmp_path / FILE), HandClock()) as gate:
         gallery_id = make_gallery(gate)
-    with Store(tmp_path / FILE, HandClock(), create=False) as gate, gate.read() as tx:
+    with Store(at(tmp_path / FILE), HandClock(), create=False) as gate, gate.read() as tx:
         assert tx.galleries.get(gallery_id).thresholds == (100, 200)
 
 
+@BOTH
 def test_reading_writes_nothing_and_the_same_connection_can_write_again(gate: Store) -> None:
-    with pytest.raises(Fault, match="SQLITE_READONLY"), gate.read() as tx:
+    with pytest.raises(Fault, match="not ours to write"), gate.read() as tx:
         tx.intents.open(IntentKind.GALLERY, new_gallery_id())
     make_gallery(gate)
     with gate.read() as tx:
         assert len(tx.galleries.list()) == 1
 
 
+@BOTH
 def test_a_reader_does_not_wait_for_a_writer_and_sees_no_half(gate: Store) -> None:
     make_gallery(gate, "first")
     with gate.begin() as writer:
@@ -80,12 +85,14 @@ def test_a_reader_does_not_wait_for_a_writer_and_sees_no_half(gate: Store) -> No
             assert reader.intents.pending() == ()
 
 
+@BOTH
 def test_a_second_transaction_in_one_thread_is_refused_instead_of_waiting_for_ever(gate: Store) -> None:
     with gate.begin(), pytest.raises(RuntimeError, match="open already"), gate.begin():
         pass
     make_gallery(gate)
 
 
+@BOTH
 def test_a_writer_that_waits_too_long_is_told_so(gate: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(store, "BUSY_TIMEOUT_MS", 20)
     refused: list[Exception] = []
@@ -223,6 +230,7 @@ def test_text_that_is_no_text_is_damage_too(gate: Store, tmp_path: Path) -> None
         tx.galleries.list()
 
 
+@BOTH
 def test_a_mistake_of_ours_shows_no_values(gate: Store) -> None:
     with pytest.raises(IntegrityError) as caught, gate.begin() as tx:
         tx.session.execute(text("INSERT INTO api_key (id) VALUES (:id)"), {"id": "a-very-private-value"})

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from databases import BOTH, at
 from moiety.foundation.clock import HandClock
 from moiety.foundation.errors import (
     AlreadyThere,
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+pytestmark = BOTH
 START = 1_800_000_000.0
 
 
@@ -50,7 +52,7 @@ def clock() -> HandClock:
 
 @pytest.fixture
 def gate(tmp_path: Path, clock: HandClock) -> Iterator[Store]:
-    with Store(tmp_path / "gate.db", clock) as made:
+    with Store(at(tmp_path / "gate.db"), clock) as made:
         yield made
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from databases import BOTH, at
 from moiety.foundation.clock import HandClock
 from moiety.foundation.errors import AlreadyThere, DuplicatePhoto, NotFound
 from moiety.foundation.ids import (
@@ -36,10 +37,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+pytestmark = BOTH
+
 
 @pytest.fixture
 def gate(tmp_path: Path) -> Iterator[Store]:
-    with Store(tmp_path / "gate.db", HandClock()) as made:
+    with Store(at(tmp_path / "gate.db"), HandClock()) as made:
         yield made
 
 

@@ -1,4 +1,4 @@
-"""Opening the database: the one place that knows which database it is.
+"""Opening the database: the one place that knows which database it is; `postgres` beside it knows the other one.
 
 SQLite is set up for a gate whose disk may be taken at any moment: WAL with `synchronous = FULL` (a commit survives a
 power cut), `secure_delete` (freed pages are zeroed), temporary tables in memory, foreign keys checked.
@@ -10,11 +10,13 @@ import errno
 import os
 import sqlite3
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from moiety.foundation.errors import DiskFull, Fault, Refusal, Unavailable
 
@@ -43,6 +45,10 @@ _BROKEN = ("SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_CANTOPEN", "SQLITE_READONL
 
 def _answer_to(error: DBAPIError) -> Refusal | Fault | None:
     """Say in our own words what the database said; None for a mistake of ours, which stays as it is."""
+    if not isinstance(error.orig, sqlite3.Error):
+        from moiety.storage import postgres  # noqa: PLC0415 - loads a driver that SQLite does without
+
+        return postgres.answer_to(error.orig)
     name = getattr(error.orig, "sqlite_errorname", "")
     if not name and isinstance(error.orig, sqlite3.OperationalError):
         # Only text that is not UTF-8 comes without a code, and its message would quote the text.
@@ -62,12 +68,15 @@ def plain_errors() -> Iterator[None]:
 
     Raises:
         DiskFull: there is no room; the transaction was rolled back.
-        Unavailable: another process holds the database for longer than `BUSY_TIMEOUT_MS`.
+        Unavailable: another process holds the database for longer than `BUSY_TIMEOUT_MS`, or it cannot be reached.
         Fault: the file is damaged, missing or not writable.
+        BadInput: PostgreSQL alone: a text with a zero byte in it.
 
     """
     try:
         yield
+    except PoolTimeoutError:
+        raise Unavailable("The database is busy; try again.") from None
     except DBAPIError as error:
         answer = _answer_to(error)
         if answer is None:
@@ -118,21 +127,46 @@ def _check_pages(engine: Engine) -> None:
         raise Fault("The gate's database is damaged; restore it from a backup.")
 
 
-def open_engine(where: Path | str, *, create: bool) -> Engine:
-    """Open a SQLite file (a path or `sqlite:///` URL) or another database (a SQLAlchemy URL).
+@dataclass(frozen=True, slots=True)
+class Engines:
+    """Where to write, and where to read at one moment without being able to write."""
+
+    writers: Engine
+    readers: Engine
+
+    def close(self) -> None:
+        """Close all connections."""
+        self.readers.dispose()
+        self.writers.dispose()
+
+
+def open_engines(where: Path | str, *, create: bool) -> Engines:
+    """Open a SQLite file (a path or `sqlite:///` URL) or a PostgreSQL database (a `postgresql://` URL).
+
+    Raises:
+        Fault: it is missing (a file, and `create` is false), damaged, cannot be made or used, or is another gate's.
+        DiskFull: there is no room to make it.
+        Unavailable: the server cannot be reached.
+
+    """
+    if isinstance(where, str) and "://" in where and not where.startswith("sqlite"):
+        from moiety.storage import postgres  # noqa: PLC0415 - loads a driver that SQLite does without
+
+        url = postgres.url_of(where)
+        return Engines(postgres.open_writers(url, BUSY_TIMEOUT_MS), postgres.open_readers(url))
+    engine = open_file(where, create=create)
+    return Engines(engine, engine.execution_options(**{READ_ONLY: True}))
+
+
+def open_file(where: Path | str, *, create: bool) -> Engine:
+    """Open a SQLite file, checked page by page.
 
     Raises:
         Fault: the file is missing (and `create` is false), damaged, or cannot be made.
         DiskFull: there is no room to make it.
 
     """
-    if isinstance(where, str) and "://" in where:
-        url = make_url(where)
-        if url.get_backend_name() != "sqlite":
-            # Values never stand in an error message or a log line.
-            return create_engine(url, hide_parameters=True)
-        where = url.database or ""
-    path = Path(where)
+    path = Path(make_url(where).database or "") if isinstance(where, str) and "://" in where else Path(where)
     _make_file(path, create=create)
     engine = create_engine(URL.create("sqlite+pysqlite", database=str(path)), hide_parameters=True)
     event.listen(engine, "connect", _set_up)

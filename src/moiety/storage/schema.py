@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
 
-def migrate(engine: Engine) -> None:
-    """Run what is missing of `migrations/versions`, all in one transaction.
+def migrate(engine: Engine, to: str = "head") -> None:
+    """Run what is missing of `migrations/versions` up to the version `to`, all in one transaction.
 
     A crash here leaves the old schema whole; the next start runs the same steps again.
 
@@ -31,6 +31,9 @@ def migrate(engine: Engine) -> None:
     with plain_errors(), engine.begin() as connection:
         config.attributes["connection"] = connection
         try:
-            command.upgrade(config, "head")
+            command.upgrade(config, to)
         except CommandError:
-            raise Fault("The gate's database was written by another version of moiety; use that one.") from None
+            raise Fault(
+                "The gate's database was written by another version of moiety, and no version goes back; use that one, "
+                "or restore a backup that this one made."
+            ) from None

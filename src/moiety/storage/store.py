@@ -7,14 +7,15 @@ from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Self
 
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from moiety.foundation.disk import SYSTEM_DISK
-from moiety.foundation.errors import Unavailable
+from moiety.foundation.errors import Fault, Unavailable
 from moiety.storage.api_keys import ApiKeyTable
 from moiety.storage.batches import BatchTable
 from moiety.storage.canaries import CanaryTable
-from moiety.storage.engine import BUSY_TIMEOUT_MS, READ_ONLY, open_engine, plain_errors
+from moiety.storage.engine import BUSY_TIMEOUT_MS, open_engines, plain_errors
 from moiety.storage.fields import FieldTable
 from moiety.storage.galleries import GalleryTable
 from moiety.storage.intents import IntentTable
@@ -92,28 +93,33 @@ class Store:
     """The gate's database. Thread-safe; each transaction belongs to the thread that opened it.
 
     The gate is one process, so one lock orders all writers: counters (a template's seq, the ledger's seq) are drawn
-    without gaps on any database.
+    without gaps on any database. On a server that others reach too, `postgres` keeps a second gate away.
     """
 
     def __init__(self, where: Path | str, clock: Clock, *, create: bool = True, disk: Disk = SYSTEM_DISK) -> None:
-        """Open, check and migrate the SQLite file (or SQLAlchemy URL) `where`; transactions end through `disk`.
+        """Open, check and migrate the SQLite file (or database URL) `where`; transactions end through `disk`.
 
         Raises:
-            Fault: it is missing (with `create` false), damaged, or newer than this program.
+            Fault: it is missing (with `create` false), damaged, newer than this program, or another gate's.
             DiskFull: there is no room for the tables.
+            Unavailable: the server cannot be reached.
 
         """
         self.clock = clock
         self._disk = disk
-        self._engine = open_engine(where, create=create)
+        self._engines = open_engines(where, create=create)
         self._write_lock = threading.Lock()
         self._here = threading.local()
-        migrate(self._engine)
+        try:
+            migrate(self.engine)
+        except BaseException:
+            self._engines.close()
+            raise
 
     @property
     def engine(self) -> Engine:
-        """The engine underneath, for start-up checks and tests."""
-        return self._engine
+        """The engine that writes, for start-up checks and tests."""
+        return self._engines.writers
 
     @contextmanager
     def begin(self) -> Iterator[Transaction]:
@@ -123,12 +129,13 @@ class Store:
 
         Raises:
             DiskFull: there is no room; nothing was kept.
-            Unavailable: other writers took too long.
-            Fault: the database is damaged.
+            Unavailable: other writers took too long, or the database cannot be reached.
+            Fault: the database is damaged, or was lost in the middle of a commit.
 
         """
-        with self._turn(), self._transaction(self._engine) as transaction:
+        with self._turn(), self._transaction(self._engines.writers) as transaction:
             yield transaction
+            self._keep(transaction.session)
 
     @contextmanager
     def read(self) -> Iterator[Transaction]:
@@ -136,15 +143,15 @@ class Store:
 
         Raises:
             Fault: the database is damaged.
+            Unavailable: it cannot be reached.
 
         """
-        readers = self._engine.execution_options(**{READ_ONLY: True, "postgresql_readonly": True})
-        with self._transaction(readers) as transaction:
+        with self._transaction(self._engines.readers) as transaction:
             yield transaction
 
     def close(self) -> None:
         """Close all connections; SQLite then folds the WAL into the file and removes it."""
-        self._engine.dispose()
+        self._engines.close()
 
     def __enter__(self) -> Self:
         return self
@@ -168,13 +175,25 @@ class Store:
             self._here.writing = False
             self._write_lock.release()
 
+    def _keep(self, session: Session) -> None:
+        """Commit; where a server was lost on the way nobody knows whether it did, and only a new start finds out.
+
+        Raises:
+            Fault: as a crash would do, this leaves the old state or the new one.
+
+        """
+        session.flush()
+        try:
+            self._disk.commit(session.commit)
+        except DBAPIError as error:
+            if error.connection_invalidated:
+                raise Fault("The database was lost in the middle of a commit; start the gate again.") from None
+            raise
+
     @contextmanager
     def _transaction(self, engine: Engine) -> Iterator[Transaction]:
-        """Open one session; commit at the end, or roll back on any error."""
-        # A crash before COMMIT returns leaves the old state (SQLite drops the unfinished WAL frames at the next
-        # start); after it, the new one. There is no state in between, so there is nothing to tidy up here.
+        """Open one session, which is rolled back unless it was committed."""
+        # A crash before COMMIT returns leaves the old state (the database drops what is unfinished in its log at the
+        # next start); after it, the new one. There is no state in between, so there is nothing to tidy up here.
         with plain_errors(), Session(engine, expire_on_commit=False) as session:
             yield Transaction(session, self.clock)
-            if engine is self._engine:
-                session.flush()
-                self._disk.commit(session.commit)

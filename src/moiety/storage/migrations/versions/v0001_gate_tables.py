@@ -6,6 +6,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects.sqlite import REAL
 
+from moiety.storage.migrations.append_only import append_only
+
 revision = "0001"
 down_revision = None
 branch_labels = None
@@ -162,20 +164,7 @@ def _ledger() -> None:
         sa.PrimaryKeyConstraint("seq", name=op.f("pk_ledger_entry")),
         sqlite_strict=True,
     )
-    if op.get_bind().dialect.name == "sqlite":
-        # INSERT OR REPLACE fires no DELETE trigger, so an insert must also follow all that is there.
-        for name, when in (
-            ("update", "BEFORE UPDATE ON ledger_entry"),
-            ("delete", "BEFORE DELETE ON ledger_entry"),
-            (
-                "replace",
-                "BEFORE INSERT ON ledger_entry WHEN EXISTS (SELECT 1 FROM ledger_entry WHERE seq >= NEW.seq)",
-            ),
-        ):
-            op.execute(
-                f"CREATE TRIGGER ledger_entry_no_{name} {when} "
-                "BEGIN SELECT RAISE(ABORT, 'the ledger is only added to'); END"
-            )
+    append_only("ledger_entry", "seq", "the ledger is only added to")
 
 
 def upgrade() -> None:
