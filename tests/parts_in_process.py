@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
+from databases import at as at_database
 from moiety.cli import installation, keeping, parts
 from moiety.cli.backup.reviving import revive
 from moiety.cli.backup.taking import Taking
@@ -237,7 +238,7 @@ class InProcess:
     def open_gate(self) -> None:
         """Give the gate a new process: nothing but its database is the same."""
         at = self.place(Role.GATE)
-        self.store = Store(self.installation.folder(Role.GATE) / "gate.sqlite", self.clock)
+        self.store = Store(at_database(self.installation.folder(Role.GATE) / "gate.sqlite"), self.clock)
         roles = (Role.EYE, Role.VAULT_A, Role.VAULT_B, Role.MINT, Role.WITNESS)
         self.links = Links(*(self.line(Role.GATE, role) for role in roles))
         keys = at.identity.keys

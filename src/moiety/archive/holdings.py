@@ -21,11 +21,12 @@ from moiety.foundation.errors import Unavailable
 from moiety.wire.kinds import Role
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from moiety.archive.manifest import GalleryMark
-    from moiety.archive.tables import Snapshot
+    from moiety.archive.tables import Tables
 
 STATE, SEEDS, KEYS = "state", "seeds", "keys"
 TRIES = 5
@@ -40,16 +41,20 @@ _HALVES = {Role.VAULT_A: "rows", Role.VAULT_B: "seeds"}
 _PASSING = (".new", ".part", ".sock", "-wal", "-shm", "-journal", ".lock")
 # Beside the part's folder: which installation it is of, and where the part and its peers listen.
 SITE_FILES = ("installation.json", "serve.json")
-OWN_FILES = {"restored.json", "backups.json", "tombstones.json"}
+# Says that the gate's tables lie on a server.
+ELSEWHERE = "elsewhere.json"
+OWN_FILES = {"restored.json", "backups.json", "tombstones.json", ELSEWHERE}
+GATE_TABLES = "gate.sqlite"
 
 
 @dataclass(frozen=True, slots=True)
 class Holdings:
-    """One part's folders."""
+    """One part's folders; `server` opens the gate's tables where they lie on one."""
 
     role: Role
     folder: Path
     keys: Path
+    server: Callable[[], AbstractContextManager[Tables]] | None = None
 
     def parts(self, *, with_keys: bool) -> list[str]:
         """Name the files of a run, the one with the shortest life first."""
@@ -78,11 +83,14 @@ class Holdings:
     def _freeze(self, stack: ExitStack) -> Frozen:
         """Fix the databases' moment, then hold on to the files that belong to it."""
         found = self._found()
-        databases = {
+        databases: dict[str, Tables] = {
             path.relative_to(self.folder).as_posix(): stack.enter_context(snapshot(path))
             for path in found
             if path.suffix == ".sqlite"
         }
+        # A file that is there is still to be brought into the server, which has nothing yet.
+        if self.server and GATE_TABLES not in databases:
+            databases[GATE_TABLES] = stack.enter_context(self.server())
         frozen = Frozen(self.role, databases)
         for path in found:
             name = path.relative_to(self.folder).as_posix()
@@ -114,7 +122,7 @@ class Holdings:
             and path.relative_to(self.folder).parts[0] != halves
         )
 
-    def _halves(self, databases: dict[str, Snapshot]) -> list[Path]:
+    def _halves(self, databases: dict[str, Tables]) -> list[Path]:
         """Name the files of the generations in force; a gallery that never had a row has none."""
         if self.role not in _HALVES:
             return []
@@ -134,7 +142,7 @@ class Frozen:
     """One moment of a part: its databases, its files held open, its keys."""
 
     role: Role
-    databases: dict[str, Snapshot]
+    databases: dict[str, Tables]
     files: dict[str, tuple[str, BinaryIO]] = field(default_factory=dict)
     keys: dict[str, tuple[str, bytes]] = field(default_factory=dict, repr=False)
     site: dict[str, bytes] = field(default_factory=dict)
@@ -158,7 +166,7 @@ class Frozen:
             if of == part:
                 yield _file(f"files/{name}", file)
 
-    def _tables(self, part: str, name: str, moment: Snapshot) -> Iterator[Member]:
+    def _tables(self, part: str, name: str, moment: Tables) -> Iterator[Member]:
         """Give the rows of a database that belong into one file; the tables themselves go with the state."""
         if part == STATE:
             yield member(f"tables/{name}/schema", json.dumps(moment.schema()).encode())

@@ -11,7 +11,7 @@ from moiety.wire.kinds import Role
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from moiety.archive.tables import Snapshot
+    from moiety.archive.tables import Tables
 
 
 def _order(rows: Iterable[tuple[bytes]]) -> tuple[int, str]:
@@ -23,7 +23,7 @@ def _order(rows: Iterable[tuple[bytes]]) -> tuple[int, str]:
     return count, digest.hexdigest()
 
 
-def marks(role: Role, moment: Snapshot) -> dict[str, GalleryMark]:
+def marks(role: Role, moment: Tables) -> dict[str, GalleryMark]:
     """Give each gallery's epoch (0 at the gate), number of rows and SHA-256 over their ids in order."""
     if role is Role.GATE:
         active = "SELECT row_id FROM template WHERE gallery_id = ? AND state = 'active' ORDER BY seq"

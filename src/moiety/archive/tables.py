@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from contextlib import closing, contextmanager
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from moiety.foundation.errors import Unverified
 
@@ -22,6 +22,26 @@ ROWS_AT_ONCE = 2000
 BUSY_SECONDS = 30.0
 _MAY_BE_MADE = ("CREATE TABLE ", "CREATE INDEX ", "CREATE UNIQUE INDEX ", "CREATE TRIGGER ")
 Value = str | int | float | None
+
+
+class Tables(Protocol):
+    """What a backup reads of a database."""
+
+    def read(self, query: str, parameters: Sequence[Any] = ()) -> Iterator[tuple[Any, ...]]:
+        """Run a query at that moment."""
+        ...
+
+    def schema(self) -> dict[str, Any]:
+        """Describe the tables."""
+        ...
+
+    def names(self) -> list[str]:
+        """List the tables."""
+        ...
+
+    def batches(self, table: str, where: str = "") -> Iterator[bytes]:
+        """Give a table's rows, some thousands at a time."""
+        ...
 
 
 class Snapshot:

@@ -15,6 +15,7 @@ from moiety.access import ApiKeys
 from moiety.api import Access, create_app
 from moiety.cli.backup.reconciling_gate import Reconciling
 from moiety.cli.backup.reviving_gate import revive_gate
+from moiety.cli.database import open_store
 from moiety.cli.parts import local_server
 from moiety.cli.signing_page import sign_at
 from moiety.cli.standing import Standing
@@ -26,7 +27,6 @@ from moiety.ledger import Ledger
 from moiety.matching.desk import Desk, Secrets
 from moiety.matching.links import Links
 from moiety.people.house import House
-from moiety.storage import Store
 from moiety.wire.kinds import Role
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ FIRST_TEND_SECONDS = 10.0
 def house(at: Place) -> House:
     """Wire the gate's services."""
     keys = at.identity.keys
-    store = Store(at.installation.folder(Role.GATE) / "gate.sqlite", at.clock, disk=at.disk)
+    store = open_store(at)
     lines = (Role.EYE, Role.VAULT_A, Role.VAULT_B, Role.MINT, Role.WITNESS)
     links = Links(*(at.client(role) for role in lines if role in at.addresses))
     desk = Desk(

@@ -35,7 +35,7 @@ def peek(installation: Installation) -> list[tuple[str, str]]:
     seed = _one(journal, "SELECT gallery, sealed FROM fresh")
     if seed:
         found.append(("vault B, a seed (sealed; it makes the noise)", _hex(seed[1])))
-    field = _one(gate, "SELECT subject_id || ', ' || name, ciphertext FROM subject_field")
+    field = gate.exists() and _one(gate, "SELECT subject_id || ', ' || name, ciphertext FROM subject_field")
     if field:
         found.append((f"gate, a field of a person ({field[0]})", _hex(field[1])))
     return found

@@ -145,6 +145,9 @@ class Supervisor:
             descriptors.append(self._page.fileno())
             command += ["--page-fd", str(self._page.fileno())]
         env = os.environ | signing_page.environment(self.page_port, self.port)
+        if role is not Role.GATE:
+            # Only the gate may know how its tables are reached.
+            env = {name: value for name, value in env.items() if name != "MOIETY_DATABASE"}
         log = os.open(self._installation.logs / f"{role.value}.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         try:
             process = subprocess.Popen(  # noqa: S603 - our own interpreter and module

@@ -26,7 +26,13 @@ if TYPE_CHECKING:
     from moiety.people.house import House
 
 # What the parts of a drill run with: no keys from elsewhere, all words in the logs, rows that only drills make.
-ENVIRONMENT = {"MOIETY_KEYS": "", "MOIETY_LOG": "debug", "MOIETY_CANARIES": "0", "MOIETY_HOSTS": ""}
+ENVIRONMENT = {
+    "MOIETY_KEYS": "",
+    "MOIETY_LOG": "debug",
+    "MOIETY_CANARIES": "0",
+    "MOIETY_HOSTS": "",
+    "MOIETY_DATABASE": "",
+}
 
 
 # A part on a busy machine is given more time to end than one that an operator waits for.

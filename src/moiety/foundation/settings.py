@@ -22,6 +22,11 @@ class Setting:
 SETTINGS = (
     Setting("MOIETY_DATA", "./moiety-data", "Folder of the installation that commands talk to (`--data`)."),
     Setting("MOIETY_KEYS", "", "Folder of the parts' keys; empty: `keys` in the data folder. Best on another disk."),
+    Setting(
+        "MOIETY_DATABASE",
+        "",
+        "The gate's database on a PostgreSQL server, `postgresql://…`; empty: a SQLite file in the data folder.",
+    ),
     Setting("MOIETY_MODELS", "", "Folder of the installed models; empty: `moiety/models` in the user's cache folder."),
     Setting("MOIETY_MODEL", "faceplugin", "Name of the embedder, as `moiety models list` shows it."),
     Setting("MOIETY_RUNTIME", "openvino", "Inference engine.", ("openvino", "onnxruntime")),

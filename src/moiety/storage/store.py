@@ -14,6 +14,7 @@ from moiety.foundation.disk import SYSTEM_DISK
 from moiety.foundation.errors import Fault, Unavailable
 from moiety.storage.api_keys import ApiKeyTable
 from moiety.storage.batches import BatchTable
+from moiety.storage.belonging import claim
 from moiety.storage.canaries import CanaryTable
 from moiety.storage.engine import BUSY_TIMEOUT_MS, open_engines, plain_errors
 from moiety.storage.fields import FieldTable
@@ -96,8 +97,18 @@ class Store:
     without gaps on any database. On a server that others reach too, `postgres` keeps a second gate away.
     """
 
-    def __init__(self, where: Path | str, clock: Clock, *, create: bool = True, disk: Disk = SYSTEM_DISK) -> None:
+    def __init__(
+        self,
+        where: Path | str,
+        clock: Clock,
+        *,
+        create: bool = True,
+        disk: Disk = SYSTEM_DISK,
+        owner: str = "",
+    ) -> None:
         """Open, check and migrate the SQLite file (or database URL) `where`; transactions end through `disk`.
+
+        A database on a server is noted as the `owner`'s, and must not be noted as another installation's.
 
         Raises:
             Fault: it is missing (with `create` false), damaged, newer than this program, or another gate's.
@@ -112,6 +123,9 @@ class Store:
         self._here = threading.local()
         try:
             migrate(self.engine)
+            if owner:
+                with self.begin() as tx:
+                    claim(tx.session.connection(), owner)
         except BaseException:
             self._engines.close()
             raise

@@ -13,6 +13,7 @@ from moiety.archive.holdings import KEYS, Holdings
 from moiety.archive.packing import in_our_words
 from moiety.archive.tables import snapshot
 from moiety.archive.writing import Order, Writer, remember, remembered
+from moiety.cli.database import server_tables
 from moiety.foundation import settings
 from moiety.foundation.errors import BadInput, Refusal
 from moiety.wire.kinds import Kind, Role
@@ -50,7 +51,7 @@ class Taking:
         self._frozen = frozen
         made = at.installation
         self._folder = made.folder(at.role)
-        self._holdings = Holdings(at.role, self._folder, made.keys / at.role)
+        self._holdings = Holdings(at.role, self._folder, made.keys / at.role, server_tables(at.role))
         self._one_at_a_time = asyncio.Lock()
 
     async def backup(self, given: dict[str, Any]) -> dict[str, Any]:
