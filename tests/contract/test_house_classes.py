@@ -1,0 +1,180 @@
+"""House rule: every column of the gate's tables is of a declared class, and no class is a person's plain text."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import hmac
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from sqlalchemy import BigInteger, CheckConstraint, Column, Double, Integer, LargeBinary, MetaData, Table, Text
+from sqlalchemy import TypeDecorator as Decorated
+
+from databases import BOTH, held
+from moiety.access import ApiKeys
+from moiety.foundation.clock import HandClock
+from moiety.foundation.errors import BadInput
+from moiety.ledger import Ledger
+from moiety.matching.galleries import NewGallery
+from moiety.people.enrol import Who
+from moiety.people.fields import check_fields
+from moiety.storage import Store
+from moiety.storage.columns import CLASSES, Holds
+from moiety.storage.tables import Base
+from moiety.wire.kinds import Role
+from parts_in_process import InProcess
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+SOURCES = Path(__file__).resolve().parents[2] / "src" / "moiety"
+PERSON = "Asha K. Menon, born 4 March 1991, +91 98400 12345"
+NUMBERS, BYTES, TEXT = (Integer, BigInteger, Double), (LargeBinary,), (Text,)
+FORMS: dict[Holds, tuple[type, ...]] = {
+    Holds.ID: NUMBERS + BYTES + TEXT,
+    Holds.STATE: TEXT,
+    Holds.TIME: NUMBERS,
+    Holds.COUNT: NUMBERS,
+    Holds.CIPHERTEXT: BYTES,
+    Holds.BLIND: BYTES,
+    Holds.HASH: BYTES + TEXT,
+    Holds.CODE: TEXT,
+    Holds.WORDS: TEXT,
+}
+# The only texts that an operator writes freely, each about a gallery as a whole; a fourth is refused.
+WORDS = {"gallery.name", "gallery.purpose", "ledger_entry.purpose"}
+# Numbers that are kept as JSON text.
+NUMBER_LISTS = {"gallery.thresholds"}
+
+
+def form_of(column: Column[object]) -> object:
+    return column.type.impl_instance if isinstance(column.type, Decorated) else column.type
+
+
+def wrong(metadata: MetaData, classes: dict[str, Holds]) -> set[str]:
+    """Give the columns that are not declared, or are not of their class's form."""
+    found = set()
+    for table in metadata.tables.values():
+        checks = " ".join(str(one.sqltext) for one in table.constraints if isinstance(one, CheckConstraint))
+        for column in table.columns:
+            name = f"{table.name}.{column.name}"
+            holds = classes.get(name)
+            fits = holds is not None and isinstance(form_of(column), FORMS[holds])
+            if holds is Holds.STATE:
+                fits = fits and bool(re.search(rf"\b{column.name} IN \(", checks))
+            if not fits and not (name in NUMBER_LISTS and holds is Holds.COUNT):
+                found.add(name)
+    return found
+
+
+def test_req_45_every_column_is_of_a_declared_class_and_none_is_plain_personal_text() -> None:
+    assert wrong(Base.metadata, CLASSES) == set()
+    columns = {f"{table.name}.{column.name}" for table in Base.metadata.tables.values() for column in table.columns}
+    assert set(CLASSES) == columns, "no class outlives its column"
+    assert {name for name, holds in CLASSES.items() if holds is Holds.WORDS} == WORDS
+
+
+@pytest.mark.parametrize("kind", [Text(), LargeBinary(), Integer(), Double()])
+def test_a_column_that_nobody_declared_is_refused(kind: Text) -> None:
+    metadata = MetaData()
+    Table("subject", metadata, Column("first_name", kind))
+    assert wrong(metadata, CLASSES) == {"subject.first_name"}
+
+
+@pytest.mark.parametrize("holds", [Holds.CIPHERTEXT, Holds.BLIND, Holds.TIME, Holds.COUNT, Holds.STATE])
+def test_text_cannot_be_declared_away(holds: Holds) -> None:
+    metadata = MetaData()
+    Table("subject", metadata, Column("first_name", Text()))
+    assert wrong(metadata, {"subject.first_name": holds}) == {"subject.first_name"}
+
+
+# ---- codes: text that takes no person's name ----
+
+
+def _key(name: str, scope: str) -> Callable[[Path], object]:
+    def issue(folder: Path) -> object:
+        with Store(folder / "gate.db", HandClock()) as store:
+            return ApiKeys(store, HandClock()).issue(name, [scope], 2e9)
+
+    return issue
+
+
+def _entry(**given: str) -> Callable[[Path], object]:
+    def append(folder: Path) -> object:
+        told = {"kind": "consultation", "act": "reveal", "actor": "owner"} | given
+        with Store(folder / "gate.db", HandClock()) as store, store.begin() as tx:
+            detail = {"note": told.pop("note")} if "note" in told else {}
+            return Ledger(store, bytes(32)).append(tx, purpose="door", **told, **detail)  # type: ignore[arg-type] # wrong ones too
+
+    return append
+
+
+GUARDS: dict[str, Callable[[Path], object]] = {
+    "subject_field.name": lambda _: check_fields({PERSON: "value"}),
+    "api_key.name": _key(PERSON, "gallery:probe:identify"),
+    "api_key.scopes": _key("door", PERSON),
+    "ledger_entry.kind": _entry(kind=PERSON),
+    "ledger_entry.act": _entry(act=PERSON),
+    "ledger_entry.actor": _entry(actor=PERSON),
+    "ledger_entry.detail": _entry(note=PERSON),
+    "gallery.name": lambda _: NewGallery(PERSON, "a door").check(),
+}
+# Words of the model's manifest and of the program, which no request can give.
+OURS = {"gallery.model_name", "gallery.bands"}
+
+
+def test_every_code_has_a_guard_or_is_our_own_word() -> None:
+    assert {name for name, holds in CLASSES.items() if holds is Holds.CODE} <= set(GUARDS) | OURS
+
+
+@pytest.mark.parametrize("column", sorted(GUARDS))
+def test_a_code_takes_no_persons_name(column: str, tmp_path: Path) -> None:
+    with pytest.raises((BadInput, ValueError)):
+        GUARDS[column](tmp_path)
+
+
+# ---- blind indexes ----
+
+
+def test_a_blind_index_lies_beside_its_ciphertext_and_can_be_looked_up() -> None:
+    for name, holds in CLASSES.items():
+        if holds is Holds.BLIND:
+            table = Base.metadata.tables[name.partition(".")[0]]
+            column = table.columns[name.partition(".")[2]]
+            assert any(CLASSES[f"{table.name}.{one.name}"] is Holds.CIPHERTEXT for one in table.columns)
+            assert any(index.columns[0] is column for index in table.indexes), "or each look-up reads the whole table"
+
+
+def test_only_people_writes_blind_indexes_and_ciphertext_of_fields() -> None:
+    writers = set()
+    for path in SOURCES.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and ast.unparse(node.func).endswith(("fields.put", "SubjectFieldRow")):
+                named = {keyword.arg for keyword in node.keywords}
+                if named & {"ciphertext", "blind"}:
+                    writers.add(path.relative_to(SOURCES).as_posix())
+    assert writers == {"people/fields.py"}
+
+
+@BOTH
+async def test_req_45_a_name_is_found_by_its_blind_index_and_lies_nowhere_in_the_database(tmp_path: Path) -> None:
+    async with InProcess(tmp_path) as site:
+        gallery = await site.gallery()
+        made = await site.enrol(gallery, site.sight.person(), Who(reference=PERSON, fields={"note": PERSON[::-1]}))
+        assert (
+            await site.house.fields.find(gallery, "  ASHA k. menon, Born 4 March 1991, +91 98400 12345") == made.subject
+        )
+        with site.store.read() as tx:
+            found = {one.name: one for one in tx.fields.list(made.subject)}
+        value = site.house.fields.value_of("reference", PERSON)
+        key = site.place(Role.GATE).identity.keys.secret("blind.key")
+        raw = held(site.installation.folder(Role.GATE) / "gate.sqlite")
+    assert len(found["reference"].blind or b"") == 32
+    assert found["note"].blind is None
+    assert (found["reference"].blind or b"none") in raw
+    once = hmac.new(key, value, hashlib.sha256).digest()
+    for guess in (PERSON.encode(), PERSON[::-1].encode(), b"Menon", value, hashlib.sha256(value).digest(), once):
+        assert guess not in raw
