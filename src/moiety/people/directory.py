@@ -12,9 +12,11 @@ from moiety.storage import SubjectState, TemplateState
 from moiety.warrants.warrant import Act
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from moiety.foundation.ids import PhotoId, SubjectId
     from moiety.matching.desk import Desk
-    from moiety.storage import Gallery, Subject, Transaction
+    from moiety.storage import Gallery, Subject
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,9 @@ class Directory:
 
         def read() -> tuple[SubjectInfo, ...]:
             with self._desk.store.read() as tx:
-                return tuple(_info(tx, one) for one in tx.subjects.page(gallery.id, after=after, limit=limit))
+                page = tx.subjects.page(gallery.id, after=after, limit=limit)
+                photos = tx.templates.active_of([one.id for one in page])
+                return tuple(_info(one, photos) for one in page)
 
         return await asyncio.to_thread(read)
 
@@ -68,7 +72,7 @@ class Directory:
                 found = tx.subjects.get(gallery.id, subject)
                 if found.state is not SubjectState.ACTIVE:
                     raise UnknownSubject
-                return _info(tx, found)
+                return _info(found, tx.templates.active_of([subject]))
 
         return await asyncio.to_thread(read)
 
@@ -94,7 +98,6 @@ class Directory:
         return await asyncio.to_thread(read)
 
 
-def _info(tx: Transaction, subject: Subject) -> SubjectInfo:
-    """Count a subject's searchable photos."""
-    photos = sum(t.state is TemplateState.ACTIVE for t in tx.templates.of_subject(subject.id))
-    return SubjectInfo(subject.id, subject.created_at, subject.expires_at, photos)
+def _info(subject: Subject, photos: Mapping[SubjectId, int]) -> SubjectInfo:
+    """Say of a subject what lists show."""
+    return SubjectInfo(subject.id, subject.created_at, subject.expires_at, photos.get(subject.id, 0))

@@ -137,6 +137,18 @@ class TemplateTable:
         query = select(TemplateRow).where(TemplateRow.subject_id == subject_id).order_by(TemplateRow.photo_id)
         return tuple(_record(row) for row in self._session.scalars(query))
 
+    def active_of(self, subject_ids: Sequence[SubjectId]) -> dict[SubjectId, int]:
+        """Count the searchable templates of each of these subjects; those without any are left out."""
+        found: dict[SubjectId, int] = {}
+        for chunk in _chunks(subject_ids):
+            query = (
+                select(TemplateRow.subject_id, func.count())
+                .where(TemplateRow.subject_id.in_(chunk), TemplateRow.state == TemplateState.ACTIVE.value)
+                .group_by(TemplateRow.subject_id)
+            )
+            found.update((SubjectId(subject), number) for subject, number in self._session.execute(query))
+        return found
+
     def active_rows(self, gallery_id: GalleryId) -> tuple[ActiveRow, ...]:
         """Return the searchable rows of the gallery in the order in which they were committed."""
         query = (

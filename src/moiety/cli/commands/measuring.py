@@ -164,6 +164,19 @@ def import_templates(
 
 
 @bench_app.command()
+def pages(
+    subjects: Annotated[int, typer.Option(min=10, help="Subjects in the gallery.")] = 100_000,
+    requests: Annotated[int, typer.Option(min=20, help="How many to time of each page.")] = 100,
+    *,
+    json: Json = False,
+) -> None:
+    """Time every page that lists something, over HTTP, on SQLite and on PostgreSQL, on scratch installations."""
+    from moiety.cli.bench import pages as bench  # noqa: PLC0415 - the kernel is slow to load
+
+    _print(bench.run(subjects, requests), as_json=json)
+
+
+@bench_app.command()
 def vision(
     images: Annotated[Path, typer.Option(help="Folder with photos.")],
     count: Annotated[int, typer.Option(min=1, help="How many of them.")] = 150,

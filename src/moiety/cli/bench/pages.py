@@ -1,0 +1,193 @@
+"""Every page that lists something, over HTTP, against a running installation with many subjects, on both databases.
+
+The routes are those of the API's own description, so a new list is timed without a word here; one that turns pages is
+timed at its first page, in the middle and at its end.
+"""
+
+from __future__ import annotations
+
+import os
+import statistics
+import tempfile
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from moiety.cli import installation, parts
+from moiety.cli.bench.many_subjects import fill
+from moiety.cli.bench.scratch_postgres import scratch_server
+from moiety.cli.database import open_store
+from moiety.cli.gateway import running
+from moiety.cli.output import progress, say
+from moiety.cli.supervisor import Supervisor
+from moiety.drill.ground import environment
+from moiety.foundation.errors import PartDown
+from moiety.wire.kinds import Role
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from moiety.cli.gateway import Gate
+    from moiety.cli.installation import Installation
+
+LIMIT_P95_MS = 150
+WARM = 3
+GALLERY = "bench"
+LARGEST = 1000
+# The description itself, and the word that a part lives, list nothing.
+_NO_PAGES = {"/v1/health", "/v1/openapi.json"}
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One request to time; `at` says which page of the list it is."""
+
+    route: str
+    path: str
+    at: str = ""
+    params: tuple[tuple[str, str | int], ...] = ()
+
+
+def run(subjects: int, requests: int) -> list[dict[str, Any]]:
+    """Fill and time on SQLite, then on a PostgreSQL server of the benchmark's own; the last line sums up.
+
+    Raises:
+        NotFound: PostgreSQL is not installed.
+
+    """
+    lines = _timed_on("sqlite", "", subjects, requests)
+    with scratch_server() as server:
+        lines += _timed_on("postgresql", server.create("moiety"), subjects, requests)
+    worst = max(lines, key=lambda line: float(line["p95_ms"]))
+    summary = {
+        "measure": "pages",
+        "subjects": subjects,
+        "pages": len(lines),
+        "cores": os.cpu_count(),
+        "worst_p95_ms": worst["p95_ms"],
+        "worst": f"{worst['route']} {worst['at']}".strip(),
+        "worst_on": worst["database"],
+        "limit_p95_ms": LIMIT_P95_MS,
+        "within": worst["p95_ms"] <= LIMIT_P95_MS,
+    }
+    return [*lines, summary]
+
+
+def _timed_on(database: str, url: str, subjects: int, requests: int) -> list[dict[str, Any]]:
+    """Time all pages on one database, in a scratch installation."""
+    told = {"MOIETY_DATABASE": url, "MOIETY_CANARIES": "0"}
+    with tempfile.TemporaryDirectory(prefix="moiety-bench-") as scratch, environment(told):
+        made = installation.create(Path(scratch) / "installation")
+        with _line(made) as line:
+            line.ask("POST", "galleries", json={"name": GALLERY, "purpose": "benchmark"})
+        with open_store(parts.place(made, Role.GATE, {})) as store, store.read() as tx:
+            gallery = tx.galleries.by_name(GALLERY)
+        with (
+            open_store(parts.place(made, Role.GATE, {})) as store,
+            progress(f"filling {database}", subjects) as advance,
+        ):
+            fill(store, gallery, subjects, advance)
+        with _line(made) as line:
+            pages = find_pages(line)
+            with progress(f"timing {database}", len(pages)) as advance:
+                lines = []
+                for page in pages:
+                    lines.append(_line_of(page, database, subjects, _times(line, page, requests)))
+                    advance(1)
+    return lines
+
+
+@contextmanager
+def _line(made: Installation) -> Iterator[Gate]:
+    """Run the installation for a while."""
+    with Supervisor(made, "127.0.0.1", 0, say):
+        line = running(made.data)
+        if line is None:
+            raise PartDown("The gate does not answer.")
+        with line:
+            yield line
+
+
+def find_pages(line: Gate) -> list[Page]:
+    """Ask the gate which routes list something, and for names to put into their paths."""
+    described: dict[str, Any] = line.ask("GET", "openapi.json")["paths"]
+    subjects = line.ask("GET", f"galleries/{GALLERY}/subjects", params={"limit": 2})["subjects"]
+    known = {"gallery": GALLERY, "subject": subjects[0]["id"] if subjects else ""}
+    found = [Page("GET /", "/")]
+    for route, methods in described.items():
+        path = _filled(route, known)
+        if "get" in methods and path and route not in _NO_PAGES:
+            names = {one["name"]: one["schema"] for one in methods["get"].get("parameters", ()) if one["in"] == "query"}
+            required = [
+                one for one in methods["get"].get("parameters", ()) if one["in"] == "query" and one.get("required")
+            ]
+            if not required:
+                found += _of_route(line, route, path, names)
+    return found
+
+
+def _filled(route: str, known: dict[str, str]) -> str:
+    """Put names into a path; empty where one is not known."""
+    for name, value in known.items():
+        route = route.replace(f"{{{name}}}", value)
+    return "" if "{" in route else route
+
+
+def _of_route(line: Gate, route: str, path: str, names: dict[str, Any]) -> list[Page]:
+    """Give the pages of one route: one, or the first, middle and last with the largest number on each."""
+    if not {"after", "limit"} <= names.keys():
+        return [Page(f"GET {route}", path)]
+    afters = _turned(line, path)
+    places = {"first": afters[0], "middle": afters[len(afters) // 2], "last": afters[-1]}
+    return [
+        Page(f"GET {route}", path, at, (("limit", LARGEST), *((("after", after),) if after is not None else ())))
+        for at, after in places.items()
+    ]
+
+
+def _turned(line: Gate, path: str) -> list[Any]:
+    """Turn all pages of a list; gives behind what each begins."""
+    afters: list[Any] = [None]
+    while True:
+        params = {"limit": LARGEST} | ({} if afters[-1] is None else {"after": afters[-1]})
+        answer = line.ask("GET", path.removeprefix("/v1/"), params=params)
+        after = answer.get("next", _last_number(answer))
+        if after is None or after == afters[-1]:
+            return afters
+        afters.append(after)
+
+
+def _last_number(answer: dict[str, Any]) -> Any:
+    """Find the number of a page's last entry, where a page does not say what follows."""
+    listed = next((value for value in answer.values() if isinstance(value, list)), [])
+    return listed[-1].get("seq") if len(listed) == LARGEST else None
+
+
+def _times(line: Gate, page: Page, requests: int) -> list[float]:
+    """Ask again and again; the first answers warm the caches."""
+    times = []
+    for _ in range(WARM + requests):
+        begun = time.perf_counter()
+        reply = line.http.get(page.path, params=dict(page.params))
+        times.append(time.perf_counter() - begun)
+        if reply.is_error:
+            raise PartDown(f"The gate answered {reply.status_code} to {page.route}.")
+    return times[WARM:]
+
+
+def _line_of(page: Page, database: str, subjects: int, times: list[float]) -> dict[str, Any]:
+    """Say what was measured."""
+    ranked = sorted(times)
+    return {
+        "measure": "page",
+        "database": database,
+        "route": page.route,
+        "at": page.at,
+        "subjects": subjects,
+        "requests": len(times),
+        "p50_ms": round(statistics.median(ranked) * 1e3, 1),
+        "p95_ms": round(ranked[int(0.95 * len(ranked))] * 1e3, 1),
+        "limit_p95_ms": LIMIT_P95_MS,
+    }
