@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from api_in_process import WHY, Api, WordyQuality, api_over, upload
+from databases import BOTH
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
+pytestmark = BOTH
 GALLERY = {"name": "doors", "purpose": "a door of the site"}
 
 

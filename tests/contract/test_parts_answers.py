@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
+from databases import BOTH
 from forged_faces import Forger
 from moiety.foundation.errors import BadInput, ExchangeAborted, OutOfStep, Refusal, WarrantRefused
 from moiety.kernel import quantise
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from moiety.matching.asking import Bits, SealedProbe
     from moiety.storage import Gallery
 
+pytestmark = BOTH
 VAULTS = (Role.VAULT_A, Role.VAULT_B)
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
+from databases import BOTH
 from moiety.cli.bench.importing import Entrance
 from moiety.eye.halver import Halver, Setting
 from moiety.eye.rotations import Rotations
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from moiety.storage import Gallery
     from moiety.vault.cabinet import Cabinet
 
+pytestmark = BOTH
 VAULTS = (Role.VAULT_A, Role.VAULT_B)
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
+from databases import BOTH
 from moiety.foundation.errors import BadInput, CanaryFailed, ModelMismatch
 from moiety.vault.answering import Answering
 from moiety.vault.exchange import Asking as ExchangeAsking
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Twist = Callable[[NDArray[np.uint64]], NDArray[np.uint64]]
+
+
+pytestmark = BOTH
 
 
 @pytest.fixture

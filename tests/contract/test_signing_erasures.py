@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from api_in_process import WHY, Api, api_over, upload
+from databases import BOTH
 from moiety.vault.policy import Needs
 from moiety.warrants.proofs import DeviceSlip, by_device, sign_slip
 from moiety.warrants.warrant import Warrant
@@ -17,6 +18,9 @@ from signed_site import Camera, Somebody, body, put_policy, raw, seat
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
+
+
+pytestmark = BOTH
 
 
 @pytest.fixture

@@ -1,0 +1,139 @@
+"""Lists decrypt nothing that they do not show: every reading route is called, and all that is opened is counted."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from sqlalchemy import event
+
+from api_in_process import WHY, Api, api_over, upload
+from databases import BOTH
+from moiety.api.routes import GuardedRoute
+from moiety.wire.kinds import Kind
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+PEOPLE = 5
+GALLERY = {"name": "doors", "purpose": "a door of the site"}
+# Whatever of the gate can open an envelope, now or later.
+GATE = ("moiety.people.", "moiety.ledger.", "moiety.matching.", "moiety.access.", "moiety.api.", "moiety.console.")
+
+
+class Counted:
+    """Counts what the gate decrypts, and how often vault B is asked to reveal."""
+
+    def __init__(self, api: Api, patch: pytest.MonkeyPatch) -> None:
+        self.opened = 0
+        self.asked: Counter[Kind] = Counter()
+        call = api.site.links.b.call
+
+        async def counting(kind: Kind, *given: Any, **named: Any) -> Any:
+            self.asked[kind] += 1
+            return await call(kind, *given, **named)
+
+        patch.setattr(api.site.links.b, "call", counting)
+        places = [one for name, one in sys.modules.items() if name.startswith(GATE) and hasattr(one, "unseal")]
+        assert places
+        for module in places:
+            patch.setattr(module, "unseal", self._noting(module.unseal))
+
+    def _noting(self, unseal: Any) -> Any:
+        def noted(*given: Any, **named: Any) -> bytes:
+            self.opened += 1
+            opened: bytes = unseal(*given, **named)
+            return opened
+
+        return noted
+
+    def taken(self) -> tuple[int, int]:
+        """Give both numbers and begin anew."""
+        found = self.opened, self.asked[Kind.REVEAL]
+        self.opened = 0
+        self.asked.clear()
+        return found
+
+
+@pytest.fixture
+async def api(tmp_path: Path) -> AsyncIterator[Api]:
+    async with api_over(tmp_path) as made:
+        async with made.owner as owner:
+            assert (await owner.post("/v1/galleries", json=GALLERY)).status_code == 201
+        yield made
+
+
+async def enrolled(api: Api) -> list[tuple[str, Any]]:
+    """Enrol some people with names and notes; gives ids and faces."""
+    found = []
+    async with api.owner as owner:
+        for number in range(PEOPLE):
+            face = api.site.sight.person()
+            form = WHY | {"reference": f"Person {number}", "fields": '{"note": "a note"}'}
+            reply = await owner.post("/v1/galleries/doors/subjects", data=form, files=upload(api.photo(face)))
+            assert reply.status_code == 201
+            found.append((reply.json()["subject_id"], face))
+    return found
+
+
+async def test_lists_never_decrypt_and_a_reveal_opens_what_it_shows(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    people = await enrolled(api)
+    counted = Counted(api, monkeypatch)
+    known = {"{gallery}": "doors", "{subject}": people[0][0], "{name}": "console.css"}
+    asked = []
+    async with api.owner as owner:
+        for route in api.app.routes:
+            if not isinstance(route, GuardedRoute) or "GET" not in (route.methods or ()):
+                continue
+            path = route.path
+            for name, value in known.items():
+                path = path.replace(name, value)
+            if "{" in path:
+                continue
+            reply = await owner.get(path)
+            asked.append(route.path)
+            assert reply.status_code < 500, path
+            assert counted.taken() == (0, 0), path
+        assert {"/v1/galleries/{gallery}/subjects", "/v1/ledger", "/v1/galleries"} <= set(asked)
+        one = f"/v1/galleries/doors/subjects/{people[0][0]}/reveal"
+        assert (await owner.post(one, json=WHY | {"fields": ["reference"]})).json() == {
+            "fields": {"reference": "Person 0"}
+        }
+        assert counted.taken() == (1, 1)
+        await owner.post("/v1/galleries/doors/find", json=WHY | {"reference": "Person 1"})
+        assert counted.taken() == (0, 0)
+
+
+async def test_an_answer_opens_the_names_of_those_it_shows_and_no_others(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    people = await enrolled(api)
+    counted = Counted(api, monkeypatch)
+    async with api.owner as owner:
+        photo = api.photo(people[1][1], people[3][1])
+        # Whose row it is lies sealed beside each template: one envelope for each candidate, and one for its name.
+        masked = await owner.post("/v1/galleries/doors/identify", data=WHY, files=upload(photo))
+        assert counted.taken() == (2, 0)
+        named = await owner.post("/v1/galleries/doors/identify", data=WHY | {"reveal": "true"}, files=upload(photo))
+        shown = [one["subject"] for face in named.json()["faces"] for one in face["candidates"]]
+        assert sorted(shown) == ["Person 1", "Person 3"]
+        assert counted.taken() == (2 + 2, 1)
+    assert "Person" not in masked.text
+
+
+@BOTH
+async def test_a_page_of_subjects_takes_as_many_statements_whatever_its_length(api: Api) -> None:
+    await enrolled(api)
+    said: list[str] = []
+    event.listen(api.site.store._engines.readers, "before_cursor_execute", lambda *given: said.append(given[2]))
+    counts = []
+    async with api.owner as owner:
+        for limit in (1, PEOPLE):
+            said.clear()
+            page = await owner.get("/v1/galleries/doors/subjects", params={"limit": limit})
+            assert len(page.json()["subjects"]) == limit
+            counts.append(len([one for one in said if one.startswith("SELECT")]))
+    assert counts[0] == counts[1] > 1
