@@ -6,10 +6,13 @@ import contextlib
 import logging
 import threading
 import traceback
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
@@ -20,10 +23,11 @@ from moiety.foundation.errors import BadInput, DiskFull, Fault, Unavailable
 from moiety.foundation.ids import new_gallery_id, new_key_id
 from moiety.ledger import Kind, Ledger, LedgerBroken
 from moiety.storage import IntentKind, Store
+from moiety.storage.migrations import versions
+from moiety.storage.tables import Base
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 pytestmark = pytest.mark.both_databases("postgresql")
 KEY = bytes(32)
@@ -281,6 +285,19 @@ def test_a_database_of_a_newer_version_is_refused_and_not_touched(tmp_path: Path
         Store(at(tmp_path), HandClock())
     with DATABASES.server.connect(DATABASES.name(tmp_path)) as owner:
         assert owner.execute("SELECT version_num FROM alembic_version").fetchall() == [("9999",)]
+
+
+def test_the_migrations_make_exactly_what_the_tables_say(gate: Store) -> None:
+    with gate.engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
+        assert compare_metadata(context, Base.metadata) == []
+
+
+def test_no_version_has_a_way_back() -> None:
+    folder = Path(versions.__file__ or "").parent
+    found = sorted(folder.glob("v*.py"))
+    assert found
+    assert [path.name for path in found if "def downgrade" in path.read_text()] == []
 
 
 # ---- the ledger ----

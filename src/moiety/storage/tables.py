@@ -92,6 +92,7 @@ class SubjectRow(Base):
         CheckConstraint("state IN ('pending', 'active', 'erasing')", name="state"),
         UniqueConstraint("id", "gallery_id"),
         Index(None, "gallery_id", "id"),
+        Index(None, "gallery_id", "state", "id"),
         STRICT,
     )
 
@@ -139,6 +140,7 @@ class TemplateRow(Base):
         UniqueConstraint("gallery_id", "photo_mark"),
         UniqueConstraint("gallery_id", "seq"),
         Index(None, "subject_id"),
+        Index(None, "gallery_id", "state"),
         STRICT,
     )
 

@@ -70,6 +70,7 @@ def _subjects() -> None:
     )
     op.create_index(op.f("ix_subject_expires_at"), "subject", ["expires_at"])
     op.create_index(op.f("ix_subject_gallery_id_id"), "subject", ["gallery_id", "id"])
+    op.create_index(op.f("ix_subject_gallery_id_state_id"), "subject", ["gallery_id", "state", "id"])
     op.create_table(
         "subject_field",
         _text("subject_id"),
@@ -113,6 +114,7 @@ def _templates() -> None:
         sqlite_strict=True,
     )
     op.create_index(op.f("ix_template_subject_id"), "template", ["subject_id"])
+    op.create_index(op.f("ix_template_gallery_id_state"), "template", ["gallery_id", "state"])
 
 
 def _intents_and_keys() -> None:
