@@ -34,6 +34,10 @@ USER = "moiety"
 _OTHERS = ("postgres", "nobody")
 
 
+# A run of tests that is killed takes its server with it, where util-linux is installed.
+_ENDS_WITH_US = ("setpriv", "--pdeathsig", "INT") if shutil.which("setpriv") else ()
+
+
 def programs() -> Path:
     """Find the folder of the server's programs, the newest where there are several.
 
@@ -102,7 +106,7 @@ class ScratchServer:
             "fsync": "off",
             "max_connections": 100,
         }
-        words = [str(self._programs / "postgres"), "-D", str(self.data)]
+        words = [*_ENDS_WITH_US, str(self._programs / "postgres"), "-D", str(self.data)]
         for name, value in options.items():
             words += ["-c", f"{name}={value}"]
         with (self._folder / "log").open("ab") as log:
