@@ -174,6 +174,7 @@ with prepared(Role.EYE):
     print("Zanzibarquokka", file=sys.stderr, flush=True)
     os.write(2, b"libfancy: Zanzibarquokka\\n")
     os.system("echo Zanzibarquokka >&2")
+    os.write(2, b"Zanzibarquokka" * 100_000)
     {more}
 """
 
@@ -193,10 +194,6 @@ def test_after_the_part_standard_error_is_what_it_was(capfd: pytest.CaptureFixtu
     with drain.drained() as stream:
         os.write(2, b"inside\n")
         stream.write("a line\n")
-    # What came through the pipe is told by a thread, a little later.
-    for thread in threading.enumerate():
-        if thread.name == "drain":
-            thread.join()
     os.write(2, b"after\n")
     assert capfd.readouterr().err == "a line\nafter\n"
 
@@ -227,7 +224,7 @@ def test_of_a_sentence_put_together_only_our_words_and_short_numbers_are_told() 
         log.info("refused: %(why)s", {"why": CANARY})
         log.info("refused: %(why)s", {"why": error})
     assert CANARY not in out.getvalue()
-    assert [line.get("why") for line in out.lines() if line["event"].startswith("refused")] == [
+    assert [line.get("why") for line in out.lines()] == [
         "warrant-refused",
         "part-down",
         "fault",

@@ -95,7 +95,7 @@ def _seen(part: Role, told: Told | None) -> PartSeen:
         said += f" It refused {_many(refused, 'warrant')}; its own log says why."
     excluded = int(number(told.get("excluded")))
     if excluded:
-        said += f" {_many(excluded, 'row')} in no search: a half of each was damaged or altered."
+        said += f" Rows in no search: {excluded}; a half of each was damaged or altered."
     return PartSeen(part=part, answers=True, runs_for_s=runs, said=said)
 
 

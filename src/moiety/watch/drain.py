@@ -1,50 +1,37 @@
 """Standard error of a part: nothing that a library writes there past Python's loggers reaches the log's file.
 
-Descriptor 2 becomes a pipe; what comes through it is counted, never kept. Log lines go to where it led before.
+Descriptor 2 leads nowhere while a part runs; log lines go to where it led before. A pipe that somebody reads would tell
+how much was written, but a library that fills it while it holds the interpreter's lock would wait for ever.
 """
 
 from __future__ import annotations
 
 import contextlib
-import logging
 import os
 import sys
-import threading
-import time
 from typing import TYPE_CHECKING, TextIO
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_log = logging.getLogger(__name__)
-
 STANDARD_ERROR = 2
-CHUNK_BYTES = 1 << 16
-PAUSE_SECONDS = 1.0
 
 
 @contextlib.contextmanager
 def drained() -> Iterator[TextIO]:
-    """Give a stream to where standard error led, and let nothing else get there until the block ends."""
+    """Give a stream to where standard error led, and let nothing else get there until the block ends.
+
+    The stream stays open: what is logged after the block is logged as well.
+    """
     sys.stderr.flush()
     before = os.dup(STANDARD_ERROR)
-    out, into = os.pipe()
-    os.dup2(into, STANDARD_ERROR)
-    os.close(into)
-    threading.Thread(target=_count, args=(out,), name="drain", daemon=True).start()
-    stream = os.fdopen(os.dup(before), "w", buffering=1, encoding="utf-8", errors="replace")
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, STANDARD_ERROR)
+    os.close(nowhere)
     try:
-        yield stream
+        yield os.fdopen(os.dup(before), "w", buffering=1, encoding="utf-8", errors="replace")
     finally:
         with contextlib.suppress(ValueError, OSError):
             sys.stderr.flush()
-        os.dup2(before, STANDARD_ERROR)  # the pipe's last writer goes, and its reader ends
+        os.dup2(before, STANDARD_ERROR)
         os.close(before)
-
-
-def _count(out: int) -> None:
-    """Read until the last writer is gone; say at most once a second how much came."""
-    with os.fdopen(out, "rb", buffering=0) as pipe:
-        while found := pipe.read(CHUNK_BYTES):
-            _log.warning("%(bytes)d bytes on standard error were not written here", {"bytes": len(found)})
-            time.sleep(PAUSE_SECONDS)

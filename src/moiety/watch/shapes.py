@@ -57,7 +57,6 @@ KEYS: Final[Mapping[str, Shape]] = {
     "settled": Shape.COUNT,
     "erased": Shape.COUNT,
     "intent": Shape.COUNT,
-    "bytes": Shape.COUNT,
     "ms": Shape.MEASURE,
     "gallery": Shape.GALLERY,
     "caller": Shape.CALLER,
