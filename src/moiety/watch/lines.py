@@ -71,7 +71,11 @@ class Formatter(logging.Formatter):
 
 def _worth_a_line(record: logging.LogRecord) -> bool:
     """Leave out what libraries say at debug: their words would be withheld anyway."""
-    return record.levelno > logging.DEBUG or record.name.partition(".")[0] == OURS
+    return record.levelno > logging.DEBUG or _ours(record)
+
+
+def _ours(record: logging.LogRecord) -> bool:
+    return record.name.partition(".")[0] == OURS
 
 
 def _sieved(record: logging.LogRecord) -> dict[str, Any]:
@@ -93,6 +97,8 @@ def _sieved(record: logging.LogRecord) -> dict[str, Any]:
     error = record.exc_info[1] if record.exc_info else None
     if error is not None:
         values |= {"error": str(kind_of(error)), "at": str(places(error))}
+    # A library's values are left out of every line of its own: only what we left out of ours is worth a look.
+    left_out = left_out if _ours(record) else 0
     _told[level] += 1
     _told["withheld"] += left_out
     line |= {"event": event, **values}
