@@ -59,7 +59,7 @@ bench: install $(VENV)/.tested .peer/.installed
 
 # Pins every dependency by name, version and hash, without download addresses.
 lock: $(VENV)/.tested
-	for set in run test "peer --no-deps" "models --no-deps"; do \
+	for set in run otel test "peer --no-deps" "models --no-deps"; do \
 	  $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
 	    requirements/$${set%% *}.in -o requirements/$${set%% *}.txt $$(echo "$$set" | cut -s -d' ' -f2) || exit 1; done
 

@@ -25,6 +25,7 @@ PUBLIC = {
     "GET /enter",
     "GET /static/{name}",
     "GET /v1/health",
+    "GET /v1/live",
     "GET /v1/openapi.json",
     "GET /v1/ready",
     "DELETE /v1/session",

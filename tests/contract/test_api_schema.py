@@ -15,6 +15,7 @@ from schemathesis.specs.openapi.checks import ignored_auth, positive_data_accept
 from api_in_process import WHY, Served, upload
 from moiety.access import Permission
 from moiety.api.problems import HTTP, PROBLEMS, URN
+from moiety.api.watching import MEDIA_TYPE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -78,16 +79,18 @@ def test_every_operation_says_who_may(described: dict[str, Any]) -> None:
                 assert one["x-moiety-permission"] in ({"that of the question"} if waits else set(Permission))
                 assert {"401", "403", "429"} <= set(one["responses"])
             else:
-                assert path in {"/v1/health", "/v1/ready"}
+                assert path in {"/v1/health", "/v1/live", "/v1/ready"}
     assert set(described["components"]["securitySchemes"]) == {"bearer", "apiKey", "session"}
 
 
 def test_every_refusal_is_problem_json(described: dict[str, Any]) -> None:
-    for operations in described["paths"].values():
+    for path, operations in described["paths"].items():
+        # Prometheus has a format of its own.
+        good = {MEDIA_TYPE} if path == "/metrics" else {"application/json"}
         for one in operations.values():
             for status, response in one["responses"].items():
                 kinds = set(response["content"])
-                assert kinds == ({"application/problem+json"} if int(status) >= 400 else {"application/json"})
+                assert kinds == ({"application/problem+json"} if int(status) >= 400 else good)
     known = set(described["components"]["schemas"]["Problem"]["properties"]["type"]["enum"])
     assert known == {URN + kind.slug for kind in PROBLEMS} | {URN + slug for slug, _, _ in HTTP.values()}
 

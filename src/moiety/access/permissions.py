@@ -27,6 +27,7 @@ class Permission(StrEnum):
     PAIR_COMPARE = "pair:probe:compare"
     KEY_MANAGE = "access:key:manage"
     LEDGER_READ = "ledger:entry:read"
+    METRICS_READ = "watch:metrics:read"
 
     @property
     def narrowable(self) -> bool:

@@ -11,7 +11,7 @@ from starlette.middleware import Middleware
 from starlette.routing import Match, Route
 
 from moiety.access import RateLimiter
-from moiety.api import entry, galleries, journal, keys, probes, questions, schemas, state, subjects, waiting
+from moiety.api import entry, galleries, journal, keys, probes, questions, schemas, state, subjects, waiting, watch
 from moiety.api.entrance import Access, Entrance, Strikes
 from moiety.api.limits import Limits, Queue
 from moiety.api.parts import Parts
@@ -19,10 +19,11 @@ from moiety.api.problems import of_refusal, of_status, of_validation
 from moiety.api.routes import Gate
 from moiety.api.sessions import Sessions
 from moiety.api.shell import Shell
+from moiety.api.watching import Watching
 from moiety.foundation.errors import Fault, Refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from starlette.requests import Request
     from starlette.responses import Response
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from moiety.api.problems import Problem
     from moiety.people.house import House
 
-MODULES: Final = (galleries, subjects, probes, questions, keys, journal, state, entry)
+MODULES: Final = (galleries, subjects, probes, questions, keys, journal, state, entry, watch)
 ABOUT: Final = (
     "Who is this, and is it really them? Answers are bands in words; there is no score, no distance and no embedding "
     "in any request or answer. Errors are problem+json (RFC 9457)."
@@ -45,16 +46,18 @@ def create_app(
     *,
     on_fault: Callable[[Fault], None],
     sign_at: str = "",
+    background: Mapping[str, Callable[[], bool]] | None = None,
 ) -> FastAPI:
     """Build the application over `house`; `sign_at` is the address of the page on which people sign.
 
     `access` says who may come in and under which host names. `on_fault` is called when going on would be wrong: it
     has to end the process after the answer is out. The server that runs it must not write an access log of its own:
-    query strings hold reasons.
+    query strings hold reasons. `background` says by name whether work that the gate must never end still goes on.
     """
     limits = limits or Limits()
     clock = house.desk.clock
     limiter, sessions = RateLimiter(clock, limits.rates()), Sessions(clock)
+    watching = Watching(Parts(house.desk.links.counts, clock), background or {})
     gate = Gate(
         house=house,
         access=access,
@@ -65,6 +68,7 @@ def create_app(
         queue=Queue(limits.pictures_at_once, limits.pictures_waiting),
         parts=Parts(house.desk.links.state, clock),
         sign_at=sign_at,
+        watching=watching,
     )
     house.parked.on_fault = on_fault
     app = FastAPI(
@@ -75,7 +79,7 @@ def create_app(
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
-        middleware=[Middleware(Shell, hosts=access.names())],
+        middleware=[Middleware(Shell, hosts=access.names(), seen=watching.seen)],
     )
     app.state.gate = gate
     app.state.problem_page = None

@@ -108,7 +108,7 @@ def described(rule: Rule, path: str) -> tuple[dict[str, Any], dict[int | str, di
         found |= {401, 403, 408, 409, 413, 415, 503, 507}
     if "{" in path:
         found |= {404}
-    if path == "/v1/ready":
+    if path in {"/v1/ready", "/v1/live"}:
         found |= {503}
     if form is not None:
         content = {"multipart/form-data": {"schema": {"$ref": _REF.format(model=form.__name__)}}}

@@ -1,9 +1,9 @@
-"""Which parts answer, asked at most once a second: the question is open to all."""
+"""What the parts say of themselves, asked at most once a second, whoever wants to know."""
 
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -11,21 +11,22 @@ if TYPE_CHECKING:
     from moiety.foundation.clock import Clock
 
 FRESH_SECONDS: Final = 1.0
+T = TypeVar("T")
 
 
-class Parts:
+class Parts(Generic[T]):
     """Remembers the last answer for a second."""
 
-    def __init__(self, ask: Callable[[], Awaitable[dict[str, bool]]], clock: Clock) -> None:
+    def __init__(self, ask: Callable[[], Awaitable[dict[str, T]]], clock: Clock) -> None:
         """Ask with `ask`."""
         self._ask = ask
         self._clock = clock
         self._lock = asyncio.Lock()
-        self._known: dict[str, bool] = {}
+        self._known: dict[str, T] = {}
         self._at = float("-inf")
 
-    async def state(self) -> dict[str, bool]:
-        """Say for each part whether it answers."""
+    async def state(self) -> dict[str, T]:
+        """Say for each part what was asked."""
         async with self._lock:
             if self._clock.monotonic() - self._at >= FRESH_SECONDS:
                 self._known = await self._ask()

@@ -17,6 +17,7 @@ from moiety.api.forms import read_form
 from moiety.api.openapi import described
 from moiety.foundation.errors import UnknownGallery
 from moiety.foundation.ids import GalleryId
+from moiety.watch import declare
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from moiety.api.limits import Limits, Queue
     from moiety.api.parts import Parts
     from moiety.api.sessions import Sessions
+    from moiety.api.watching import Watching
     from moiety.matching.parked import Question
     from moiety.people.house import House
     from moiety.storage import Gallery
@@ -78,8 +80,9 @@ class Gate:
     limits: Limits
     limiter: RateLimiter
     queue: Queue
-    parts: Parts
+    parts: Parts[bool]
     sign_at: str
+    watching: Watching
 
 
 @dataclass(slots=True, repr=False)
@@ -153,6 +156,7 @@ class GuardedRoute(APIRoute):
         """Build the route of `spec` for the application of `gate`."""
         self.rule = spec.rule
         self.gate = gate
+        declare("route", [spec.path])
         extra, responses = described(spec.rule, spec.path)
         super().__init__(
             spec.path,

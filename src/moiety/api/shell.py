@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import logging
 import time
-import traceback
 from typing import TYPE_CHECKING, Any, Final
 
 from moiety.api.problems import of_status
+from moiety.watch import declare, kind_of, places, span
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 log = logging.getLogger("moiety.api")
 access_log = logging.getLogger("moiety.api.access")
 
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_OTHER: Final = "OTHER"
+NOWHERE: Final = "-"
+declare("method", {*_METHODS, _OTHER})
+declare("route", {NOWHERE})
 
 CSP: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; media-src 'self' blob:; "
@@ -40,10 +46,14 @@ _RAW: Final = [(name.encode(), value.encode()) for name, value in HEADERS.items(
 class Shell:
     """The outermost layer of the application."""
 
-    def __init__(self, app: ASGIApp, hosts: frozenset[str]) -> None:
-        """Put it around `app`, which answers to `hosts` only (lower case, no port)."""
+    def __init__(self, app: ASGIApp, hosts: frozenset[str], seen: Callable[[str, str, int, float], None]) -> None:
+        """Put it around `app`, which answers to `hosts` only (lower case, no port).
+
+        `seen` is told the method, the route's template, status and seconds of each request.
+        """
         self._app = app
         self._hosts = hosts
+        self._seen = seen
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -61,16 +71,22 @@ class Shell:
             await send(message)
 
         try:
-            if _host(scope) in self._hosts:
-                await self._app(scope, receive, sending)
-            else:
-                await of_status(421).response()(scope, receive, sending)
+            with span("http") as mark:
+                try:
+                    if _host(scope) in self._hosts:
+                        await self._app(scope, receive, sending)
+                    else:
+                        await of_status(421).response()(scope, receive, sending)
+                finally:
+                    mark.put(method=method_of(scope), route=route_of(scope), status=status)
         except Exception as error:  # noqa: BLE001 - the last resort: it must not reach the server's log with its text
             _note(error)
             if not status:
                 await of_status(500).response()(scope, receive, sending)
         finally:
-            _log(scope, status, time.perf_counter() - began)
+            seconds = time.perf_counter() - began
+            self._seen(method_of(scope), route_of(scope), status, seconds)
+            _log(scope, status, seconds)
 
 
 def _host(scope: Scope) -> str:
@@ -86,21 +102,29 @@ def _host(scope: Scope) -> str:
 
 def _note(error: Exception) -> None:
     """Log where an unforeseen error arose; its text may hold what was sent, so it is left out."""
-    frames = traceback.extract_tb(error.__traceback__)
-    places = " < ".join(f"{frame.name}:{frame.lineno}" for frame in reversed(frames[-6:]))
-    log.error("unforeseen %s at %s", type(error).__name__, places)
+    log.error("unforeseen %(error)s at %(at)s", {"error": kind_of(error), "at": places(error)})
 
 
 def _log(scope: Scope, status: int, seconds: float) -> None:
     """Write method, route template, status, milliseconds and key id; nothing that the caller chose."""
-    route: Any = scope.get("route")
     visit: Any = scope.get("state", {}).get("visit")
     visitor = visit.visitor if visit is not None else None
-    access_log.info(
-        "%s %s %d %.1f ms %s",
-        scope["method"] if scope["method"] in _METHODS else "OTHER",
-        route.path if route is not None else "-",
-        status,
-        seconds * 1000,
-        visitor.caller.key_id if visitor is not None else "-",
-    )
+    about = {
+        "method": method_of(scope),
+        "route": route_of(scope),
+        "status": status,
+        "ms": seconds * 1000,
+        "caller": visitor.caller.key_id if visitor is not None else "-",
+    }
+    access_log.info("%(method)s %(route)s %(status)d %(ms).1f ms %(caller)s", about)
+
+
+def method_of(scope: Scope) -> str:
+    """Give the method if it is one of HTTP's own."""
+    return scope["method"] if scope["method"] in _METHODS else _OTHER
+
+
+def route_of(scope: Scope) -> str:
+    """Give the template of the route that answered."""
+    route: Any = scope.get("route")
+    return str(route.path) if route is not None else NOWHERE

@@ -7,6 +7,7 @@ import json
 import logging
 import os
 import secrets
+from functools import partial
 from typing import TYPE_CHECKING
 
 import uvicorn
@@ -73,9 +74,10 @@ async def _tidy(over: House) -> None:
             await over.awaiting.ask()
             pause = TIDY_SECONDS
             if settled or erased:
-                _log.info("gate: settled %d unfinished acts, erased %d expired subjects", settled, erased)
+                told = {"settled": settled, "erased": erased}
+                _log.info("gate: settled %(settled)d unfinished acts, erased %(erased)d expired subjects", told)
         except Refusal as refusal:
-            _log.warning("gate: cannot settle now: %s", refusal.slug)
+            _log.warning("gate: cannot settle now: %(slug)s", {"slug": refusal.slug})
             pause = min(2 * pause, TIDY_SECONDS)
 
 
@@ -97,9 +99,15 @@ def announce(path: Path, listener: socket.socket, token: str) -> None:
     write_durably(path, json.dumps(told).encode())
 
 
+def _goes_on(works: dict[str, asyncio.Task[None]], name: str) -> bool:
+    """Say whether lasting work is not over; tending ends by itself only where the setting wants no canaries."""
+    task = works.get(name)
+    return task is None or not task.done() or (not task.cancelled() and task.exception() is None)
+
+
 def _stop(server: uvicorn.Server, fault: Fault) -> None:
     """End the process: going on would be wrong."""
-    _log.critical("gate: %s", fault)
+    _log.critical("gate: %(why)s", {"why": fault})
     server.should_exit = True
 
 
@@ -110,7 +118,14 @@ async def serve(at: Place, listener: socket.socket, hosts: list[str], ready: Cal
     token = secrets.token_urlsafe(32)
     store = over.desk.store
     access = Access(ApiKeys(store, at.clock), token, [*hosts, listener.getsockname()[0]])
-    app = create_app(over, access, on_fault=lambda fault: _stop(server, fault), sign_at=sign_at())
+    works: dict[str, asyncio.Task[None]] = {}
+    app = create_app(
+        over,
+        access,
+        on_fault=lambda fault: _stop(server, fault),
+        sign_at=sign_at(),
+        background={name: partial(_goes_on, works, name) for name in ("tidy", "tend")},
+    )
     attach(app)
     server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", server_header=False))
     told = at.installation.run / "gate.json"
@@ -118,16 +133,16 @@ async def serve(at: Place, listener: socket.socket, hosts: list[str], ready: Cal
     standing = Standing(at)
     local = local_server(at, standing, {"reconcile": Reconciling(at, over).reconcile})
     await local.start()
-    background = [asyncio.create_task(work) for work in (_tidy(over), _tend(over))]
+    works |= {"tidy": asyncio.create_task(_tidy(over)), "tend": asyncio.create_task(_tend(over))}
     ready()
     try:
         await server.serve(sockets=[listener])
     finally:
-        for task in background:
+        for task in works.values():
             task.cancel()
         await local.close()
         await standing.close()
         await over.parked.close()
-        await asyncio.gather(*background, return_exceptions=True)
+        await asyncio.gather(*works.values(), return_exceptions=True)
         told.unlink(missing_ok=True)
         store.close()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import logging
 import resource
 import signal
@@ -19,10 +20,11 @@ from moiety.cli import installation
 from moiety.cli.starting import addresses
 from moiety.foundation import settings
 from moiety.foundation.errors import Fault, Refusal
+from moiety.watch import drain, kind_of, lines, place, spans
 from moiety.wire.kinds import Role
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterator
 
     from moiety.cli.parts import Place
     from moiety.wire.identity import Identity
@@ -77,6 +79,7 @@ async def run(
         Fault, Refusal: it cannot start.
 
     """
+    lines.on_loop(asyncio.get_running_loop())
     renewing = asyncio.create_task(_renew_daily(at.identity))
     stop = asyncio.ensure_future(told)
     try:
@@ -132,19 +135,31 @@ async def _renew_daily(identity: Identity) -> None:
         await asyncio.sleep(RENEW_CHECK_SECONDS)
         try:
             if identity.renew():
-                _log.info("%s: shows a new certificate", identity.role)
+                _log.info("%(part)s: shows a new certificate", {"part": identity.role})
         except OSError as error:
-            _log.error("%s: cannot renew its certificate: %s", identity.role, error.strerror)
+            about = {"part": identity.role, "error": kind_of(error), "at": place(error)}
+            _log.error("%(part)s: cannot renew its certificate: %(error)s at %(at)s", about)
 
 
-def prepare() -> None:
-    """Do what each part's process does first: no core dumps, and a log on standard error."""
+@contextlib.contextmanager
+def prepared(role: Role) -> Iterator[None]:
+    """Do what each part's process does first: no core dumps; log lines alone on standard error; perhaps spans.
+
+    Raises:
+        BadInput: a setting is not one of those allowed.
+
+    """
     # A part that crashes must not leave what it holds in a core dump.
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    level = settings.setting("MOIETY_LOG").upper()
-    logging.basicConfig(level=level, stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s")
-    # At debug Pillow tells what a picture's EXIF holds: names and places.
-    logging.getLogger("PIL").setLevel(logging.INFO)
+    level, traces = settings.setting("MOIETY_LOG"), settings.setting("MOIETY_TRACES")
+    with drain.drained() as stream:
+        lines.begin(level, stream)
+        if traces:
+            spans.send_to(role, traces)
+        try:
+            yield
+        finally:
+            spans.end()
 
 
 async def _run(arguments: argparse.Namespace) -> None:
@@ -165,8 +180,8 @@ def main() -> int:
     """Run one part; returns its exit code."""
     arguments = _arguments()
     try:
-        prepare()
-        asyncio.run(_run(arguments))
+        with prepared(arguments.role):
+            asyncio.run(_run(arguments))
     except (Fault, Refusal) as error:
         print(f"failed {error}", flush=True)  # noqa: T201 - the supervisor shows this line
         return EXIT_FAULT

@@ -48,6 +48,7 @@ from moiety.vault.sitting import Keys
 from moiety.vault.store_key import StoreKey
 from moiety.vault.transcript import pair_key
 from moiety.vault.upkeep import Hours, Upkeep
+from moiety.watch import Counts
 from moiety.wire.kinds import Kind, Role
 from moiety.wire.links import Client, Server
 from moiety.wire.local import NAME, LocalServer
@@ -100,6 +101,7 @@ class Place:
     clock: Clock
     disk: Disk = SYSTEM_DISK
     network: Network = TLS
+    counts: Counts = field(default_factory=Counts)
 
     def client(self, role: Role) -> Client:
         """Make a line to another part."""
@@ -297,7 +299,7 @@ async def begin(at: Place, wire: Callable[[Place], Wired]) -> tuple[Wired, Stand
     await revive(at)
     wired, taking = wire(at), Taking(at)
     standing = Standing(at, wired.more)
-    handlers = {Kind.PING: standing.ping} | wired.handlers | taking.handlers()
+    handlers = {Kind.PING: standing.ping, Kind.COUNTS: standing.counts} | wired.handlers | taking.handlers()
     _BACKGROUND.add(asyncio.create_task(taking.follow()))
     return replace(wired, handlers=handlers, words={"backup": taking.backup, **wired.words}), standing
 
@@ -305,7 +307,7 @@ async def begin(at: Place, wire: Callable[[Place], Wired]) -> tuple[Wired, Stand
 async def serve(at: Place, listener: socket.socket) -> Serving:
     """Start the part of a role on a listening socket, and its local socket."""
     wired, standing = await begin(at, SERVERS[at.role])
-    server = Server(at.identity, at.peers, wired.handlers, at.network, wired.streams)
+    server = Server(at.identity, at.peers, wired.handlers, at.network, wired.streams, at.counts)
     serving = Serving(server, local_server(at, standing, wired.words), standing)
     await serving.server.start(listener)
     await serving.local.start()

@@ -9,7 +9,8 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from moiety.foundation.errors import Refusal
-from moiety.wire.kinds import Kind
+from moiety.watch import lines
+from moiety.wire.kinds import Kind, Role
 from moiety.wire.links import Answer
 
 if TYPE_CHECKING:
@@ -17,9 +18,9 @@ if TYPE_CHECKING:
 
     from moiety.cli.parts import Place
     from moiety.wire.frames import Frame
-    from moiety.wire.kinds import Role
 
 PING_SECONDS = 3.0
+VAULTS = (Role.VAULT_A, Role.VAULT_B)
 
 
 class Standing:
@@ -36,6 +37,20 @@ class Standing:
         """Say that this part is here, and what time it is here (seconds since 1970)."""
         return Answer({"role": self._at.role, "echo": frame.id, "time": self._at.clock.now()})
 
+    async def counts(self, _: Frame) -> Answer:
+        """Say how much this part has done since it started, in counts and seconds; see `figures`."""
+        return Answer(self.figures())
+
+    def figures(self) -> dict[str, Any]:
+        """Give what `Counts.told` gives, `lines` of the log, and at a vault `galleries`, `rows`, `excluded`."""
+        galleries = list(self._more().get("galleries", {}).values())
+        rows = {
+            "galleries": len(galleries),
+            "rows": sum(one["rows"] for one in galleries),
+            "excluded": sum(len(one["excluded"]) for one in galleries),
+        }
+        return {**self._at.counts.told(), "lines": lines.written(), **(rows if self._at.role in VAULTS else {})}
+
     async def status(self, _: dict[str, Any]) -> dict[str, Any]:
         """Say how this part is.
 
@@ -51,6 +66,7 @@ class Standing:
             "uptime_s": round(time.monotonic() - self._began, 1),
             "certificate_ends": shown.not_valid_after_utc.isoformat() if shown else None,
             "peers": dict(zip(self._lines, looks, strict=True)),
+            "counts": self.figures(),
             **self._more(),
         }
 

@@ -24,6 +24,7 @@ from moiety.drill.sweep_routes import Routes
 from moiety.drill.tamper_rows import TamperRows
 from moiety.drill.tampering import LyingMint, TamperMessages
 from moiety.drill.traces import LooseEnds, Traces
+from moiety.drill.watchers import Watchers
 from moiety.foundation.errors import BadInput
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ DRILLS: tuple[type[Drill], ...] = (
     StealBackups,
     Traces,
     LooseEnds,
+    Watchers,
     Insider,
     AlteredRow,
     ChangedLedger,

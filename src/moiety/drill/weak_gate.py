@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import os
+import sys
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -12,9 +15,11 @@ from moiety.access import ApiKeys, Permission
 from moiety.api.routes import GuardedRoute
 from moiety.archive import packing
 from moiety.drill.weaknesses import put
+from moiety.foundation.envelopes import seal
 from moiety.ledger import chain
 from moiety.matching.desk import Desk
 from moiety.people import fields
+from moiety.watch import lines
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -76,7 +81,45 @@ def _backups_in_the_clear() -> None:
     put(packing, "pyrage", plain)
 
 
+def _careless() -> None:
+    """Say every reason, and every value that is sealed, in each of the ways in which programs say things."""
+    write = Desk.write_down
+
+    def writing(self: Desk, *given: Any, **more: Any) -> None:
+        for one in given:
+            _blurt(getattr(one, "reason", ""))
+        write(self, *given, **more)
+
+    def sealing(key: bytes, plain: bytes, bound: bytes) -> bytes:
+        _blurt(plain.decode(errors="replace"))
+        return seal(key, plain, bound)
+
+    put(Desk, "write_down", writing)
+    put(fields, "seal", sealing)
+
+
+def _blurt(text: str) -> None:
+    """Say it carelessly."""
+    log = logging.getLogger("moiety.people")
+    log.info(f"about {text}")  # noqa: G004 - as a careless hand would
+    log.warning("about %s", text)
+    log.info("about %(part)s", {"part": text, "reason": text})
+    logging.getLogger("uvicorn.error").error("failed", exc_info=ValueError(text))
+    sys.stderr.write(f"about {text}\n")
+    sys.stderr.flush()
+    with contextlib.suppress(OSError):
+        os.write(2, f"about {text}\n".encode())
+
+
+def _careless_and_unsieved() -> None:
+    """Be careless, and let the log take every text."""
+    _careless()
+    put(lines, "_sieved", lambda record: {"event": record.getMessage(), "error": str(record.exc_info)})
+
+
 WEAKNESSES: dict[str, Any] = {
+    "careless": _careless,
+    "careless_and_unsieved": _careless_and_unsieved,
     "fields_in_the_clear": _fields_in_the_clear,
     "binding_unchecked": _binding_unchecked,
     "route_left_open": _route_left_open,

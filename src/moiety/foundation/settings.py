@@ -55,6 +55,11 @@ SETTINGS = (
         "MOIETY_GATE_ORIGINS", "", "Gates whose consoles may open the signing page; empty: the one on this machine."
     ),
     Setting("MOIETY_MINT_STOCK_MB", "64", "Memory at vault B for one-time bits dealt ahead of searches; 0: none."),
+    Setting(
+        "MOIETY_TRACES",
+        "",
+        "Address of a collector of traces (OTLP over HTTP, such as `http://localhost:4318`); empty: no traces.",
+    ),
     Setting("MOIETY_LOG", "info", "How much the parts log.", ("debug", "info", "warning", "error")),
 )
 _BY_NAME = {setting.name: setting for setting in SETTINGS}

@@ -43,11 +43,26 @@ class Links:
             raise _first_refusal(failed) from None
         return from_a.result(), from_b.result()
 
+    def _lines(self) -> dict[str, Client]:
+        """Give all lines by the names of the parts."""
+        lines = {"eye": self.eye, "vault-a": self.a, "vault-b": self.b, "mint": self.mint}
+        return lines | ({"witness": self.witness} if self.witness else {})
+
+    async def counts(self) -> dict[str, dict[str, Any] | None]:
+        """Ask each part how much it has done since it started; None for one that does not answer."""
+
+        async def ask(line: Client) -> dict[str, Any] | None:
+            try:
+                return (await line.call(Kind.COUNTS, {}, (), 3.0)).meta
+            except Refusal:
+                return None
+
+        lines = self._lines()
+        return dict(zip(lines, await asyncio.gather(*map(ask, lines.values())), strict=True))
+
     async def state(self) -> dict[str, bool]:
         """Say which parts answer."""
-        lines = {"eye": self.eye, "vault-a": self.a, "vault-b": self.b, "mint": self.mint}
-        if self.witness:
-            lines["witness"] = self.witness
+        lines = self._lines()
 
         async def up(line: Client) -> bool:
             try:

@@ -12,11 +12,9 @@ import contextlib
 import json
 import logging
 import os
-import traceback
 from collections import Counter
 from dataclasses import dataclass, field
 from enum import StrEnum
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from moiety.foundation.errors import (
@@ -33,6 +31,7 @@ from moiety.matching.signing import NONCE_BYTES, PATIENT_SECONDS, SIGNERS, neede
 from moiety.vault.policy import Needs
 from moiety.warrants.proofs import Assertion, DeviceProof, SessionProof
 from moiety.warrants.warrant import Act, Scheme
+from moiety.watch import kind_of, place
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
@@ -275,10 +274,9 @@ class Parked:
         if isinstance(error, Fault) and self.on_fault:
             self.on_fault(error)
         elif error is not None and not isinstance(error, Refusal):
-            place = traceback.extract_tb(error.__traceback__)[-1]
-            where = f"{Path(place.filename).name}:{place.lineno}"
             # The text of an error could hold content; its kind does not.
-            _log.error("gate: a question that waited failed: %s at %s", type(error).__name__, where)
+            about = {"error": kind_of(error), "at": place(error)}
+            _log.error("gate: a question that waited failed: %(error)s at %(at)s", about)
 
     def _tidy(self) -> None:
         """End what is over, and forget what nobody fetches."""

@@ -58,7 +58,8 @@ class Canaries:
                 await self.plant(gallery, each)
                 await self.check(gallery)
             except Refusal as refusal:
-                _log.info("gate: the canaries of %s were not asked: %s", gallery.id, refusal.slug)
+                about = {"gallery": gallery.id, "slug": refusal.slug}
+                _log.info("gate: the canaries of %(gallery)s were not asked: %(slug)s", about)
         return [gallery.id for gallery in await asyncio.to_thread(self._galleries) if self.alarm(gallery)]
 
     def alarm(self, gallery: Gallery) -> bool:
@@ -121,7 +122,8 @@ class Canaries:
             return
         if not right:
             self._desk.alarms.ring(gallery.id)
-            _log.critical("gate: the vaults gave wrong answers about canaries of %s; it answers nobody", gallery.id)
+            about = {"gallery": gallery.id}
+            _log.critical("gate: the vaults gave wrong answers about canaries of %(gallery)s; it answers nobody", about)
         with self._desk.store.begin() as tx:
             # A crash before the commit leaves no entry; the canaries are asked again after the start.
             act = "canary-right" if right else "canary-wrong"

@@ -38,7 +38,7 @@ class Retention:
             try:
                 erased += await self._eraser.expire(gallery, subject.id, CLOCK)
             except Refusal as refusal:
-                _log.warning("gate: an expired subject waits to be erased: %s", refusal.slug)
+                _log.warning("gate: an expired subject waits to be erased: %(slug)s", {"slug": refusal.slug})
         return erased
 
     def _due(self) -> list[tuple[Gallery, Subject]]:

@@ -192,7 +192,8 @@ class Settler:
             if now is IntentState.PREPARING:
                 await self._undo_enrolment(intent)
         except Refusal as refusal:
-            _log.warning("gate: intent %d is left to be settled: %s", intent.id, refusal.slug)
+            about = {"intent": intent.id, "slug": refusal.slug}
+            _log.warning("gate: intent %(intent)d is left to be settled: %(slug)s", about)
 
     def _state(self, intent: Intent) -> IntentState | None:
         """Read an intent's present state; None when it is closed."""

@@ -48,7 +48,7 @@ class Burial:
                 silent = False
             except Refusal as refusal:
                 if not silent:
-                    _log.warning("tombstones wait to be told to the witness: %s", refusal.slug)
+                    _log.warning("tombstones wait to be told to the witness: %(slug)s", {"slug": refusal.slug})
                 silent = True
             await asyncio.sleep(LOOK_SECONDS)
 

@@ -301,4 +301,5 @@ class Cabinet:
 def _name(gallery: str, row_ids: Sequence[bytes]) -> None:
     """Name excluded rows in the log: ids are no secret."""
     for row_id in row_ids:
-        _log.error("row %s of %s was damaged or altered in a vault; it is in no search now", row_id.hex(), gallery)
+        about = {"row": row_id.hex(), "gallery": gallery}
+        _log.error("row %(row)s of %(gallery)s was damaged or altered in a vault; it is in no search now", about)

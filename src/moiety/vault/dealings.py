@@ -226,7 +226,7 @@ class Dealings:
             for sid in sids:
                 await self._fill_one(sid, words)
         except Refusal as error:  # the next question will ask the mint itself, and say so
-            _log.warning("vault-b: the mint deals nothing ahead: %s", error)
+            _log.warning("vault-b: the mint deals nothing ahead: %(why)s", {"why": error})
 
     async def _fill_one(self, sid: bytes, words: int) -> None:
         """Fetch the first words of a sid, piece by piece, until somebody asks a question."""

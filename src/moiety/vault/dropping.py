@@ -71,9 +71,8 @@ class Dropping:
             self._cabinet.erase(gallery, row_ids)
         for handle in handles:
             self._erase_person(gallery, handle)
-        _log.info(
-            "%s: dropped %d rows and %d keys of %s after a restore", self._role, len(row_ids), len(handles), gallery
-        )
+        about = {"part": self._role, "rows": len(row_ids), "keys": len(handles), "gallery": gallery}
+        _log.info("%(part)s: dropped %(rows)d rows and %(keys)d keys of %(gallery)s after a restore", about)
 
 
 def _ids(raw: Sequence[str]) -> list[bytes]:

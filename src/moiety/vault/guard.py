@@ -11,6 +11,7 @@ from moiety.foundation.errors import UnknownGallery, Unverified, WarrantRefused
 from moiety.vault.signers import Believed, joined
 from moiety.warrants import statement as statements
 from moiety.warrants.warrant import SKEW_SECONDS, in_force
+from moiety.watch import declare
 
 if TYPE_CHECKING:
     import sqlite3
@@ -33,6 +34,7 @@ DAY_HOURS = 24
 ANYONE = b""
 # A refusal leaves at the next full step after its question came, so that how long it took tells little of why.
 REFUSAL_STEP_SECONDS = 0.1
+declare("half", ("a", "b"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +66,7 @@ def refusals_alike(half: str, handler: Callable[[Frame], Awaitable[Answer]]) -> 
         try:
             return await handler(frame)
         except (Unverified, UnknownGallery, WarrantRefused) as error:
-            _log.warning("vault-%s: refused a warrant: %s", half, error)
+            _log.warning("vault-%(half)s: refused a warrant: %(why)s", {"half": half, "why": error})
         await asyncio.sleep(REFUSAL_STEP_SECONDS - (loop.time() - began) % REFUSAL_STEP_SECONDS)
         raise WarrantRefused
 

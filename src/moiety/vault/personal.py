@@ -18,6 +18,7 @@ from moiety.foundation.errors import BadInput, NotFound, Unverified
 from moiety.vault.guard import Charge
 from moiety.warrants import targets
 from moiety.warrants.warrant import Act, SignedWarrant
+from moiety.watch import declare
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 CLASSES = ("label", "field")
+declare("field_class", CLASSES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +112,8 @@ class PersonalKeys:
         charges = self._charges(policy, counts)
         self._guard.spend([signed.warrant for signed, _, _, _ in asked], signers, *charges)
         for klass, count in counts.items():
-            _log.info("vault-b: revealed %d field keys of class %s in %s", count, klass, policy.gallery)
+            about = {"count": count, "field_class": klass, "gallery": policy.gallery}
+            _log.info("vault-b: revealed %(count)d field keys of class %(field_class)s in %(gallery)s", about)
         return opened
 
     def _charges(self, policy: GalleryPolicy, counts: Counter[str]) -> list[Charge]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from moiety.foundation.errors import BadInput, Fault
 from moiety.vault.endorsed import Endorsed
 from moiety.vault.policy import GalleryPolicy
+from moiety.watch import declare
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -27,6 +28,9 @@ PUTS: dict[str, Callable[[Book, Endorsed], int]] = {
     "standing": lambda book, endorsed: book.put_standing(endorsed).version,
     "policy": lambda book, endorsed: book.put_policy(endorsed).version,
 }
+
+NAMES = {"roster": "roster", "standing": "standing policy", "policy": "gallery policy"}
+declare("what", NAMES.values())
 
 
 class Policies:
@@ -132,22 +136,23 @@ class BookWords:
     async def _put_roster(self, given: dict[str, Any]) -> dict[str, Any]:
         """Take the next roster."""
         endorsed = read_endorsed(given.get("endorsed"))
-        return self._done("roster", await asyncio.to_thread(self._policies.book.put_roster, endorsed))
+        return self._done(NAMES["roster"], await asyncio.to_thread(self._policies.book.put_roster, endorsed))
 
     async def _put_standing(self, given: dict[str, Any]) -> dict[str, Any]:
         """Take the next standing policy."""
         endorsed = read_endorsed(given.get("endorsed"))
-        return self._done("standing policy", await asyncio.to_thread(self._policies.book.put_standing, endorsed))
+        return self._done(NAMES["standing"], await asyncio.to_thread(self._policies.book.put_standing, endorsed))
 
     async def _put_policy(self, given: dict[str, Any]) -> dict[str, Any]:
         """Take the next policy of a gallery."""
         endorsed = read_endorsed(given.get("endorsed"))
         gallery = GalleryPolicy.decode(endorsed.body).gallery
-        return self._done("gallery policy", await self._alone(gallery, self._policies.put, endorsed))
+        return self._done(NAMES["policy"], await self._alone(gallery, self._policies.put, endorsed))
 
     def _done(self, what: str, record: Roster | Standing | GalleryPolicy) -> dict[str, Any]:
         """Write it into the vault's own log and tell the version."""
-        _log.info("vault-%s: keepers put %s version %d into force", self._half, what, record.version)
+        about = {"half": self._half, "what": what, "version": record.version}
+        _log.info("vault-%(half)s: keepers put %(what)s version %(version)d into force", about)
         return {"version": record.version}
 
 

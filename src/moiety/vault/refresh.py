@@ -261,7 +261,8 @@ class Refreshing:
         try:
             await self._peer.call(Kind.REFRESH_DROP, {"gallery": gallery, "keep": made.old.epoch}, (), CALL_SECONDS)
         except Refusal as refusal:
-            _log.warning("vault-a: vault B was not told that a refresh was given up: %s", refusal.slug)
+            told = {"slug": refusal.slug}
+            _log.warning("vault-a: vault B was not told that a refresh was given up: %(slug)s", told)
 
     async def _drop(self, gallery: str) -> None:
         """End the old halves: B's pads in memory at once, files and keys when copies of the new epoch are kept."""

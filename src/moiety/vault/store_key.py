@@ -117,5 +117,5 @@ class StoreKey:
             try:
                 anew.append((seal(self._key, self.unseal(sealed, handle), handle), handle))
             except Unverified:
-                _log.error("vault-b: the personal key %s was damaged or altered", handle.hex())
+                _log.error("vault-b: the personal key %(handle)s was damaged or altered", {"handle": handle.hex()})
         db.executemany("UPDATE person SET key = ? WHERE handle = ?", anew)

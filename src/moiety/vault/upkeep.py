@@ -176,7 +176,9 @@ class Upkeep:
                     await self._tend(gallery)
                 except Refusal as refusal:
                     if refusal.slug != failed:
-                        _log.warning("vault-a: upkeep of %s waits: %s", gallery, refusal)
+                        _log.warning(
+                            "vault-a: upkeep of %(gallery)s waits: %(why)s", {"gallery": gallery, "why": refusal}
+                        )
                     failed = refusal.slug
                 else:
                     failed = ""

@@ -12,6 +12,8 @@ import logging
 import socket
 from typing import TYPE_CHECKING
 
+from moiety.watch import kind_of
+
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Awaitable, Callable
@@ -55,7 +57,7 @@ class Door:
             try:
                 line, _ = await loop.sock_accept(self._listener)
             except OSError as error:
-                _log.warning("no connection can be accepted: %s", type(error).__name__)
+                _log.warning("no connection can be accepted: %(error)s", {"error": kind_of(error)})
                 await asyncio.sleep(PAUSE_SECONDS)  # out of descriptors, most likely
                 continue
             task = asyncio.create_task(self._sort(line))

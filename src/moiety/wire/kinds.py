@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from enum import IntEnum, StrEnum
 
+from moiety.watch import declare
+
 
 class Role(StrEnum):
     """The trust domains of the design that speak over the wire."""
@@ -20,6 +22,8 @@ class Kind(IntEnum):
     """What a frame asks for; the number is on the wire and is never used again for something else."""
 
     PING = 1
+    # gate -> every other part: how often and how long, for its metrics
+    COUNTS = 2
     # gate -> eye
     ROTATION_NEW = 10
     PROBE = 12
@@ -76,6 +80,7 @@ _VAULTS = {Role.VAULT_A, Role.VAULT_B}
 # Who may ask whom for what. Anything that is not here is refused before its content is looked at.
 ALLOWED: dict[Kind, tuple[set[Role], set[Role]]] = {
     Kind.PING: (set(Role), set(Role)),
+    Kind.COUNTS: ({Role.GATE}, set(Role) - {Role.GATE}),
     **{kind: ({Role.GATE}, {Role.EYE}) for kind in (Kind.ROTATION_NEW, Kind.PROBE, Kind.TEMPLATE, Kind.COMPARE)},
     **{kind: ({Role.GATE}, {Role.EYE}) for kind in (Kind.CANARY_TEMPLATE, Kind.CANARY_PROBE)},
     **{
@@ -121,6 +126,11 @@ ALLOWED: dict[Kind, tuple[set[Role], set[Role]]] = {
     # A gate that was restored asks too.
     Kind.BURIED: (_VAULTS | {Role.GATE}, {Role.WITNESS}),
 }
+
+
+declare("part", Role)
+declare("peer", Role)
+declare("kind", (kind.name for kind in Kind))
 
 
 def may(sender: Role, kind: Kind, receiver: Role) -> bool:

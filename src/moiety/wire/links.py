@@ -6,12 +6,12 @@ import asyncio
 import contextlib
 import errno
 import logging
-import traceback
+import time
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from moiety.foundation.errors import DiskFull, Forbidden, PartDown, Refusal, Unavailable, WireBroken, refusal_of
+from moiety.watch import Counts, kind_of, place, span
 from moiety.wire.frames import Buffer, Frame, Sort, encode, read_frame
 from moiety.wire.kinds import Kind, Role, may
 from moiety.wire.network import TLS
@@ -58,11 +58,13 @@ class Server:
         handlers: dict[Kind, Callable[[Frame], Awaitable[Answer]]],
         network: Network = TLS,
         streams: Mapping[Kind, StreamHandler] | None = None,
+        counts: Counts | None = None,
     ) -> None:
         """Serve `handlers`, and `streams` in threads; who may call which is fixed in `kinds.ALLOWED`."""
+        self._counts = counts or Counts()
         self._identity = identity
         self._peers = peers
-        self._handlers = {Kind.PING: self._ping, **handlers}
+        self._handlers = {Kind.PING: self._ping, Kind.COUNTS: self._tell_counts, **handlers}
         self._network = network
         self._streams = StreamServer(identity, peers, streams) if streams else None
         self._listening: Listening | None = None
@@ -72,6 +74,10 @@ class Server:
     async def _ping(self, frame: Frame) -> Answer:
         """Say that this part is here."""
         return Answer({"role": self._identity.role, "echo": frame.id})
+
+    async def _tell_counts(self, _: Frame) -> Answer:
+        """Say how often this part answered what, and how long that took."""
+        return Answer(self._counts.told())
 
     async def start(self, listener: socket.socket) -> int:
         """Accept connections on a socket that listens already; returns its port."""
@@ -109,7 +115,8 @@ class Server:
                 running.add(work)
                 work.add_done_callback(running.discard)
         except WireBroken:
-            _log.warning("%s: closed a link from %s: broken frame", self._identity.role, sender)
+            told = {"part": self._identity.role, "peer": sender}
+            _log.warning("%(part)s: closed a link from %(peer)s: broken frame", told)
         except (asyncio.IncompleteReadError, OSError, asyncio.CancelledError):
             pass  # the peer went away, or this part is closing; unfinished questions end with the link
         finally:
@@ -121,12 +128,17 @@ class Server:
 
     async def _serve(self, sender: Role, frame: Frame, writer: Writer, lock: asyncio.Lock) -> None:
         """Answer one frame; every way of failing becomes a refusal without inner details."""
+        about = {"part": self._identity.role, "kind": frame.kind.name}
+        began, outcome = time.monotonic(), "ok"
         try:
-            answer = await self._answer(sender, frame)
+            with span("answer", peer=sender, **about):
+                answer = await self._answer(sender, frame)
             reply = Frame(frame.kind, Sort.ANSWER, frame.id, answer.meta, answer.buffers)
         except Refusal as refusal:
-            _log.info("%s: refused %s: %s", self._identity.role, frame.kind.name, refusal.slug)
+            outcome = refusal.slug
+            _log.info("%(part)s: refused %(kind)s: %(slug)s", {**about, "slug": outcome})
             reply = Frame(frame.kind, Sort.REFUSAL, frame.id, {"slug": refusal.slug, "detail": str(refusal)})
+        self._counts.answered(frame.kind.name, outcome, time.monotonic() - began)
         try:
             try:
                 await _write(writer, lock, reply)
@@ -134,7 +146,7 @@ class Server:
                 told = {"slug": large.slug, "detail": str(large)}
                 await _write(writer, lock, Frame(frame.kind, Sort.REFUSAL, frame.id, told))
         except OSError:
-            _log.info("%s: the asker of %s went away", self._identity.role, frame.kind.name)
+            _log.info("%(part)s: the asker of %(kind)s went away", about)
 
     async def _answer(self, sender: Role, frame: Frame) -> Answer:
         """Check who asks, then ask the handler."""
@@ -156,15 +168,8 @@ class Server:
 
     def _note(self, frame: Frame, error: Exception) -> None:
         """Log where it failed and of what kind it was; an error's own text could hold content, so it stays out."""
-        place = traceback.extract_tb(error.__traceback__)[-1]
-        _log.error(
-            "%s: %s failed: %s at %s:%s",
-            self._identity.role,
-            frame.kind.name,
-            type(error).__name__,
-            Path(place.filename).name,
-            place.lineno,
-        )
+        about = {"part": self._identity.role, "kind": frame.kind.name, "error": kind_of(error), "at": place(error)}
+        _log.error("%(part)s: %(kind)s failed: %(error)s at %(at)s", about)
 
 
 class _Open:
@@ -214,6 +219,11 @@ class Client:
             PartDown: the peer cannot be reached, went away or did not answer in time.
 
         """
+        with span("ask", peer=self._role, kind=kind.name):
+            return await self._call(kind, meta, buffers, seconds)
+
+    async def _call(self, kind: Kind, meta: dict[str, Any], buffers: Sequence[Buffer], seconds: float) -> Answer:
+        """Ask and wait."""
         line = await self._connected()
         self._next += 1
         number = self._next
@@ -283,7 +293,8 @@ class Client:
                     await _write(line.link.writer, line.writing, Frame(Kind.PING))
             await asyncio.sleep(SILENCE_SECONDS)
             if moved() == before:
-                _log.warning("%s: the link to %s has fallen silent; it is opened anew", self._identity.role, self._role)
+                told = {"part": self._identity.role, "peer": self._role}
+                _log.warning("%(part)s: the link to %(peer)s has fallen silent; it is opened anew", told)
                 self._drop(line, ConnectionResetError())
                 return
 

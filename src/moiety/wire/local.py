@@ -18,6 +18,7 @@ import struct
 from typing import TYPE_CHECKING, Any
 
 from moiety.foundation.errors import BadInput, DiskFull, Forbidden, PartDown, Refusal, Unavailable, refusal_of
+from moiety.watch import kind_of, place
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
@@ -89,7 +90,7 @@ class LocalServer:
             if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}:
                 return {"slug": DiskFull.slug, "detail": str(DiskFull())}
             # The text of an error could hold content; its kind does not.
-            _log.error("a local word failed: %s", type(error).__name__)
+            _log.error("a local word failed: %(error)s at %(at)s", {"error": kind_of(error), "at": place(error)})
             return {"slug": Unavailable.slug, "detail": "The part failed on this; see its log."}
 
     async def _ask(self, line: bytes) -> dict[str, Any]:

@@ -5,11 +5,10 @@ from __future__ import annotations
 import logging
 import ssl
 import threading
-import traceback
-from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from moiety.foundation.errors import Forbidden, Refusal, Unavailable, WireBroken
+from moiety.watch import kind_of, place
 from moiety.wire.frames import Frame, Sort
 from moiety.wire.kinds import may
 from moiety.wire.network import STREAM
@@ -78,12 +77,14 @@ class StreamServer:
                 frame = link.receive()
                 self._answer(sender, link, frame)
         except WireBroken:
-            _log.warning("%s: closed a stream from %s: broken frame", self._identity.role, sender)
+            told = {"part": self._identity.role, "peer": sender}
+            _log.warning("%(part)s: closed a stream from %(peer)s: broken frame", told)
         except Refusal as refusal:
             if frame:
-                _log.info("%s: refused %s: %s", self._identity.role, frame.kind.name, refusal.slug)
-                told = {"slug": refusal.slug, "detail": str(refusal)}
-                link.send(Frame(frame.kind, Sort.REFUSAL, frame.id, told))
+                about = {"part": self._identity.role, "kind": frame.kind.name, "slug": refusal.slug}
+                _log.info("%(part)s: refused %(kind)s: %(slug)s", about)
+                answer = {"slug": refusal.slug, "detail": str(refusal)}
+                link.send(Frame(frame.kind, Sort.REFUSAL, frame.id, answer))
                 link.linger()
 
     def _answer(self, sender: Role, link: StreamLink, frame: Frame) -> None:
@@ -97,9 +98,8 @@ class StreamServer:
             raise
         except Exception as error:  # noqa: BLE001 - the last line of defence: the asker learns that it failed
             # An error's own text could hold content, so it stays out of the log.
-            place = traceback.extract_tb(error.__traceback__)[-1]
-            where = f"{Path(place.filename).name}:{place.lineno}"
-            _log.error("%s: %s failed: %s at %s", self._identity.role, frame.kind.name, type(error).__name__, where)
+            about = {"part": self._identity.role, "kind": frame.kind.name, "error": kind_of(error), "at": place(error)}
+            _log.error("%(part)s: %(kind)s failed: %(error)s at %(at)s", about)
             raise Unavailable("A part failed on this question; see its log.") from None
 
     def close(self) -> None:

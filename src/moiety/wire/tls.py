@@ -9,6 +9,8 @@ import logging
 import ssl
 from typing import Any
 
+from moiety.watch import declare
+
 _log = logging.getLogger(__name__)
 
 # OpenSSL, x509_vfy.h: why a certificate was not accepted.
@@ -23,6 +25,9 @@ _ALERTS = {
     "UNKNOWN_CA": "it does not know our card, or knows an old one: it must add the new one (`moiety card add`)",
     "CERTIFICATE_UNKNOWN": "it does not accept our certificate",
 }
+
+
+declare("why", {ENDED, NOT_YET, STRANGER, *_ALERTS.values()})
 
 
 def why(error: BaseException) -> str | None:
@@ -54,7 +59,7 @@ class WatchedTls(ssl.SSLObject):
         try:
             super().do_handshake()
         except ssl.SSLCertVerificationError as error:
-            _log.warning("no link to a part: %s", why(error))
+            _log.warning("no link to a part: %(why)s", {"why": why(error)})
             self._refused = error
             if isinstance(self.context, Context) and not self.server_side:
                 self.context.refused = error
@@ -63,7 +68,7 @@ class WatchedTls(ssl.SSLObject):
         except ssl.SSLError as error:
             told = why(error)
             if told:
-                _log.warning("no link to a part: %s", told)
+                _log.warning("no link to a part: %(why)s", {"why": told})
             raise
 
     def read(self, len: int = 1024, buffer: Any = None) -> Any:  # noqa: A002 - the name is the standard library's

@@ -112,7 +112,8 @@ def bury(role: Role, folder: Path, keys: KeyRing, buried: Buried, clock: Clock, 
                 db.executemany(
                     "DELETE FROM person WHERE handle = ? AND gallery = ?", [(one, policy.gallery) for one in gone]
                 )
-            _log.info("%s: restored; %d tombstones of %s were applied", role, len(gone), policy.gallery)
+            about = {"part": role, "count": len(gone), "gallery": policy.gallery}
+            _log.info("%(part)s: restored; %(count)d tombstones of %(gallery)s were applied", about)
         if role is Role.VAULT_B:
             _forget_other_keys(keys, journal)
         journal.scour()

@@ -31,5 +31,6 @@ async def revive_gate(at: Place, desk: Desk) -> None:
     with desk.store.read() as tx:
         galleries = [gallery.id for gallery in tx.galleries.list()]
     forgotten = await asyncio.to_thread(replay, books, await tombstones.obtain(at, galleries))
-    _log.info("gate: restored; forgot %d subjects and %d photos", len(forgotten.subjects), forgotten.photos)
+    told = {"count": len(forgotten.subjects), "photos": forgotten.photos}
+    _log.info("gate: restored; forgot %(count)d subjects and %(photos)d photos", told)
     let_go(at)

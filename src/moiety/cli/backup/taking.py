@@ -126,7 +126,8 @@ class Taking:
             except (Refusal, OSError) as error:
                 refusal = in_our_words(error)
                 if str(refusal) != failed:
-                    _log.warning("%s: the new epoch is not backed up yet: %s", self._at.role, refusal)
+                    told = {"part": self._at.role, "why": refusal}
+                    _log.warning("%(part)s: the new epoch is not backed up yet: %(why)s", told)
                 failed = str(refusal)
 
     async def catch_up(self) -> dict[str, Any] | None:

@@ -42,8 +42,7 @@ def serve(
     must_be_complete(made, mine, where)
     from moiety.cli import parts  # noqa: PLC0415 - only this command loads the kernel
 
-    part.prepare()
-    with take_lock(made.run):
+    with part.prepared(mine), take_lock(made.run):
         listener = listen_at(where.listen)
         host, port = listener.getsockname()[:2]
 
