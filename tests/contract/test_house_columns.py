@@ -63,7 +63,6 @@ REASONS = {
     "operator.state": STATE,
     "operator.name_sealed": "AES-256-GCM",
     "operator.roles": "words of access.roles, random ids of galleries",
-    "operator.identity": "HMAC under a key of the gate",
     "passkey.credential": "random id that an authenticator drew",
     "passkey.operator_id": RANDOM_ID,
     "passkey.public_key": "public key of a passkey",

@@ -98,25 +98,22 @@ class Operators:
         self.page = page
         self._challenges = os.urandom(32)
         with store.read() as tx:
-            self._active = tx.operators.count_active()
+            self._joined = tx.operators.any_joined()
 
     def challenge(self, operator_id: str, expires: int) -> bytes:
         """Give the 32 bytes that make a new passkey's challenge this gate's own, until `expires`."""
         return hmac.digest(self._challenges, pack(operator_id, expires), "sha256")
 
     @property
-    def any_active(self) -> bool:
-        """Whether anybody can sign in; from then on the owner of the folder looks for nobody."""
-        return self._active > 0
+    def anybody(self) -> bool:
+        """Whether anybody works here, or did; from then on the owner of the folder looks for nobody."""
+        return self._joined
 
     def note(self, tx: Transaction, act: str, actor: str, operator_id: str, reason: str | None = None) -> None:
         """Write into the ledger what was done about an operator."""
         self._ledger.append(
             tx, Record.ALTERATION, act, actor=actor, purpose=PURPOSE, reason=reason, operator=operator_id
         )
-
-    def _count(self, tx: Transaction) -> None:
-        self._active = tx.operators.count_active()
 
     # ---- coming in ----
 
@@ -176,7 +173,7 @@ class Operators:
             tx.operators.drop_passkeys(operator_id)
             tx.operators.add_passkey(operator_id, passkey.credential, passkey.key, 0)
             self.note(tx, "operator-join", operator_id, operator_id)
-            self._count(tx)
+        self._joined = True
         return operator_id
 
     def _made(self, paper: Joining, made: Registration) -> Passkey:
@@ -315,12 +312,6 @@ class Operators:
         with self._store.begin() as tx:
             tx.operators.disable(operator_id)
             self.note(tx, "operator-disable", actor, operator_id, reason)
-            self._count(tx)
-
-    def link(self, tx: Transaction, operator_id: OperatorId, identity: bytes) -> None:
-        """Remember whose account at the organisation's provider this is; raises as `set_identity`."""
-        tx.operators.set_identity(operator_id, identity)
-        self.note(tx, "operator-link", operator_id, operator_id)
 
 
 def grants_of(operator: Operator) -> Sequence[Grant]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 from typing import TYPE_CHECKING
 
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -19,13 +17,12 @@ if TYPE_CHECKING:
 
 
 class Sealing:
-    """Keys of their own for it, derived from a key of the gate; bound to tenant, table, column and row."""
+    """A key of its own for it, derived from a key of the gate; bound to tenant, table, column and row."""
 
     def __init__(self, gate_key: bytes, tenant: str) -> None:
-        """Derive the keys from a 32-byte key of the gate that is used for nothing else in this way."""
+        """Derive the key from a 32-byte key of the gate that is used for nothing else in this way."""
         self.tenant = tenant
         self._seal = HKDFExpand(SHA256(), KEY_BYTES, b"moiety/staff/seal/1").derive(gate_key)
-        self._mark = HKDFExpand(SHA256(), KEY_BYTES, b"moiety/staff/mark/1").derive(gate_key)
 
     def _bound(self, table: str, column: str, row: str) -> bytes:
         return pack("moiety/staff/1", self.tenant, table, column, row)
@@ -62,7 +59,3 @@ class Sealing:
         if content.digest() != approval.digest or content.kind != approval.kind:
             raise Unverified("An approval's content is not what was proposed.")
         return content
-
-    def mark(self, issuer: str, subject: str) -> bytes:
-        """Mark somebody's account at a provider, so that it is found again and tells nobody who it is."""
-        return hmac.new(self._mark, pack(issuer, subject), hashlib.sha256).digest()

@@ -202,7 +202,7 @@ class Entrance:
     @property
     def _owner(self) -> Caller:
         """Say what the owner of the folder may: looking for people is for operators, once there are any."""
-        return OWNER_BESIDE_OPERATORS if self._staff.operators.any_active else OWNER
+        return OWNER_BESIDE_OPERATORS if self._staff.operators.anybody else OWNER
 
     async def session(self, request: Request) -> Visitor:
         """Recognise a browser session: an operator's, which its device proves, or the owner's.

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import uvicorn
 
 from moiety.access import ApiKeys
+from moiety.access.sessions import Span
 from moiety.api import Access, create_app
 from moiety.cli.backup.reconciling_gate import Reconciling
 from moiety.cli.backup.reviving_gate import revive_gate
@@ -89,6 +90,17 @@ async def _tend(over: House) -> None:
         pause = 60.0 * settings.number("MOIETY_CANARY_MINUTES")
 
 
+def _span() -> Span:
+    """Say how long people's sessions live.
+
+    Raises:
+        BadInput: the settings allow more than 12 hours, or a rest longer than that.
+
+    """
+    hours, minutes = settings.number("MOIETY_SESSION_HOURS"), settings.number("MOIETY_SESSION_IDLE_MINUTES")
+    return Span(hours * 3600.0, minutes * 60.0)
+
+
 def announce(path: Path, listener: socket.socket, token: str) -> None:
     """Tell the owner's commands how to reach this gate; the token dies with the process."""
     host, port = listener.getsockname()[:2]
@@ -110,7 +122,7 @@ async def serve(at: Place, listener: socket.socket, hosts: list[str], ready: Cal
     token = secrets.token_urlsafe(32)
     store = over.desk.store
     access = Access(ApiKeys(store, at.clock), token, [*hosts, listener.getsockname()[0]])
-    app = create_app(over, access, on_fault=lambda fault: _stop(server, fault), sign_at=sign_at())
+    app = create_app(over, access, on_fault=lambda fault: _stop(server, fault), sign_at=sign_at(), span=_span())
     attach(app)
     server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", server_header=False))
     told = at.installation.run / "gate.json"

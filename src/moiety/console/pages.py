@@ -60,7 +60,7 @@ async def who(request: Request, visit: Here) -> Response:
     except ProofMissing:
         raise
     except Unauthenticated:
-        if visit.gate.staff.operators.any_active:
+        if visit.gate.staff.operators.anybody:
             return RedirectResponse("/sign-in", 303)
         return page("door.html", ended=cookie_name(request) in request.cookies)
     found = await visit.gate.house.galleries.list()

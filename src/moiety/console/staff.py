@@ -24,7 +24,7 @@ _WORKER: Final = statics.load()["worker.js"]
 )
 async def sign_in(visit: Here) -> HTMLResponse:
     """Show the way in for those who work here."""
-    return page("sign-in.html", sign_at=visit.gate.sign_at, anybody=visit.gate.staff.operators.any_active)
+    return page("sign-in.html", sign_at=visit.gate.sign_at, anybody=visit.gate.staff.operators.anybody)
 
 
 @routes.add(

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import pyrage
 
-from moiety.access import ApiKeys, Permission
+from moiety.access import ApiKeys, Permission, operators, roles, sessions
+from moiety.access.sessions import DeviceSessions
 from moiety.api.routes import GuardedRoute
 from moiety.archive import packing
 from moiety.drill.weaknesses import put
+from moiety.foundation.errors import Unauthenticated
 from moiety.ledger import chain
 from moiety.matching.desk import Desk
 from moiety.people import fields
@@ -76,6 +78,28 @@ def _backups_in_the_clear() -> None:
     put(packing, "pyrage", plain)
 
 
+def _proof_unchecked() -> None:
+    """Let a session's cookie be enough."""
+
+    def check(self: DeviceSessions, secret: str, *_: object) -> tuple[Any, Any]:
+        found = self._sessions.get(sessions._mark(secret))  # noqa: SLF001 - a weakness is planted inside
+        if found is None:
+            raise Unauthenticated
+        return found, SimpleNamespace(body_sha256=None)
+
+    put(DeviceSessions, "check", check)
+
+
+def _passkey_unchecked() -> None:
+    """Take what anybody signs for whose passkey is named."""
+    put(operators, "check_assertion", lambda *_: 0)
+
+
+def _administrator_looks() -> None:
+    """Let administrators do everything."""
+    put(roles, "DUTIES", {**roles.DUTIES, roles.Role.ADMINISTRATOR: roles.Duty(frozenset(Permission), ())})
+
+
 WEAKNESSES: dict[str, Any] = {
     "fields_in_the_clear": _fields_in_the_clear,
     "binding_unchecked": _binding_unchecked,
@@ -83,4 +107,7 @@ WEAKNESSES: dict[str, Any] = {
     "tokens_noted": _tokens_noted,
     "backups_in_the_clear": _backups_in_the_clear,
     "chain_unchecked": _chain_unchecked,
+    "proof_unchecked": _proof_unchecked,
+    "passkey_unchecked": _passkey_unchecked,
+    "administrator_looks": _administrator_looks,
 }

@@ -36,7 +36,6 @@ class Operator:
     state: OperatorState
     name_sealed: bytes | None = field(repr=False)
     roles: tuple[str, ...]
-    identity: bytes | None = field(repr=False)
     created_at: float
     disabled_at: float | None
 

@@ -9,7 +9,7 @@ from moiety.storage.tables import BIG, SECONDS, STRICT, Base, JsonList
 
 
 class OperatorRow(Base):
-    """One person who works here; `identity` is the keyed mark of who they are at the organisation's provider."""
+    """One person who works here."""
 
     __tablename__ = "operator"
     __table_args__ = (CheckConstraint("state IN ('invited', 'active', 'disabled')", name="state"), STRICT)
@@ -18,7 +18,6 @@ class OperatorRow(Base):
     state: Mapped[str] = mapped_column(Text)
     name_sealed: Mapped[bytes | None] = mapped_column(LargeBinary)
     roles: Mapped[tuple[str, ...]] = mapped_column(JsonList)
-    identity: Mapped[bytes | None] = mapped_column(LargeBinary, unique=True)
     created_at: Mapped[float] = mapped_column(SECONDS)
     disabled_at: Mapped[float | None] = mapped_column(SECONDS)
 

@@ -25,7 +25,6 @@ def _record(row: OperatorRow) -> Operator:
         state=OperatorState(row.state),
         name_sealed=row.name_sealed,
         roles=row.roles,
-        identity=row.identity,
         created_at=row.created_at,
         disabled_at=row.disabled_at,
     )
@@ -50,7 +49,6 @@ class OperatorTable:
             state=OperatorState.INVITED.value,
             name_sealed=name_sealed,
             roles=tuple(roles),
-            identity=None,
             created_at=self._clock.now(),
             disabled_at=None,
         )
@@ -83,6 +81,11 @@ class OperatorTable:
         query = select(func.count()).where(OperatorRow.state == OperatorState.ACTIVE.value)
         return self._session.scalar(query) or 0
 
+    def any_joined(self) -> bool:
+        """Whether anybody can sign in, or could before."""
+        query = select(OperatorRow.id).where(OperatorRow.state != OperatorState.INVITED.value).limit(1)
+        return self._session.scalar(query) is not None
+
     def set_roles(self, operator_id: OperatorId, roles: Sequence[str]) -> None:
         """Give other roles in the place of those before; raises as `get`."""
         self._row(operator_id).roles = tuple(roles)
@@ -92,24 +95,6 @@ class OperatorTable:
         """Write the sealed name; raises as `get`."""
         self._row(operator_id).name_sealed = name_sealed
         self._session.flush()
-
-    def set_identity(self, operator_id: OperatorId, identity: bytes) -> None:
-        """Write who the operator is at the organisation's provider.
-
-        Raises:
-            AlreadyThere: that is somebody else already.
-
-        """
-        taken = self.by_identity(identity)
-        if taken is not None and taken.id != operator_id:
-            raise AlreadyThere("That account belongs to another operator.")
-        self._row(operator_id).identity = identity
-        self._session.flush()
-
-    def by_identity(self, identity: bytes) -> Operator | None:
-        """Return the operator with this mark, or None."""
-        row = self._session.scalar(select(OperatorRow).where(OperatorRow.identity == identity))
-        return None if row is None else _record(row)
 
     def disable(self, operator_id: OperatorId) -> None:
         """Stop one for good: passkeys and ways in go with the same commit. Raises as `get`."""

@@ -2,7 +2,7 @@
 
 import { Refused, ask, leave } from "/static/api.js";
 import { device } from "/static/device.js";
-import { tell } from "/static/sign-in.js";
+import { tell } from "/static/signin.js";
 import { atWitness } from "/static/witness.js";
 
 const of = (id) => document.getElementById(id);
@@ -41,7 +41,7 @@ function button(words, work, name = "button") {
 
 async function addPasskey() {
   const question = async () => {
-    const { record, name } = await json("POST", "/v1/session/passkeys/begin", {});
+    const { record, name } = await ask("POST", "/v1/session/passkeys/begin");
     return { moiety: "joining/1", record, name, known: me.passkeys };
   };
   const { record, authenticator_data, client_data } = await atWitness(of("access").dataset.registerAt, question, "joined/1");
@@ -69,7 +69,7 @@ async function sign(one) {
 }
 
 async function carryOut(one) {
-  const { result } = await json("POST", `/v1/approvals/${one.id}/carry-out`, {});
+  const { result } = await ask("POST", `/v1/approvals/${one.id}/carry-out`);
   of("result").hidden = false;
   of("result-words").textContent = result.way
     ? "Give this link to the person themselves. It works once, within a day, and is shown only now."
@@ -79,7 +79,7 @@ async function carryOut(one) {
 }
 
 async function drop(one) {
-  await json("DELETE", `/v1/approvals/${one.id}`, {});
+  await ask("DELETE", `/v1/approvals/${one.id}`);
   await show();
 }
 
@@ -120,7 +120,7 @@ function colleague(one) {
   row.append(make("h3", one.name || "not named yet"), make("p", `${one.roles.join(", ")}; ${one.state}, ${one.sessions} signed in`, "hint"));
   if (may("access:operator:manage") && one.sessions) {
     row.append(button("End all sessions", async () => {
-      await json("DELETE", `/v1/operators/${one.id}/sessions`, {});
+      await ask("DELETE", `/v1/operators/${one.id}/sessions`);
       await show();
     }));
   }

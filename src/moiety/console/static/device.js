@@ -8,7 +8,7 @@ const policy = window.trustedTypes?.createPolicy("moiety", { createScriptURL: ()
 
 async function worker() {
   if (!navigator.serviceWorker) {
-    throw new NoDevice("This browser cannot keep a key here. It needs https, or http://localhost on this machine.");
+    throw new NoDevice("This browser cannot keep a key here. It needs https, or localhost on this machine.");
   }
   const found = await navigator.serviceWorker.register(policy ? policy.createScriptURL("") : ADDRESS, {
     scope: "/",

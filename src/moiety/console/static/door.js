@@ -1,6 +1,6 @@
 // The page on which people sign in.
 
-import { signIn, tell } from "/static/sign-in.js";
+import { signIn, tell } from "/static/signin.js";
 
 const button = document.getElementById("enter");
 

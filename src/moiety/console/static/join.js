@@ -1,7 +1,7 @@
 // The page that an invitation's link opens: a first passkey is made, then its owner signs in.
 
 import { Refused, ask } from "/static/api.js";
-import { signIn, tell } from "/static/sign-in.js";
+import { signIn, tell } from "/static/signin.js";
 import { atWitness } from "/static/witness.js";
 
 const of = (id) => document.getElementById(id);
@@ -14,9 +14,11 @@ const begin = () => ask("POST", "/v1/join/begin", JSON.stringify({ code }));
 
 async function show() {
   try {
+    if (!code) throw new Refused(0, "An invitation is a link that two colleagues made; open it as it was given to you.");
     begun = await begin();
   } catch (error) {
     if (!(error instanceof Refused)) throw error;
+    of("useless").hidden = false;
     of("trouble").textContent = error.message;
     return;
   }

@@ -34,12 +34,10 @@ def _operators() -> None:
         _text("state"),
         _blob("name_sealed", null=True),
         _text("roles"),
-        _blob("identity", null=True),
         _seconds("created_at"),
         _seconds("disabled_at", null=True),
         sa.CheckConstraint("state IN ('invited', 'active', 'disabled')", name=op.f("ck_operator_state")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_operator")),
-        sa.UniqueConstraint("identity", name=op.f("uq_operator_identity")),
         sqlite_strict=True,
     )
     op.create_table(
