@@ -110,6 +110,8 @@ async def open_session(request: Request, body: SignedBody, visit: Here) -> Respo
     signed = Signed(from_text(body.signer), from_text(body.value))
     operator = await asyncio.to_thread(staff.operators.signed_by, signed, paper.digest())
     await asyncio.to_thread(_note, visit, "sign-in", operator.id)
+    # Whoever signs in anew on a device leaves the session that it had.
+    visit.gate.entrance.leave(request)
     secret, made = staff.sessions.open(operator.id, paper)
     told = Opened(
         session=made.id,

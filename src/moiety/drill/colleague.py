@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from moiety.drill.ground import Ground
 
+CALL_SECONDS = 60.0
 TABLES = ("passkey", "way_in", "approval", "operator")
 
 
@@ -39,7 +40,7 @@ class Browser:
     session: str = ""
 
     def __post_init__(self) -> None:
-        self.http = httpx.Client(base_url=self.url, trust_env=False)
+        self.http = httpx.Client(base_url=self.url, trust_env=False, timeout=CALL_SECONDS)
 
     def proof(self, request: httpx.Request) -> str:
         """Sign a request, as the service worker does."""

@@ -9,7 +9,7 @@ import httpx
 from moiety.access.callers import LOOKING
 from moiety.access.device_proofs import HEADER, to_text
 from moiety.drill.authenticator import SoftwareAuthenticator
-from moiety.drill.colleague import Browser, administrator
+from moiety.drill.colleague import CALL_SECONDS, Browser, administrator
 from moiety.drill.drill import Drill, Obtained, Tally
 from moiety.drill.sweep_routes import FILLED
 from moiety.foundation.errors import Fault
@@ -64,7 +64,7 @@ def _by_words(ground: Ground, word: str) -> int:
         browser.ask("POST", "/v1/session", json={"user": "admin", "password": word}),
         browser.ask("POST", "/v1/session", json={"record": record, "signer": to_text(b"admin"), "value": "AA"}),
     ]
-    with httpx.Client(base_url=ground.url, trust_env=False) as anyone:
+    with httpx.Client(base_url=ground.url, trust_env=False, timeout=CALL_SECONDS) as anyone:
         tries.append(anyone.get(ASKED, auth=("admin", word)))
         tries.append(anyone.get(ASKED, headers={"authorization": f"Bearer {word or 'none'}"}))
     return sum(one.is_success for one in tries)
