@@ -186,12 +186,19 @@ class Device:
             "automaticPresenceSimulation": True,
         }
         made = session.send("WebAuthn.addVirtualAuthenticator", {"options": options})
+        # A window that closes at once is asked no more: it tells what it makes when it makes it.
+        session.on("WebAuthn.credentialAdded", lambda told: self._keep(told["credential"]))
+        session.on("WebAuthn.credentialAsserted", lambda told: self._keep(told["credential"]))
         for key in self._keys:
             session.send("WebAuthn.addCredential", made | {"credential": key})
         yield
-        self._keys = session.send("WebAuthn.getCredentials", made)["credentials"]
         if not page.is_closed():
             session.detach()
+
+    def _keep(self, credential: dict[str, Any]) -> None:
+        """Keep a passkey as it is now."""
+        others = [one for one in self._keys if one["credentialId"] != credential["credentialId"]]
+        self._keys = [*others, credential]
 
     def register(self, page: Page, witness: str, name: str) -> dict[str, Any]:
         """Make a passkey on the witness's page; gives the card for the roster."""

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from moiety.access import Role
 from moiety.api.problems import of_status
-from moiety.console import pages, statics
+from moiety.console import pages, statics, templates_of
 from moiety.foundation.ids import GalleryId
 from moiety.storage import Gallery, GalleryState
 
@@ -30,7 +31,8 @@ GALLERY = Gallery(
     state=GalleryState.OPEN,
     created_at=0.0,
 )
-TEMPLATES = ("door.html", "problem.html", "who.html")
+OF_STAFF = ("access.html", "join.html", "sign-in.html", "takeover.html")
+TEMPLATES = ("door.html", "problem.html", "who.html", *OF_STAFF)
 
 
 def page(name: str, galleries: tuple[Gallery, ...] = (GALLERY,)) -> str:
@@ -41,8 +43,11 @@ def page(name: str, galleries: tuple[Gallery, ...] = (GALLERY,)) -> str:
         "sign_at": "http://sign.example/sign",
         "ended": False,
         "problem": of_status(404),
+        "anybody": True,
+        "register_at": "http://sign.example/register",
+        "roles": list(Role),
     }
-    return bytes(pages._page(name, **values).body).decode()
+    return bytes(templates_of.page(name, **values).body).decode()
 
 
 def test_a_bands_rate_is_the_galleries_own() -> None:
@@ -97,7 +102,7 @@ def test_every_file_that_a_page_or_script_names_is_there() -> None:
 
 
 def test_every_word_of_a_script_by_id_is_on_the_page() -> None:
-    shown = page("who.html")
+    shown = "".join(page(name) for name in TEMPLATES)
     scripts = " ".join(content.decode() for content, kind in statics.load().values() if "javascript" in kind)
     wanted = set(re.findall(r'(?:\bof|getElementById)\("([\w-]+)"\)', scripts))
     assert len(wanted) > 10

@@ -15,11 +15,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """A verified API key, or the owner of the data folder; `key_id` is the actor that the ledger names."""
+    """A verified API key, an operator, or the owner of the data folder; the ledger names `key_id` as the actor."""
 
     key_id: KeyId
     name: str
     scopes: frozenset[Scope]
+    why_not: str = "The key does not carry the scope {} that this needs."
 
     def require(self, permission: Permission, gallery_id: GalleryId | None = None) -> None:
         """Do nothing if the caller may.
@@ -29,7 +30,7 @@ class Caller:
 
         """
         if not any(scope.covers(permission, gallery_id) for scope in self.scopes):
-            raise Forbidden(f"The key does not carry the scope {permission} that this needs.")
+            raise Forbidden(self.why_not.format(permission))
 
     def visible(self, permission: Permission, gallery_ids: Iterable[GalleryId]) -> tuple[GalleryId, ...]:
         """Return those galleries for which the caller has the permission; for lists, which show no others.
@@ -39,9 +40,29 @@ class Caller:
 
         """
         if not any(scope.permission is permission for scope in self.scopes):
-            raise Forbidden(f"The key does not carry the scope {permission} that this needs.")
+            raise Forbidden(self.why_not.format(permission))
         return tuple(one for one in gallery_ids if any(scope.covers(permission, one) for scope in self.scopes))
 
 
 OWNER: Final = Caller(KeyId("owner"), "owner", frozenset(Scope(permission) for permission in Permission))
-"""Whoever owns the data folder: may do everything, needs no key."""
+"""Whoever owns the data folder, before anybody works here: may do everything, needs no key."""
+
+LOOKING: Final = frozenset(
+    {
+        Permission.PROBE_IDENTIFY,
+        Permission.PROBE_VERIFY,
+        Permission.PAIR_COMPARE,
+        Permission.SUBJECT_READ,
+        Permission.SUBJECT_REVEAL,
+        Permission.LEDGER_REASON,
+    }
+)
+"""What looks for people or at them."""
+
+OWNER_BESIDE_OPERATORS: Final = Caller(
+    OWNER.key_id,
+    OWNER.name,
+    frozenset(Scope(permission) for permission in Permission if permission not in LOOKING),
+    "People work here now: looking for people and reading about them ({}) needs one of them, with a passkey.",
+)
+"""Whoever owns the data folder, once there are operators: looks for nobody and reads about nobody."""

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from moiety.foundation.clock import Clock
-    from moiety.storage import ApiKey, Store
+    from moiety.storage import ApiKey, Store, Transaction
 
 SECRET_BYTES = 32
 CACHE_SECONDS = 60.0
@@ -115,21 +115,33 @@ class ApiKeys:
             BadInput: the name, a scope or the expiry is not as it must be.
 
         """
+        # A crash after this commit and before the token is shown leaves a key that nobody holds; it expires.
+        with self._store.begin() as tx:
+            return self.issue_within(tx, name, scopes, expires_at)
+
+    def issue_within(
+        self, tx: Transaction, name: str, scopes: Iterable[str | Scope], expires_at: float
+    ) -> tuple[KeyId, str]:
+        """Make a key as `issue` does, as a part of another act's transaction; raises as that."""
+        parsed = self.checked(name, scopes, expires_at)
+        key_id = new_key_id()
+        secret = base64.urlsafe_b64encode(os.urandom(SECRET_BYTES)).rstrip(b"=").decode()
+        tx.api_keys.add(key_id, name, _HASHER.hash(secret), sorted(str(scope) for scope in parsed), expires_at)
+        return key_id, f"moi_{key_id}_{secret}"
+
+    def checked(self, name: str, scopes: Iterable[str | Scope], expires_at: float) -> frozenset[Scope]:
+        """Check what a key is asked for; raises as `issue`."""
         if not _NAME.fullmatch(name):
             raise BadInput("A key's name is 1 to 64 lower-case letters, digits, dots, dashes or underscores.")
         # Not `<=` turned round: a NaN must be refused too.
         if not self._clock.now() < expires_at < float("inf"):
             raise BadInput("A key must expire, and in the future.")
-        parsed = {Scope.parse(str(scope)) for scope in scopes}
+        parsed = frozenset(Scope.parse(str(scope)) for scope in scopes)
         if not parsed:
             raise BadInput("A key needs at least one scope.")
-        key_id = new_key_id()
-        secret = base64.urlsafe_b64encode(os.urandom(SECRET_BYTES)).rstrip(b"=").decode()
-        secret_hash = _HASHER.hash(secret)
-        # A crash after this commit and before the token is shown leaves a key that nobody holds; it expires.
-        with self._store.begin() as tx:
-            tx.api_keys.add(key_id, name, secret_hash, sorted(str(scope) for scope in parsed), expires_at)
-        return key_id, f"moi_{key_id}_{secret}"
+        if any(scope.permission.personal for scope in parsed):
+            raise BadInput("A program's key cannot carry a scope that only a person may have.")
+        return parsed
 
     def authenticate(self, token: str) -> Caller:
         """Return whose token this is; an unknown id costs the same hashing as a known one.

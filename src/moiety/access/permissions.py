@@ -28,11 +28,23 @@ class Permission(StrEnum):
     KEY_MANAGE = "access:key:manage"
     LEDGER_READ = "ledger:entry:read"
     METRICS_READ = "watch:metrics:read"
+    LEDGER_REASON = "ledger:reason:read"
+    SELF = "access:self:read"
+    OPERATOR_READ = "access:operator:read"
+    OPERATOR_MANAGE = "access:operator:manage"
+    APPROVAL_READ = "access:approval:read"
+    APPROVAL_SIGN = "access:approval:sign"
 
     @property
     def narrowable(self) -> bool:
         """Whether it can be given for one gallery: it must speak of a gallery that exists."""
         return self.value.startswith("gallery:") and self is not Permission.GALLERY_CREATE
+
+    @property
+    def personal(self) -> bool:
+        """Whether only a person may have it, never a program's key: it speaks of operators, or of reasons."""
+        own = {Permission.SELF, Permission.LEDGER_REASON}
+        return self in own or self.value.startswith(("access:operator:", "access:approval:"))
 
 
 @dataclass(frozen=True, slots=True)

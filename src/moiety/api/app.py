@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from fastapi import FastAPI
@@ -10,8 +11,25 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.routing import Match, Route
 
-from moiety.access import RateLimiter
-from moiety.api import entry, galleries, journal, keys, probes, questions, schemas, state, subjects, waiting, watch
+from moiety.access import RateLimiter, Staff
+from moiety.api import (
+    approvals,
+    entry,
+    galleries,
+    journal,
+    keys,
+    operators,
+    probes,
+    questions,
+    reasons,
+    schemas,
+    sign_in,
+    staff_schemas,
+    state,
+    subjects,
+    waiting,
+    watch,
+)
 from moiety.api.entrance import Access, Entrance, Strikes
 from moiety.api.limits import Limits, Queue
 from moiety.api.parts import Parts
@@ -20,7 +38,7 @@ from moiety.api.routes import Gate
 from moiety.api.sessions import Sessions
 from moiety.api.shell import Shell
 from moiety.api.watching import Watching
-from moiety.foundation.errors import Fault, Refusal
+from moiety.foundation.errors import Fault, ProofMissing, Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -28,15 +46,31 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
+    from moiety.access.sessions import Span
     from moiety.api.problems import Problem
     from moiety.people.house import House
 
-MODULES: Final = (galleries, subjects, probes, questions, keys, journal, state, entry, watch)
+MODULES: Final = (
+    galleries,
+    subjects,
+    probes,
+    questions,
+    keys,
+    journal,
+    reasons,
+    sign_in,
+    operators,
+    approvals,
+    state,
+    entry,
+    watch,
+)
 ABOUT: Final = (
     "Who is this, and is it really them? Answers are bands in words; there is no score, no distance and no embedding "
     "in any request or answer. Errors are problem+json (RFC 9457)."
 )
 API_VERSION: Final = "1.0"
+MILLISECONDS: Final = 1000
 
 
 def create_app(
@@ -47,9 +81,11 @@ def create_app(
     on_fault: Callable[[Fault], None],
     sign_at: str = "",
     background: Mapping[str, Callable[[], bool]] | None = None,
+    span: Span | None = None,
 ) -> FastAPI:
-    """Build the application over `house`; `sign_at` is the address of the page on which people sign.
+    """Build the application over `house`.
 
+    `sign_at` is the address of the page on which people sign, `span` how long their sessions live.
     `access` says who may come in and under which host names. `on_fault` is called when going on would be wrong: it
     has to end the process after the answer is out. The server that runs it must not write an access log of its own:
     query strings hold reasons. `background` says by name whether work that the gate must never end still goes on.
@@ -58,10 +94,11 @@ def create_app(
     clock = house.desk.clock
     limiter, sessions = RateLimiter(clock, limits.rates()), Sessions(clock)
     watching = Watching(Parts(house.desk.links.counts, clock), background or {})
+    staff = Staff.over(house.desk, access.keys, sign_at, span)
     gate = Gate(
         house=house,
         access=access,
-        entrance=Entrance(access, sessions, Strikes(limiter, clock)),
+        entrance=Entrance(access, sessions, Strikes(limiter, clock), staff),
         sessions=sessions,
         limits=limits,
         limiter=limiter,
@@ -69,6 +106,7 @@ def create_app(
         parts=Parts(house.desk.links.state, clock),
         sign_at=sign_at,
         watching=watching,
+        staff=staff,
     )
     house.parked.on_fault = on_fault
     app = FastAPI(
@@ -93,7 +131,12 @@ def _answer_errors(app: FastAPI, on_fault: Callable[[Fault], None]) -> None:
     """Map every error that is foreseen; `Shell` has the rest."""
 
     async def refused(request: Request, error: Refusal) -> Response:
-        return say(request, of_refusal(error))
+        problem = of_refusal(error)
+        if isinstance(error, ProofMissing):
+            # A device whose clock is wrong learns ours, and proves itself again.
+            now = request.app.state.gate.house.desk.clock.now()
+            problem = replace(problem, headers={**problem.headers, "X-Moiety-Time": str(int(now * MILLISECONDS))})
+        return say(request, problem)
 
     async def fault(request: Request, error: Fault) -> Response:
         on_fault(error)
@@ -138,7 +181,7 @@ def _words() -> frozenset[str]:
     """Collect the names in the API's description: only these are ever repeated in an answer."""
     models = [
         one
-        for one in (*vars(schemas).values(), *vars(waiting).values())
+        for one in (*vars(schemas).values(), *vars(waiting).values(), *vars(staff_schemas).values())
         if isinstance(one, type) and issubclass(one, schemas.Taken | schemas.Given)
     ]
     fields = {name for model in models for name in model.model_fields}

@@ -1,8 +1,9 @@
-"""Who is calling: an API key, the owner by the run token, or the owner in a browser session."""
+"""Who is calling: an API key, an operator's device, the owner by the run token, or the owner in a browser session."""
 
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import hmac
 import ipaddress
 import os
@@ -12,16 +13,18 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final, TypeVar
 from urllib.parse import urlsplit
 
-from moiety.access import OWNER, ApiKeys, Caller
+from moiety.access import OWNER, OWNER_BESIDE_OPERATORS, ApiKeys, Caller
+from moiety.access.device_proofs import HEADER
 from moiety.api.limits import FOR_FAILURE
-from moiety.foundation.errors import Forbidden, KeyExpired, RateLimited, Unauthenticated
+from moiety.foundation.errors import Forbidden, KeyExpired, ProofMissing, RateLimited, Unauthenticated
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from starlette.requests import Request
 
-    from moiety.access import RateLimiter
+    from moiety.access import RateLimiter, Staff
+    from moiety.access.sessions import Session
     from moiety.api.sessions import Sessions
     from moiety.foundation.clock import Clock
 
@@ -61,14 +64,27 @@ class Via(StrEnum):
     KEY = "key"
     RUN = "run"
     SESSION = "session"
+    DEVICE = "device"
 
 
 @dataclass(frozen=True, slots=True)
 class Visitor:
-    """A recognised caller."""
+    """A recognised caller; an operator comes with the session, and with the hash that the device proved of the body."""
 
     caller: Caller
     via: Via
+    session: Session | None = None
+    body_sha256: bytes | None = None
+
+    def check_body(self, body: bytes) -> None:
+        """Check that the body is the one that the operator's device signed.
+
+        Raises:
+            ProofMissing: it is another.
+
+        """
+        if self.body_sha256 is not None and not hmac.compare_digest(self.body_sha256, hashlib.sha256(body).digest()):
+            raise ProofMissing("The proof is for another body.")
 
 
 def address_of(request: Request) -> str:
@@ -149,8 +165,9 @@ def _remember(table: OrderedDict[_K, float], key: _K, until: float) -> None:
 class Entrance:
     """Recognises callers."""
 
-    def __init__(self, access: Access, sessions: Sessions, strikes: Strikes) -> None:
-        """Ask `access` and `sessions`."""
+    def __init__(self, access: Access, sessions: Sessions, strikes: Strikes, staff: Staff) -> None:
+        """Ask `access`, `sessions` and `staff`."""
+        self._staff = staff
         self._keys = access.keys
         self._run = f"run_{access.run_token}".encode()
         self._sessions = sessions
@@ -167,9 +184,9 @@ class Entrance:
         """
         token = _token(request)
         if token is None:
-            return self.session(request)
+            return await self.session(request)
         if hmac.compare_digest(token.encode(), self._run):
-            return Visitor(OWNER, Via.RUN)
+            return Visitor(self._owner, Via.RUN)
         address = address_of(request)
         self._strikes.check(address, token)
         try:
@@ -182,25 +199,47 @@ class Entrance:
         self._strikes.right(token)
         return Visitor(caller, Via.KEY)
 
-    def session(self, request: Request) -> Visitor:
-        """Recognise a browser session.
+    @property
+    def _owner(self) -> Caller:
+        """Say what the owner of the folder may: looking for people is for operators, once there are any."""
+        return OWNER_BESIDE_OPERATORS if self._staff.operators.anybody else OWNER
+
+    async def session(self, request: Request) -> Visitor:
+        """Recognise a browser session: an operator's, which its device proves, or the owner's.
 
         Raises:
             Unauthenticated: there is none.
+            ProofMissing: an operator's cookie came without the proof of its device.
             Forbidden: as for `admit`.
 
         """
         secret = request.cookies.get(cookie_name(request))
         if not secret:
             raise Unauthenticated
-        self._sessions.check(secret)
+        if self._staff.sessions.knows(secret):
+            visitor = await self._device(request, secret)
+        else:
+            self._sessions.check(secret)
+            visitor = Visitor(self._owner, Via.SESSION)
         if request.method not in SAFE_METHODS:
             _from_the_console(request)
-        return Visitor(OWNER, Via.SESSION)
+        return visitor
+
+    async def _device(self, request: Request, secret: str) -> Visitor:
+        """Recognise an operator by the session and the proof of its device; raises as `session`."""
+        address = bytes(request.scope.get("raw_path") or request.url.path.encode())
+        if request.scope.get("query_string"):
+            address += b"?" + request.scope["query_string"]
+        header = request.headers.get(HEADER)
+        found, proof = self._staff.sessions.check(secret, header, request.method, address.decode("latin-1"))
+        caller = await asyncio.to_thread(self._staff.operators.caller, found.operator_id)
+        return Visitor(caller, Via.DEVICE, found, proof.body_sha256)
 
     def leave(self, request: Request) -> None:
         """End the browser session that the request names."""
-        self._sessions.leave(request.cookies.get(cookie_name(request), ""))
+        secret = request.cookies.get(cookie_name(request), "")
+        self._sessions.leave(secret)
+        self._staff.sessions.end(secret)
 
 
 def _token(request: Request) -> str | None:

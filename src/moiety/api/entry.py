@@ -60,7 +60,7 @@ async def enter(
 )
 async def leave(request: Request, visit: Here) -> Response:
     """End the browser session."""
-    visit.gate.entrance.session(request)
+    (await visit.gate.entrance.session(request)).check_body(b"")
     visit.gate.entrance.leave(request)
     response = Response(status_code=204)
     response.delete_cookie(cookie_name(request), httponly=True, samesite="strict")

@@ -43,6 +43,7 @@ PROBLEMS: Final[Mapping[type[Refusal], tuple[int, str]]] = {
     errors.DuplicatePhoto: (409, "Duplicate photo"),
     errors.Unauthenticated: (401, "Not authenticated"),
     errors.KeyExpired: (401, "Key expired"),
+    errors.ProofMissing: (401, "Proof of the device missing"),
     errors.Forbidden: (403, "Not allowed"),
     errors.WarrantRefused: (403, "Warrant refused"),
     errors.SignatureNeeded: (403, "Signature needed"),

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from starlette.responses import Response
     from starlette.types import Message, Receive
 
-    from moiety.access import Caller, RateLimiter
+    from moiety.access import Caller, RateLimiter, Staff
     from moiety.api.entrance import Access, Entrance
     from moiety.api.limits import Limits, Queue
     from moiety.api.parts import Parts
@@ -83,6 +83,7 @@ class Gate:
     parts: Parts[bool]
     sign_at: str
     watching: Watching
+    staff: Staff
 
 
 @dataclass(slots=True, repr=False)
@@ -201,7 +202,7 @@ class GuardedRoute(APIRoute):
             return
         visit.visitor = await self.gate.entrance.admit(request)
         caller = visit.visitor.caller
-        limiter.spend(caller.key_id, bounds.FOR_KEY if visit.visitor.via is Via.KEY else bounds.FOR_OWNER)
+        limiter.spend(caller.key_id, _rate_of(visit.visitor.via))
         if permission is None:
             self._find_question(request, visit, caller)
             return
@@ -251,6 +252,7 @@ class GuardedRoute(APIRoute):
         bound = self.gate.limits
         wanted = self.rule.form or self.rule.body
         if wanted is None:
+            _proved(visit, b"")
             return b""
         kind = request.headers.get("content-type", "")
         if kind.partition(";")[0].strip().lower() != ("multipart/form-data" if self.rule.form else "application/json"):
@@ -258,10 +260,22 @@ class GuardedRoute(APIRoute):
         pictures = self.rule.pictures
         most = bound.json_bytes + len(pictures) * bound.image_bytes
         body = await bounds.read_body(request, most, bound.body_seconds, pictures=bool(pictures))
+        _proved(visit, body)
         if self.rule.form is None:
             return body
         visit.form = read_form(kind, body, pictures, bound.image_bytes, bound.json_bytes)
         return b""
+
+
+def _rate_of(via: Via) -> str:
+    """Name the bucket of a caller: programs and people have one rate, the owner, who enrols in bulk, another."""
+    return bounds.FOR_KEY if via in {Via.KEY, Via.DEVICE} else bounds.FOR_OWNER
+
+
+def _proved(visit: Visit, body: bytes) -> None:
+    """Check that an operator's device signed this very body."""
+    if visit.visitor is not None:
+        visit.visitor.check_body(body)
 
 
 def _again(body: bytes, receive: Receive) -> Receive:

@@ -10,7 +10,7 @@ from moiety.api.waiting import BySigner
 
 REASON_CHARS_MAX: Final = 500
 PAGE_MAX: Final = 1000
-_SCOPE: Final = f"^({'|'.join(Permission)})(@gal_[a-z2-7]{{16}})?$"
+_SCOPE: Final = f"^({'|'.join(one for one in Permission if not one.personal)})(@gal_[a-z2-7]{{16}})?$"
 
 Reason = Annotated[
     str,

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import uvicorn
 
 from moiety.access import ApiKeys
+from moiety.access.sessions import Span
 from moiety.api import Access, create_app
 from moiety.cli.backup.reconciling_gate import Reconciling
 from moiety.cli.backup.reviving_gate import revive_gate
@@ -91,6 +92,17 @@ async def _tend(over: House) -> None:
         pause = 60.0 * settings.number("MOIETY_CANARY_MINUTES")
 
 
+def _span() -> Span:
+    """Say how long people's sessions live.
+
+    Raises:
+        BadInput: the settings allow more than 12 hours, or a rest longer than that.
+
+    """
+    hours, minutes = settings.number("MOIETY_SESSION_HOURS"), settings.number("MOIETY_SESSION_IDLE_MINUTES")
+    return Span(hours * 3600.0, minutes * 60.0)
+
+
 def announce(path: Path, listener: socket.socket, token: str) -> None:
     """Tell the owner's commands how to reach this gate; the token dies with the process."""
     host, port = listener.getsockname()[:2]
@@ -125,6 +137,7 @@ async def serve(at: Place, listener: socket.socket, hosts: list[str], ready: Cal
         on_fault=lambda fault: _stop(server, fault),
         sign_at=sign_at(),
         background={name: partial(_goes_on, works, name) for name in ("tidy", "tend")},
+        span=_span(),
     )
     attach(app)
     server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", server_header=False))

@@ -7,6 +7,7 @@ import sys
 import typer
 
 from moiety.cli.commands import (
+    approvals,
     asking,
     backup,
     cards,
@@ -18,6 +19,7 @@ from moiety.cli.commands import (
     keys,
     measuring,
     models,
+    operators,
     people,
     questions,
     running,
@@ -44,6 +46,8 @@ app.add_typer(galleries.app, name="gallery")
 app.add_typer(models.app, name="models")
 app.add_typer(keys.app, name="key")
 app.add_typer(questions.app, name="question")
+app.add_typer(operators.app, name="operator")
+app.add_typer(approvals.app, name="approval")
 app.add_typer(vault.app, name="vault")
 app.add_typer(ceremony.mint_app, name="mint")
 app.add_typer(ceremony.eye_app, name="eye")

@@ -17,6 +17,7 @@ from moiety.drill.hacked_records import Enrol, Erase, Loosen, ReadBeyond
 from moiety.drill.insider import Insider
 from moiety.drill.ledger import ChangedLedger
 from moiety.drill.scratch import scratch
+from moiety.drill.staff import Administrator, Password, StolenSession
 from moiety.drill.steal import StealA, StealB
 from moiety.drill.steal_gate import StealGate
 from moiety.drill.sweep import Ports, Strays
@@ -39,6 +40,9 @@ DRILLS: tuple[type[Drill], ...] = (
     Ports,
     Strays,
     Routes,
+    Password,
+    StolenSession,
+    Administrator,
     StealGate,
     StealBackups,
     Traces,

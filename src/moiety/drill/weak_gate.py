@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import pyrage
 
-from moiety.access import ApiKeys, Permission
+from moiety.access import ApiKeys, Permission, operators, roles, sessions
+from moiety.access.sessions import DeviceSessions
 from moiety.api.routes import GuardedRoute
 from moiety.archive import packing
 from moiety.drill.weaknesses import put
 from moiety.foundation.envelopes import seal
+from moiety.foundation.errors import Unauthenticated
 from moiety.ledger import chain
 from moiety.matching.desk import Desk
 from moiety.people import fields
@@ -117,6 +119,28 @@ def _careless_and_unsieved() -> None:
     put(lines, "_sieved", lambda record: {"event": record.getMessage(), "error": str(record.exc_info)})
 
 
+def _proof_unchecked() -> None:
+    """Let a session's cookie be enough."""
+
+    def check(self: DeviceSessions, secret: str, *_: object) -> tuple[Any, Any]:
+        found = self._sessions.get(sessions._mark(secret))  # noqa: SLF001 - a weakness is planted inside
+        if found is None:
+            raise Unauthenticated
+        return found, SimpleNamespace(body_sha256=None)
+
+    put(DeviceSessions, "check", check)
+
+
+def _passkey_unchecked() -> None:
+    """Take what anybody signs for whose passkey is named."""
+    put(operators, "check_assertion", lambda *_: 0)
+
+
+def _administrator_looks() -> None:
+    """Let administrators do everything."""
+    put(roles, "DUTIES", {**roles.DUTIES, roles.Role.ADMINISTRATOR: roles.Duty(frozenset(Permission), ())})
+
+
 WEAKNESSES: dict[str, Any] = {
     "careless": _careless,
     "careless_and_unsieved": _careless_and_unsieved,
@@ -126,4 +150,7 @@ WEAKNESSES: dict[str, Any] = {
     "tokens_noted": _tokens_noted,
     "backups_in_the_clear": _backups_in_the_clear,
     "chain_unchecked": _chain_unchecked,
+    "proof_unchecked": _proof_unchecked,
+    "passkey_unchecked": _passkey_unchecked,
+    "administrator_looks": _administrator_looks,
 }

@@ -142,6 +142,12 @@ class KeyExpired(Unauthenticated):
     slug = "key-expired"
 
 
+class ProofMissing(Unauthenticated):
+    """The session's cookie came without the proof of its device."""
+
+    slug = "proof-missing"
+
+
 class Forbidden(Refusal):
     """The key does not carry the scope that this needs."""
 

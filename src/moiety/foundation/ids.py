@@ -10,6 +10,8 @@ GalleryId = NewType("GalleryId", str)
 SubjectId = NewType("SubjectId", str)
 PhotoId = NewType("PhotoId", str)
 KeyId = NewType("KeyId", str)
+OperatorId = NewType("OperatorId", str)
+ApprovalId = NewType("ApprovalId", str)
 RowId = NewType("RowId", bytes)
 
 ROW_ID_BYTES = 16
@@ -38,6 +40,16 @@ def new_photo_id() -> PhotoId:
 def new_key_id() -> KeyId:
     """Draw an id such as `key_…`."""
     return KeyId(_token("key"))
+
+
+def new_operator_id() -> OperatorId:
+    """Draw an id such as `opr_…`."""
+    return OperatorId(_token("opr"))
+
+
+def new_approval_id() -> ApprovalId:
+    """Draw an id such as `apr_…`."""
+    return ApprovalId(_token("apr"))
 
 
 def new_row_id() -> RowId:

@@ -54,6 +54,8 @@ SETTINGS = (
     Setting(
         "MOIETY_GATE_ORIGINS", "", "Gates whose consoles may open the signing page; empty: the one on this machine."
     ),
+    Setting("MOIETY_SESSION_HOURS", "8", "Hours after which a person's session at the gate ends; at most 12."),
+    Setting("MOIETY_SESSION_IDLE_MINUTES", "15", "Minutes without a request after which it ends."),
     Setting("MOIETY_MINT_STOCK_MB", "64", "Memory at vault B for one-time bits dealt ahead of searches; 0: none."),
     Setting(
         "MOIETY_TRACES",

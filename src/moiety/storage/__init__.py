@@ -1,5 +1,6 @@
 """The gate's tables: ciphertext, ids and states; migrations; repositories that speak in frozen records."""
 
+from moiety.storage.access_records import Approval, ApprovalState, Operator, OperatorPasskey, OperatorState
 from moiety.storage.records import (
     ActiveRow,
     ApiKey,
@@ -23,6 +24,8 @@ from moiety.storage.store import Store, Transaction
 __all__ = [
     "ActiveRow",
     "ApiKey",
+    "Approval",
+    "ApprovalState",
     "Canary",
     "FieldClass",
     "Gallery",
@@ -31,6 +34,9 @@ __all__ = [
     "IntentKind",
     "IntentState",
     "LedgerEntry",
+    "Operator",
+    "OperatorPasskey",
+    "OperatorState",
     "StateCounts",
     "Store",
     "Subject",

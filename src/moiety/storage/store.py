@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from moiety.foundation.disk import SYSTEM_DISK
 from moiety.foundation.errors import Fault, Unavailable
 from moiety.storage.api_keys import ApiKeyTable
+from moiety.storage.approvals import ApprovalTable
 from moiety.storage.batches import BatchTable
 from moiety.storage.belonging import claim
 from moiety.storage.canaries import CanaryTable
@@ -21,6 +22,7 @@ from moiety.storage.fields import FieldTable
 from moiety.storage.galleries import GalleryTable
 from moiety.storage.intents import IntentTable
 from moiety.storage.ledger_entries import LedgerTable
+from moiety.storage.operators import OperatorTable
 from moiety.storage.schema import migrate
 from moiety.storage.subjects import SubjectTable
 from moiety.storage.templates import TemplateTable
@@ -83,6 +85,16 @@ class Transaction:
     def api_keys(self) -> ApiKeyTable:
         """API keys, as hashes."""
         return ApiKeyTable(self.session, self._clock)
+
+    @cached_property
+    def operators(self) -> OperatorTable:
+        """People who work here, their passkeys and their ways in."""
+        return OperatorTable(self.session, self._clock)
+
+    @cached_property
+    def approvals(self) -> ApprovalTable:
+        """Acts that two people stand behind."""
+        return ApprovalTable(self.session, self._clock)
 
     @cached_property
     def ledger(self) -> LedgerTable:

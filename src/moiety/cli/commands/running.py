@@ -56,6 +56,7 @@ def up(
         say(ONE_MACHINE)
         say(f"People make passkeys and sign at {page}/")
         say("Open the console with: moiety open")
+        say("People who shall work here: moiety operator first")
         supervisor.watch()
 
 

@@ -24,7 +24,7 @@ async function call(method, path, body) {
     throw new Refused(reply.status, "Something other than the gate answered.");
   }
   if (!reply.ok && reply.status === 401) {
-    throw new Refused(401, "Your session has ended. Run `moiety open` in a terminal for a new one.");
+    throw new Refused(401, said.detail ?? "Your session has ended.");
   }
   return { reply, said };
 }
@@ -39,7 +39,7 @@ export async function identify(gallery, image, reason) {
   return reply.status === 202 ? { waits: said } : { faces: said.faces };
 }
 
-async function ask(method, path, body) {
+export async function ask(method, path, body) {
   const { reply, said } = await call(method, path, body);
   if (!reply.ok) throw new Refused(reply.status, said.detail ?? "The gate refused.");
   return said;

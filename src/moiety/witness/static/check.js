@@ -11,11 +11,11 @@ const MADE = { search: "probe", verify: "probe", enrol: "template" };
 // A reason not to sign, in words for people.
 export class Refused extends Error {}
 
-function must(holds, words) {
+export function must(holds, words) {
   if (!holds) throw new Refused(words);
 }
 
-function read(what, decoder, encoded) {
+export function read(what, decoder, encoded) {
   try {
     return decoder(fromText(encoded));
   } catch (error) {

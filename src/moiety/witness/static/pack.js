@@ -60,6 +60,7 @@ const kinds = {
     if (value > BigInt(Number.MAX_SAFE_INTEGER)) throw new Malformed();
     return Number(value);
   },
+  facts: (raw) => unpack(raw).map((one) => decode(FACT, one)),
   box: (raw) => {
     const pieces = unpack(raw);
     if (pieces.length !== 4) throw new Malformed();
@@ -105,7 +106,41 @@ const STATEMENT = {
   },
 };
 
+const FACT = { domain: "moiety/fact/1", fields: { name: "text", value: "text" } };
+
+const APPROVAL = {
+  domain: "moiety/approval/1",
+  fields: {
+    tenant: "text",
+    id: "text",
+    kind: "text",
+    proposer: "text",
+    gallery: "text",
+    facts: "facts",
+    reason: "text",
+    nonce: "bytes",
+    created: "number",
+    expires: "number",
+  },
+};
+
+const SIGN_IN = {
+  domain: "moiety/sign-in/1",
+  fields: { gate: "text", tenant: "text", nonce: "hash", key: "hash", issued: "number", expires: "number" },
+};
+
+const JOINING = {
+  domain: "moiety/joining/1",
+  fields: { gate: "text", tenant: "text", operator: "text", nonce: "hash", expires: "number" },
+};
+
 const GRANT = { domain: "moiety/session/1", fields: { key: "hash", expires: "number" } };
+
+// How what was read is written again, where it is more than one part.
+const again = {
+  box: (box) => pack(...box),
+  facts: (facts) => pack(...facts.map(({ name, value }) => pack(FACT.domain, name, value))),
+};
 
 // Reads a record and writes it again: whatever is not its one canonical form is refused.
 function decode(record, raw) {
@@ -120,12 +155,15 @@ function decode(record, raw) {
   } catch {
     throw new Malformed();
   }
-  const values = names.map((name) => (record.fields[name] === "box" ? pack(...made[name]) : made[name]));
+  const values = names.map((name) => (again[record.fields[name]] ?? ((value) => value))(made[name]));
   if (!same(pack(record.domain, ...values), raw)) throw new Malformed();
   return made;
 }
 
 export const decodeWarrant = (raw) => decode(WARRANT, raw);
+export const decodeApproval = (raw) => decode(APPROVAL, raw);
+export const decodeSignIn = (raw) => decode(SIGN_IN, raw);
+export const decodeJoining = (raw) => decode(JOINING, raw);
 export const decodeGrant = (raw) => decode(GRANT, raw);
 export const decodeStatement = (raw) => decode(STATEMENT, raw);
 

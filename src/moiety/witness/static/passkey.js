@@ -38,12 +38,13 @@ export async function sign(digest, rpId) {
   return { signer: toText(new Uint8Array(made.rawId)), value: toText(pack("moiety/assertion/1", ...parts)) };
 }
 
-// Makes a passkey for a person; gives the authenticator data of its registration.
-export async function create(name, rpId) {
+// Makes a passkey for a person; gives authenticator data and client data of its registration.
+export async function create(name, rpId, challenge = crypto.getRandomValues(new Uint8Array(32)), known = []) {
   const made = await ask(() =>
     navigator.credentials.create({
       publicKey: {
-        challenge: crypto.getRandomValues(new Uint8Array(32)),
+        challenge,
+        excludeCredentials: known.map((id) => ({ type: "public-key", id })),
         rp: { id: rpId, name: "moiety" },
         user: { id: crypto.getRandomValues(new Uint8Array(16)), name, displayName: name },
         pubKeyCredParams: ALGORITHMS.map((alg) => ({ type: "public-key", alg })),
@@ -53,5 +54,8 @@ export async function create(name, rpId) {
       },
     }),
   );
-  return new Uint8Array(made.response.getAuthenticatorData());
+  return {
+    data: new Uint8Array(made.response.getAuthenticatorData()),
+    client: new Uint8Array(made.response.clientDataJSON),
+  };
 }

@@ -4,13 +4,14 @@ import { Refused, check } from "/static/check.js";
 import { hex } from "/static/pack.js";
 import { NoPasskey, sign } from "/static/passkey.js";
 import { atHome, copy, gates, of, rpId } from "/static/site.js";
+import { STAFF_KINDS, checkStaff } from "/static/staff.js";
 import { groups, left, rows, title } from "/static/words.js";
 
 let found = null;
 let answerTo = null;
 let address = null;
 
-const KINDS = ["question/1", "session/1"];
+const KINDS = ["question/1", "session/1", ...STAFF_KINDS];
 const seconds = () => Math.floor(Date.now() / 1000);
 
 // Shows one of the page's states, and moves whoever reads along to its heading.
@@ -69,21 +70,22 @@ async function draw(picture) {
 function passing() {
   if (!found || of("asked").hidden) return;
   const rest = found.expires - seconds();
-  of("left").textContent = found.grant ? "" : left(rest);
+  of("left").textContent = found.grant || found.lasting ? "" : left(rest);
   if (rest <= 0) refuse("The time to sign this has passed. Ask the question again.");
 }
 
 async function take(question) {
   try {
-    found = await check(question, seconds());
+    const ofStaff = STAFF_KINDS.includes(question?.moiety);
+    found = ofStaff ? await checkStaff(question, seconds(), answerTo) : await check(question, seconds());
     await draw(found.picture);
   } catch (error) {
     if (!(error instanceof Refused)) throw error;
     refuse(error.message);
     return;
   }
-  of("title").textContent = title(found);
-  of("facts").replaceChildren(...rows(found).flatMap(row));
+  of("title").textContent = found.title ?? title(found);
+  of("facts").replaceChildren(...(found.rows ?? rows(found)).flatMap(row));
   of("digest").textContent = groups(hex(found.digest));
   const { wanted, signed } = found.hints;
   of("second").hidden = wanted !== 2;
@@ -129,9 +131,10 @@ of("paste").addEventListener("submit", async (event) => {
 
 async function give() {
   const { signer, value } = await sign(found.digest, rpId);
+  const question = { moiety: "signature/1", question: found.id, paper: 0, scheme: "passkey", signer, value };
   const made = found.grant
     ? { moiety: "session-signed/1", grant: found.encoded, signer, value }
-    : { moiety: "signature/1", question: found.id, paper: 0, scheme: "passkey", signer, value };
+    : (found.made?.({ signer, value }) ?? question);
   if (answerTo && window.opener) window.opener.postMessage(made, answerTo);
   of("handed").hidden = !answerTo;
   of("byhand").hidden = Boolean(answerTo);

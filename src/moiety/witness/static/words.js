@@ -27,7 +27,7 @@ function about({ warrant, about: aim }) {
   return [["Erased", aim.subject ? `the person ${aim.subject}, ${photos} and all fields` : photos]];
 }
 
-function clock(seconds) {
+export function clock(seconds) {
   return new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" }).format(new Date(seconds * 1000));
 }
 

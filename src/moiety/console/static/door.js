@@ -1,0 +1,9 @@
+// The page on which people sign in.
+
+import { signIn, tell } from "/static/signin.js";
+
+const button = document.getElementById("enter");
+
+button.addEventListener("click", () =>
+  tell(document.getElementById("trouble"), button, () => signIn(button.dataset.signAt)),
+);

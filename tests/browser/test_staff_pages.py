@@ -1,0 +1,264 @@
+"""People who work here, in a real browser: first passkey, invitation, approval; and a cookie that was stolen."""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from playwright.sync_api import Error
+
+from browser.signing import Device, SigningSite
+from browser.test_console_axe import RULES, axe
+from moiety.access.device_proofs import from_text, to_text
+from moiety.access.papers import Content, SignIn
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from playwright.sync_api import Browser, BrowserContext, Page
+
+__all__ = ["axe"]
+pytestmark = pytest.mark.slow
+
+SMALL = {"width": 390, "height": 844}
+
+
+class Colleague:
+    """Somebody with a browser of their own and passkeys in it; whatever goes wrong in a window is noted."""
+
+    def __init__(self, browser: Browser, site: SigningSite) -> None:
+        self.context = browser.new_context(viewport=SMALL)  # type: ignore[arg-type]
+        self.site = site
+        self.keys = Device()
+        self.wrong: list[str] = []
+        self.context.on("page", self._watch)
+        self.page = self.context.new_page()
+
+    def _watch(self, page: Page) -> None:
+        page.on("pageerror", lambda error: self.wrong.append(str(error)))
+        page.on("console", self._said)
+
+    def _said(self, message: Any) -> None:
+        # A browser says of each refusal that it was one; 401 and 403 are what some of these tests want.
+        if message.type in {"error", "warning"} and "status of 40" not in message.text:
+            self.wrong.append(message.text)
+
+    def in_window(self, press: str, then: str) -> str:
+        """Press what opens a window of the witness, use the passkey there; gives what the window showed."""
+        with self.context.expect_page() as opened:
+            self.page.click(press)
+        window = opened.value
+        window.wait_for_selector("#asked:visible, #for:visible")
+        words = window.inner_text("main")
+        with suppress(Error), self.keys.at(window):
+            window.click(then)
+            window.wait_for_event("close", timeout=20_000)
+        return words
+
+    def join(self, link: str, name: str = "") -> None:
+        """Open an invitation, make a passkey, sign in."""
+        self.page.goto(link)
+        self.page.wait_for_selector("#begin:visible")
+        if name:
+            self.page.fill("#name", name)
+        self.make("#make")
+        self.page.wait_for_selector("#made:visible")
+        self.sign("#enter")
+        self.page.wait_for_selector("#who:has-text(' '), #ask")
+
+    def make(self, press: str) -> str:
+        """Make a passkey in the witness's window."""
+        return self.in_window(press, "#create")
+
+    def sign(self, press: str) -> str:
+        """Sign in the witness's window."""
+        return self.in_window(press, "#sign")
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SigningSite]:
+    with SigningSite(tmp_path_factory.mktemp("staff")) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def ada(browser: Browser, site: SigningSite) -> Iterator[Colleague]:
+    """Let the first operator in."""
+    with site.owner() as owner:
+        way = owner.post("operators/first").json()
+    made = Colleague(browser, site)
+    made.join(site.url + way["path"], "Ada Osei")
+    yield made
+    assert made.wrong == []
+    made.context.close()
+
+
+@pytest.fixture(scope="module")
+def ben(browser: Browser, site: SigningSite, ada: Colleague) -> Iterator[Colleague]:
+    """Let Ada invite Ben; the machine's owner is the second person, since nobody else works here."""
+    link = invite(ada, "Ben Ali", "officer")
+    made = Colleague(browser, site)
+    made.page.goto(link)
+    made.page.wait_for_selector("#begin:visible")
+    assert made.page.input_value("#name") == "Ben Ali"
+    made.join(link)
+    yield made
+    assert made.wrong == []
+    made.context.close()
+
+
+def propose(ada: Colleague, name: str, role: str) -> str:
+    ada.page.goto(f"{ada.site.url}/access")
+    ada.page.wait_for_selector("#invite:visible")
+    ada.page.fill("#name", name)
+    ada.page.select_option("#role", role)
+    ada.page.fill("#reason", "a new colleague")
+    ada.page.click("#propose")
+    ada.page.wait_for_selector("#waiting li[data-state=open]")
+    return str(ada.page.get_attribute("#waiting li[data-state=open]", "data-id"))
+
+
+def carry_out(ada: Colleague, approval: str) -> str:
+    ada.page.goto(f"{ada.site.url}/access")
+    ada.page.click(f"#waiting li[data-id={approval}] button.primary")
+    ada.page.wait_for_selector("#result-link:not(:empty)")
+    return ada.page.inner_text("#result-link")
+
+
+def invite(ada: Colleague, name: str, role: str) -> str:
+    approval = propose(ada, name, role)
+    with ada.site.owner() as owner:
+        assert owner.post(f"approvals/{approval}/confirm").status_code == 200
+    return carry_out(ada, approval)
+
+
+def test_the_first_passkey_lets_the_first_operator_in(ada: Colleague) -> None:
+    ada.page.goto(f"{ada.site.url}/access")
+    ada.page.wait_for_selector("#who:has-text('Ada Osei')")
+    assert ada.page.inner_text("#roles") == "administrator"
+    assert "second one" in ada.page.inner_text("#passkeys")
+    ada.page.goto(f"{ada.site.url}/")
+    ada.page.wait_for_url(f"{ada.site.url}/access")
+
+
+def test_an_invitation_is_signed_by_a_colleague_on_the_witness_s_page(
+    browser: Browser, site: SigningSite, ada: Colleague, ben: Colleague
+) -> None:
+    approval = propose(ada, "Cy Young", "guard")
+    ben.page.goto(f"{site.url}/access")
+    row = f"#waiting li[data-id={approval}]"
+    ben.page.wait_for_selector(row)
+    assert "Cy Young" in ben.page.inner_text(row)
+    words = ben.sign(f"{row} button.primary")
+    for said in ("Shall this person work here?", "Cy Young", "guard", "a new colleague", "“Ada Osei”"):
+        assert said in words
+    ben.page.wait_for_selector(f"{row}[data-state=approved]")
+    cy = Colleague(browser, site)
+    cy.join(carry_out(ada, approval))
+    assert cy.wrong == []
+    cy.context.close()
+
+
+def test_an_officer_asks_who_is_in_a_picture_with_every_request_signed(site: SigningSite, ben: Colleague) -> None:
+    ben.page.goto(f"{site.url}/")
+    ben.page.wait_for_selector("#gallery")
+    with ben.page.expect_response("**/identify") as got:
+        ben.page.set_input_files("#file", {"name": "ada.png", "mimeType": "image/png", "buffer": site.ada})
+    assert got.value.status == 200
+    ben.page.wait_for_selector("#faces .face")
+
+
+def test_a_stolen_cookie_opens_nothing_in_another_browser(browser: Browser, site: SigningSite, ada: Colleague) -> None:
+    thief: BrowserContext = browser.new_context()
+    thief.add_cookies(ada.context.cookies())  # type: ignore[arg-type]
+    for path in ("/", "/access", "/v1/operators", "/v1/approvals"):
+        reply = thief.request.get(f"{site.url}{path}", headers={"accept": "text/html"})
+        assert (reply.status, "Ada" in reply.text()) == (401, False)
+    # With all of the console's own scripts it gets no further: they find no key in this browser.
+    page = thief.new_page()
+    page.goto(f"{site.url}/access", wait_until="commit")
+    page.wait_for_url(f"{site.url}/sign-in")
+    bare = thief.request.get(f"{site.url}/v1/session")
+    assert (bare.status, bare.json()["type"]) == (401, "urn:moiety:problem:proof-missing")
+    thief.close()
+    assert ada.page.goto(f"{site.url}/access").status == 200  # type: ignore[union-attr]
+
+
+def test_a_page_that_was_loaded_without_the_worker_is_taken_over(site: SigningSite, ada: Colleague) -> None:
+    """A hard reload goes past the worker: the answer is a small page that lets it take over."""
+    ada.page.goto(f"{site.url}/access")
+    session = ada.context.new_cdp_session(ada.page)
+    session.send("Page.reload", {"ignoreCache": True})
+    ada.page.wait_for_selector("#who:has-text('Ada Osei')")
+
+
+def test_a_second_passkey_is_asked_for_and_added(site: SigningSite, ada: Colleague) -> None:
+    first, ada.keys = ada.keys, Device()
+    ada.page.goto(f"{site.url}/access")
+    ada.page.wait_for_selector("#who:has-text('Ada Osei')")
+    ada.make("#add")
+    ada.page.wait_for_selector("#passkeys:has-text('2 passkeys')")
+    ada.page.click("#leave")
+    ada.page.wait_for_url(f"{site.url}/sign-in")
+    ada.page.goto(f"{site.url}/access")
+    ada.page.wait_for_url(f"{site.url}/access")
+    assert "not signed in" in ada.page.inner_text("main").lower() or "No valid" in ada.page.inner_text("main")
+    ada.page.goto(f"{site.url}/sign-in")
+    words = ada.sign("#enter")
+    assert site.url in words
+    ada.page.wait_for_selector("#who:has-text('Ada Osei')")
+    ada.keys = first
+
+
+def load(page: Page, asked: dict[str, Any]) -> None:
+    """Hand something to the signing page as a file."""
+    content = json.dumps(asked).encode()
+    page.set_input_files("#file", {"name": "asked.json", "mimeType": "application/json", "buffer": content})
+    page.wait_for_selector("#asked:visible, #refused:visible")
+
+
+def test_what_was_altered_or_comes_from_nowhere_is_not_signed(
+    site: SigningSite, ada: Colleague, ben: Colleague
+) -> None:
+    approval = propose(ada, "Dee Roy", "guard")
+    with site.owner() as owner:
+        asked = owner.get(f"approvals/{approval}/material").json()
+    raw = from_text(asked["content"])
+    content = Content.decode(raw)
+    page = ben.context.new_page()
+    page.goto(f"{site.witness}/sign")
+    page.wait_for_selector("#empty:visible")
+    now = int(site.api.site.clock.now())
+    for broken, words in (
+        (raw[:-1], "damaged"),
+        (raw + bytes(4), "damaged"),
+        (replace(content, expires=now - 1).encode(), "has passed"),
+        (replace(content, created=now + 900).encode(), "future"),
+    ):
+        load(page, asked | {"content": to_text(broken)})
+        assert page.is_visible("#refused")
+        assert words in page.inner_text("#why")
+        page.click("#refused .another")
+    paper = SignIn(site.url, "tenant", bytes(32), bytes(32), now, now + 3600)
+    load(page, {"moiety": "sign-in/1", "record": to_text(paper.encode())})
+    assert "opens this window" in page.inner_text("#why")
+    page.click("#refused .another")
+    load(page, asked)
+    assert page.is_visible("#sign")
+    assert "Dee Roy" in page.inner_text("#facts")
+    assert (page.text_content("#digest") or "").replace(" ", "") == content.digest().hex()
+    page.close()
+
+
+@pytest.mark.parametrize("path", ["/sign-in", "/join", "/access"])
+def test_the_pages_of_staff_have_no_fault_that_axe_finds(
+    site: SigningSite, ada: Colleague, path: str, axe: str
+) -> None:
+    ada.page.goto(f"{site.url}{path}")
+    ada.page.wait_for_selector("h1:visible")
+    ada.page.evaluate(axe)
+    found = ada.page.evaluate("(tags) => axe.run({ runOnly: tags })", RULES)
+    assert [f"{one['id']}: {node['html']}" for one in found["violations"] for node in one["nodes"]] == []
