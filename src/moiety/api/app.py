@@ -11,7 +11,21 @@ from starlette.middleware import Middleware
 from starlette.routing import Match, Route
 
 from moiety.access import RateLimiter
-from moiety.api import entry, galleries, journal, keys, probes, questions, schemas, state, subjects, waiting
+from moiety.api import (
+    entry,
+    galleries,
+    journal,
+    keys,
+    person_schemas,
+    persons,
+    probes,
+    questions,
+    rights,
+    schemas,
+    state,
+    subjects,
+    waiting,
+)
 from moiety.api.entrance import Access, Entrance, Strikes
 from moiety.api.limits import Limits, Queue
 from moiety.api.parts import Parts
@@ -30,7 +44,7 @@ if TYPE_CHECKING:
     from moiety.api.problems import Problem
     from moiety.people.house import House
 
-MODULES: Final = (galleries, subjects, probes, questions, keys, journal, state, entry)
+MODULES: Final = (galleries, subjects, persons, rights, probes, questions, keys, journal, state, entry)
 ABOUT: Final = (
     "Who is this, and is it really them? Answers are bands in words; there is no score, no distance and no embedding "
     "in any request or answer. Errors are problem+json (RFC 9457)."
@@ -134,7 +148,7 @@ def _words() -> frozenset[str]:
     """Collect the names in the API's description: only these are ever repeated in an answer."""
     models = [
         one
-        for one in (*vars(schemas).values(), *vars(waiting).values())
+        for one in (*vars(schemas).values(), *vars(waiting).values(), *vars(person_schemas).values())
         if isinstance(one, type) and issubclass(one, schemas.Taken | schemas.Given)
     ]
     fields = {name for model in models for name in model.model_fields}

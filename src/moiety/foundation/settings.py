@@ -50,6 +50,12 @@ SETTINGS = (
         "MOIETY_GATE_ORIGINS", "", "Gates whose consoles may open the signing page; empty: the one on this machine."
     ),
     Setting("MOIETY_MINT_STOCK_MB", "64", "Memory at vault B for one-time bits dealt ahead of searches; 0: none."),
+    Setting(
+        "MOIETY_RECORDS",
+        "optional",
+        "Whether a gallery without a rule may keep people whose basis, controller and source nobody stated.",
+        ("optional", "needed"),
+    ),
     Setting("MOIETY_LOG", "info", "How much the parts log.", ("debug", "info", "warning", "error")),
 )
 _BY_NAME = {setting.name: setting for setting in SETTINGS}
