@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -188,7 +188,7 @@ async def test_req_06_enrolment_refuses_poor_quality_with_its_reasons(api: Api) 
 
 async def test_req_07_under_eighteen_needs_a_guardian_and_an_authorised_reason(api: Api) -> None:
     face = api.site.sight.person()
-    young = {"fields": {"birth_date": "2015-06-01"}}
+    young: dict[str, Any] = {"fields": {"birth_date": "2015-06-01"}}
     async with api.owner as owner:
         await made(owner)
         for body in (young, {"minor": True}, {"guardian": GUARDIAN}):

@@ -19,7 +19,9 @@ from moiety.cli.commands import (
     measuring,
     models,
     people,
+    person,
     questions,
+    receipt,
     running,
     serve,
     upkeep,
@@ -43,6 +45,8 @@ app.add_typer(backup.app, name="backup")
 app.add_typer(galleries.app, name="gallery")
 app.add_typer(models.app, name="models")
 app.add_typer(keys.app, name="key")
+app.add_typer(person.app, name="person")
+app.add_typer(receipt.app, name="receipt")
 app.add_typer(questions.app, name="question")
 app.add_typer(vault.app, name="vault")
 app.add_typer(ceremony.mint_app, name="mint")
