@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 INPUTS: Final = 10_000
+# So many texts in one example: drawing them is what takes the time.
+EACH: Final = 50
 SECONDS_MAX: Final = 240
 MARK: Final = "Quokka7731"
 NASTY: Final = (
@@ -69,17 +71,24 @@ SCRIPTS: Final = (
 )  # fmt: skip
 
 
-def names() -> st.SearchStrategy[str]:
-    """Draw names of one script, of all of them, and what attackers send."""
-    letters = [st.characters(min_codepoint=low, max_codepoint=high) for low, high in SCRIPTS]
-    one = st.sampled_from(letters).flatmap(lambda letter: st.text(letter, min_size=1, max_size=40))
-    return st.one_of(one, st.text(max_size=80), st.sampled_from(NASTY))
+def drawn(draw: random.Random) -> str:
+    """Draw a name of one script, what attackers send, or a name with that behind it."""
+    low, high = draw.choice(SCRIPTS)
+    name = "".join(chr(draw.randint(low, high)) for _ in range(draw.randint(1, 60)))
+    return draw.choice((name, draw.choice(NASTY), name + draw.choice(NASTY)))
 
 
-@settings(max_examples=INPUTS, deadline=None, suppress_health_check=list(HealthCheck))
-@given(names(), names())
-def test_ten_thousand_texts_are_kept_masked_and_written_as_they_are(first: str, second: str) -> None:
+@settings(max_examples=INPUTS // EACH, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.randoms(use_true_random=False), st.text(max_size=80))
+def test_ten_thousand_texts_are_kept_masked_and_written_as_they_are(draw: random.Random, odd: str) -> None:
     """Each text goes through every rule that a field meets before and after the vaults."""
+    own = random.Random(draw.getrandbits(64))  # noqa: S311 - the drawn one is slow for so many
+    for text in [odd, *(drawn(own) for _ in range(EACH - 1))]:
+        _through(text, drawn(own))
+
+
+def _through(first: str, second: str) -> None:
+    """Check, mask, redact and write."""
     for fields in ({"note": first, "victim_name": second}, {first: second}, {"birth_date": first}):
         with suppress(Refusal):
             check_given(fields)
@@ -88,14 +97,11 @@ def test_ten_thousand_texts_are_kept_masked_and_written_as_they_are(first: str, 
     assert shown == DOTS or shown.count(DOTS) >= 1
     assert len(shown) <= 4 * (len(DOTS) + 6)
     redaction = Redaction({"victim_name": first, "note": second})
-    assert redaction.of("victim_name", first) != first or not first
-    try:
-        sheet = as_csv((first,), [(second,)])
-        sheet.encode()
-    except UnicodeEncodeError:
-        return  # no text that can be sent: the API refuses lone surrogates
-    cells = [cell for row in csv.reader(io.StringIO(sheet.lstrip("\ufeff"), newline="")) for cell in row]
-    assert not any(cell.lstrip(" \u00a0\u200b\ufeff")[:1] in set("=+-@\t\r\n|%") - {""} for cell in cells)
+    assert redaction.of("victim_name", first) != first
+    sheet = as_csv((first,), [(second,)])
+    rows = csv.reader(io.StringIO(sheet.removeprefix("\ufeff"), newline=""))
+    for cell in [cell for row in rows for cell in row]:
+        assert cell.lstrip(" \u00a0\u200b\ufeff")[:1] not in tuple("=+-@\t\r\n|%"), cell
 
 
 def _bodies(api: Api, subject: str, text: str) -> list[tuple[str, str, dict[str, Any]]]:
@@ -118,7 +124,7 @@ def _bodies(api: Api, subject: str, text: str) -> list[tuple[str, str, dict[str,
         ("POST", f"{one}/holds", {"review_at": "2026-12-01T00:00:00Z"} | WHY),
         ("POST", f"{STAFF}/follow-ups/fol_a/done", dict(WHY)),
     ]
-    filled = []
+    filled: list[tuple[str, str, dict[str, Any]]] = []
     for method, path, body in forms:
         filled.extend((method, path, body | {name: text}) for name in body)
         filled.append((method, path, body | {text[:60]: text}))
@@ -138,9 +144,7 @@ async def test_ten_thousand_requests_with_nasty_texts_are_answered_and_repeat_no
         await made(owner, consent=False)
         subject = await entered(owner, "r0")
         while asked < INPUTS and time.monotonic() < until:
-            low, high = draw.choice(SCRIPTS)
-            name = "".join(chr(draw.randint(low, high)) for _ in range(draw.randint(1, 60)))
-            text = MARK + draw.choice((name, draw.choice(NASTY), name + draw.choice(NASTY)))
+            text = MARK + drawn(draw)
             some = draw.sample(_bodies(api, subject, text.encode(errors="ignore").decode()), 20)
             replies = await asyncio.gather(*(owner.request(how, path, json=body) for how, path, body in some))
             asked += len(replies)
