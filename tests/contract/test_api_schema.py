@@ -83,11 +83,12 @@ def test_every_operation_says_who_may(described: dict[str, Any]) -> None:
 
 
 def test_every_refusal_is_problem_json(described: dict[str, Any]) -> None:
-    for operations in described["paths"].values():
+    for path, operations in described["paths"].items():
+        answer = "text/csv" if path.endswith(".csv") else "application/json"
         for one in operations.values():
             for status, response in one["responses"].items():
                 kinds = set(response["content"])
-                assert kinds == ({"application/problem+json"} if int(status) >= 400 else {"application/json"})
+                assert kinds == ({"application/problem+json"} if int(status) >= 400 else {answer})
     known = set(described["components"]["schemas"]["Problem"]["properties"]["type"]["enum"])
     assert known == {URN + kind.slug for kind in PROBLEMS} | {URN + slug for slug, _, _ in HTTP.values()}
 

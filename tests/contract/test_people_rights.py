@@ -303,7 +303,7 @@ async def test_an_objection_stops_matching_until_it_is_decided(api: Api) -> None
         # A further consent does not end an objection; a decision with a reason on record does.
         assert (await consent(api, owner, subject)).status_code == 201
         assert await candidates(api, owner, face) == []
-        assert (await owner.post(f"{one}/overrule", json=WHY)).status_code == 204
+        assert (await owner.post(f"{one}/overrule", json=WHY)).json() == {"matching": True}
         assert await candidates(api, owner, face) == [subject]
 
 

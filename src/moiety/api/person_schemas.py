@@ -7,6 +7,7 @@ from typing import Annotated, Any, Final, Literal, Self
 from pydantic import AwareDatetime, Field, StringConstraints, model_validator
 
 from moiety.api.schemas import Case, Given, Reason, Reference, Taken
+from moiety.foundation.errors import BadInput
 from moiety.people.rules import CEILING_DAYS, CONTROLLER_CHARS_MAX
 
 STROKES_MAX: Final = 200
@@ -36,8 +37,16 @@ Point = Annotated[tuple[int, int], Field(description="x and y, whole numbers fro
 
 
 def raw(text: str) -> bytes:
-    """Read base64url without padding; the pattern has been checked."""
-    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    """Read base64url without padding.
+
+    Raises:
+        BadInput: its length is that of none.
+
+    """
+    try:
+        return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    except ValueError:
+        raise BadInput("A release is not base64url.") from None
 
 
 class Why(Taken):
@@ -295,6 +304,12 @@ class ChangedInfo(Given):
     recipients: list[str]
     matches: int
     follow_ups: list[FollowUpSeen]
+
+
+class MatchingSeen(Given):
+    """Whether a person is matched."""
+
+    matching: bool
 
 
 class MergeBody(Why):

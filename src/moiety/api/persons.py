@@ -53,6 +53,12 @@ Limit = Annotated[int, Query(ge=1, le=PAGE_MAX)]
 Reasoned = Annotated[Reason, Query()]
 
 
+class Sheet(Response):
+    """A table for a spreadsheet."""
+
+    media_type = "text/csv"
+
+
 def _rule(rule: Rule) -> RuleSeen:
     return RuleSeen.model_validate(rule, from_attributes=True)
 
@@ -135,7 +141,7 @@ async def list_people(
     "GET",
     GALLERY + "/people.csv",
     permission=Permission.SUBJECT_READ,
-    response_class=Response,
+    response_class=Sheet,
     summary="List, masked, as a table",
 )
 async def list_people_csv(
@@ -147,7 +153,7 @@ async def list_people_csv(
     headers = {"content-disposition": 'attachment; filename="people.csv"'}
     if following:
         headers["moiety-next"] = following
-    return Response(text.encode(), media_type="text/csv; charset=utf-8", headers=headers)
+    return Sheet(text.encode(), headers=headers)
 
 
 @routes.add("GET", ONE + "/record", permission=Permission.SUBJECT_READ, summary="Show why somebody is kept")

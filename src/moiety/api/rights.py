@@ -16,6 +16,7 @@ from moiety.api.person_schemas import (
     HoldList,
     HoldNew,
     HoldSeen,
+    MatchingSeen,
     MergeBody,
     ReceiptList,
     ReceiptSeen,
@@ -137,15 +138,13 @@ async def object_to_matching(
     ONE + "/overrule",
     permission=Permission.SUBJECT_RIGHTS,
     body=Why,
-    status_code=204,
-    response_class=Response,
     summary="Overrule an objection",
 )
-async def overrule(subject: str, asked: Why, house: TheHouse, caller: TheCaller, gallery: TheGallery) -> Response:
+async def overrule(subject: str, asked: Why, house: TheHouse, caller: TheCaller, gallery: TheGallery) -> MatchingSeen:
     """Decide against an objection, with the reason on record."""
     asker = asker_of(caller, asked.reason, asked.case)
     await house.registry.changing.overrule(gallery, SubjectId(subject), asker)
-    return Response(status_code=204)
+    return MatchingSeen(matching=True)
 
 
 @routes.add(
