@@ -124,6 +124,8 @@ async def test_a_key_for_one_gallery_opens_no_other_and_cannot_tell_which_exist(
     async with api.client(api.key(*narrow)) as client:
         for route in guarded(api):
             if "{gallery}" in route.path:
+                # There are more routes than a key may ask at once.
+                api.site.clock.move(1)
                 assert (await call(client, route)).status_code != 403, route.path
                 other, missing = await call(client, route, "cases"), await call(client, route, "windows")
                 assert (other.status_code, other.json()) == (missing.status_code, missing.json())

@@ -19,9 +19,12 @@ from moiety.api import (
     journal,
     keys,
     operators,
+    person_schemas,
+    persons,
     probes,
     questions,
     reasons,
+    rights,
     schemas,
     sign_in,
     staff_schemas,
@@ -53,6 +56,8 @@ if TYPE_CHECKING:
 MODULES: Final = (
     galleries,
     subjects,
+    persons,
+    rights,
     probes,
     questions,
     keys,
@@ -181,7 +186,8 @@ def _words() -> frozenset[str]:
     """Collect the names in the API's description: only these are ever repeated in an answer."""
     models = [
         one
-        for one in (*vars(schemas).values(), *vars(waiting).values(), *vars(staff_schemas).values())
+        for module in (schemas, waiting, staff_schemas, person_schemas)
+        for one in vars(module).values()
         if isinstance(one, type) and issubclass(one, schemas.Taken | schemas.Given)
     ]
     fields = {name for model in models for name in model.model_fields}

@@ -21,7 +21,9 @@ from moiety.cli.commands import (
     models,
     operators,
     people,
+    person,
     questions,
+    receipt,
     running,
     serve,
     upkeep,
@@ -45,6 +47,8 @@ app.add_typer(backup.app, name="backup")
 app.add_typer(galleries.app, name="gallery")
 app.add_typer(models.app, name="models")
 app.add_typer(keys.app, name="key")
+app.add_typer(person.app, name="person")
+app.add_typer(receipt.app, name="receipt")
 app.add_typer(questions.app, name="question")
 app.add_typer(operators.app, name="operator")
 app.add_typer(approvals.app, name="approval")

@@ -154,6 +154,24 @@ class Forbidden(Refusal):
     slug = "forbidden"
 
 
+class OnHold(Forbidden):
+    """A legal hold keeps this person's record; nothing of it is erased before two people let it go."""
+
+    slug = "on-hold"
+
+
+class ConsentNeeded(Forbidden):
+    """This gallery keeps a face only after the person's consent, and none is in force."""
+
+    slug = "consent-needed"
+
+
+class MatchingStopped(Forbidden):
+    """This person objected or withdrew; nothing is matched against them."""
+
+    slug = "matching-stopped"
+
+
 class WarrantRefused(Refusal):
     """The vaults refused the warrant."""
 

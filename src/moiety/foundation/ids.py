@@ -22,6 +22,11 @@ def _token(prefix: str) -> str:
     return f"{prefix}_{base64.b32encode(os.urandom(10)).decode().lower()}"
 
 
+def new_id(prefix: str) -> str:
+    """Draw an id with a prefix of its own, such as `con_…` for a consent."""
+    return _token(prefix)
+
+
 def new_gallery_id() -> GalleryId:
     """Draw an id such as `gal_…`."""
     return GalleryId(_token("gal"))

@@ -62,6 +62,12 @@ SETTINGS = (
         "",
         "Address of a collector of traces (OTLP over HTTP, such as `http://localhost:4318`); empty: no traces.",
     ),
+    Setting(
+        "MOIETY_RECORDS",
+        "optional",
+        "Whether a gallery without a rule may keep people whose basis, controller and source nobody stated.",
+        ("optional", "needed"),
+    ),
     Setting("MOIETY_LOG", "info", "How much the parts log.", ("debug", "info", "warning", "error")),
 )
 _BY_NAME = {setting.name: setting for setting in SETTINGS}

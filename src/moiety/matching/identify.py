@@ -94,11 +94,12 @@ class Identifier:
             return ()
         bands: dict[SubjectId, int] = {}
         with self._desk.store.read() as tx:
-            made_up = tx.canaries.subjects(gallery.id)
+            # Canaries, and people who objected or withdrew.
+            left_out = tx.canaries.subjects(gallery.id) | tx.records.stopped(gallery.id)
             for template in tx.templates.by_rows(gallery.id, list(best)):
                 self._desk.check_binding(gallery, template.row_id, template.subject_id, template.binding)
                 subject = tx.subjects.get(gallery.id, template.subject_id)
-                if subject.id in made_up:
+                if subject.id in left_out:
                     continue
                 if template.state is TemplateState.ACTIVE and subject.state is SubjectState.ACTIVE:
                     bands[subject.id] = max(bands.get(subject.id, 0), best[template.row_id])

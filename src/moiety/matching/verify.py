@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from moiety.foundation.errors import NoFace, OutOfStep, Unavailable, UnknownSubject
+from moiety.foundation.errors import MatchingStopped, NoFace, OutOfStep, Unavailable, UnknownSubject
 from moiety.ledger import Kind as Record
 from moiety.matching.answers import Verdict
 from moiety.matching.asking import WORD_BITS, told
@@ -58,6 +58,7 @@ class Verifier:
 
         Raises:
             UnknownSubject: the gallery has no such active subject.
+            MatchingStopped: this person objected or withdrew.
             NoFace: the picture shows none.
             SignatureNeeded: the policy wants a signature that has not come.
             OutOfStep: the rows changed their places while somebody was about to sign.
@@ -85,6 +86,9 @@ class Verifier:
         with self._desk.store.read() as tx:
             if tx.subjects.get(gallery.id, subject).state is not SubjectState.ACTIVE:
                 raise UnknownSubject
+            record = tx.records.get(subject)
+            if record is not None and record.stopped_at is not None:
+                raise MatchingStopped
             found = set()
             for template in tx.templates.of_subject(subject):
                 self._desk.check_binding(gallery, template.row_id, template.subject_id, template.binding)

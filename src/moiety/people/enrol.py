@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import hashlib
 from collections import Counter, defaultdict
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -10,11 +11,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from moiety.foundation.envelopes import pack
-from moiety.foundation.errors import BadInput, DuplicatePhoto, OtherEpoch, Unavailable, UnknownSubject
+from moiety.foundation.errors import BadInput, ConsentNeeded, DuplicatePhoto, OtherEpoch, Unavailable, UnknownSubject
 from moiety.foundation.ids import PhotoId, RowId, SubjectId, new_photo_id, new_subject_id
 from moiety.ledger import Kind as Record
 from moiety.matching.asking import told
-from moiety.people.fields import REFERENCE, check_fields
+from moiety.people.admission import FIRST, admit
+from moiety.people.burial import image_field
+from moiety.people.fields import REFERENCE, check_given
+from moiety.people.rules import Stated, end_of, is_minor, record_of
 from moiety.storage import IntentKind, IntentState, SubjectState
 from moiety.warrants.warrant import Act
 from moiety.wire.kinds import Kind
@@ -28,9 +32,8 @@ if TYPE_CHECKING:
     from moiety.matching.signing import Signed
     from moiety.people.fields import Fields, SealedField
     from moiety.people.settle import Settler
-    from moiety.storage import Gallery, Intent
+    from moiety.storage import Gallery, Intent, Transaction
 
-DAY_SECONDS = 86_400
 # How often an enrolment is made anew that met the end of a refresh.
 TRIES = 3
 IN_DOUBT = "The photo is enrolled, but a vault could not be told yet; the gallery answers again once it can."
@@ -43,6 +46,7 @@ class Who:
     subject: SubjectId | None = None
     reference: str | None = None
     fields: Mapping[str, str] = field(default_factory=dict)
+    stated: Stated = field(default_factory=Stated)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +85,7 @@ class _Plan:
     warrant: bytes
     signers: dict[str, str]
     canary: int | None = None
+    stated: Stated = field(default_factory=Stated)
     intent: Intent | None = None
 
 
@@ -104,6 +109,8 @@ class Enroller:
             NoFace, ManyFaces, PoorQuality: the photo is not good for enrolment; the message says why.
             DuplicatePhoto: it is enrolled in this gallery already.
             UnknownSubject: there is no such subject.
+            ConsentNeeded: the gallery wants a consent, or the person a guardian, that is not there.
+            MatchingStopped: the person objected or withdrew.
             SignatureNeeded: the policy wants a signature that has not come.
             Unavailable: a part is away or the disk is full; nothing was kept, unless the message says `IN_DOUBT`.
 
@@ -111,9 +118,11 @@ class Enroller:
         fields = dict(who.fields)
         if who.reference is not None:
             fields[REFERENCE] = who.reference
-        check_fields(fields)
+        check_given(fields)
         if who.subject and who.reference:
             raise BadInput("Say either which subject it is or its reference, not both.")
+        if who.stated.minor or is_minor(fields, self._desk.clock.now()):
+            raise ConsentNeeded(FIRST)
         values = [pack("photo", hashlib.sha256(image).digest())]
         if who.reference is not None:
             values.append(self._fields.value_of(REFERENCE, who.reference))
@@ -124,12 +133,16 @@ class Enroller:
         seen = await self._look(gallery, image, asker)
 
         async def whole() -> Enrolled:
-            async with self._one_at_a_time(mark, *blinds):
+            async with self.one_at_a_time(mark, *blinds):
                 subject = await asyncio.to_thread(self._subject, gallery, who, blinds, mark)
 
                 async def once(now: _Seen) -> Enrolled:
                     plan = _plan(now, subject, mark)
-                    return await self._carry_out(plan, fields if plan.new_subject else who.fields, blinds, asker)
+                    plan.stated = who.stated
+                    given = dict(fields if plan.new_subject else who.fields)
+                    if await asyncio.to_thread(self._keeps_photos, gallery):
+                        given[image_field(plan.photo)] = base64.b64encode(image).decode()
+                    return await self._carry_out(plan, given, blinds, asker)
 
                 return await self._of_this_epoch(seen, lambda: self._look(gallery, image, asker), once)
 
@@ -150,8 +163,8 @@ class Enroller:
         seen = await self._look(gallery, number, asker)
 
         async def whole() -> Enrolled:
-            async with self._one_at_a_time(mark):
-                subject = await asyncio.to_thread(self._subject, gallery, Who(), [], mark)
+            async with self.one_at_a_time(mark):
+                subject = await asyncio.to_thread(self._subject, gallery, Who(), [], mark, canary=True)
 
                 async def once(now: _Seen) -> Enrolled:
                     return await self._carry_out(_plan(now, subject, mark), {}, [], asker)
@@ -179,7 +192,7 @@ class Enroller:
         return await once(seen)
 
     @asynccontextmanager
-    async def _one_at_a_time(self, *keys: bytes) -> AsyncIterator[None]:
+    async def one_at_a_time(self, *keys: bytes) -> AsyncIterator[None]:
         """Let one enrolment at a time work on a photo and on a reference, so that neither is made twice."""
         self._users.update(keys)
         try:
@@ -192,16 +205,25 @@ class Enroller:
             for key in [key for key in keys if not self._users[key]]:
                 del self._users[key], self._names[key]
 
-    def _subject(self, gallery: Gallery, who: Who, blinds: list[bytes], mark: bytes) -> SubjectId | None:
-        """Refuse a photo that the gallery has; find whom it is to be added to, None for somebody new."""
+    def _keeps_photos(self, gallery: Gallery) -> bool:
+        """Say whether the gallery's rule keeps photos, sealed."""
+        with self._desk.store.read() as tx:
+            rule = tx.rules.get(gallery.id)
+        return rule is not None and rule.keep_photos
+
+    def _subject(
+        self, gallery: Gallery, who: Who, blinds: list[bytes], mark: bytes, *, canary: bool = False
+    ) -> SubjectId | None:
+        """Refuse a photo that the gallery has or may not have; find whom it is of, None for somebody new."""
+        found = who.subject or (self._fields.by_blind(gallery, blinds[0]) if blinds else None)
         with self._desk.store.read() as tx:
             if tx.templates.by_mark(gallery.id, mark):
                 raise DuplicatePhoto
-            if who.subject:
-                if tx.subjects.get(gallery.id, who.subject).state is not SubjectState.ACTIVE:
-                    raise UnknownSubject
-                return who.subject
-        return self._fields.by_blind(gallery, blinds[0]) if blinds else None
+            if found and tx.subjects.get(gallery.id, found).state is not SubjectState.ACTIVE:
+                raise UnknownSubject
+            if not canary:
+                admit(tx, gallery, found, self._desk.clock.now())
+        return found
 
     async def _look(self, gallery: Gallery, seen: bytes | int, asker: Asker) -> _Seen:
         """Let the eye make the halves of a photo, or of the canary of a number, and have them signed for."""
@@ -252,14 +274,14 @@ class Enroller:
         gallery = plan.gallery
         with self._desk.store.begin() as tx:
             # A crash after this: the settler finds the intent 'preparing', and undoes it at both vaults and here.
-            if plan.new_subject:
-                days = gallery.retention_days
-                if plan.canary is not None:
-                    days = None  # nobody's rights end with it
-                expires = None if days is None else self._desk.clock.now() + days * DAY_SECONDS
-                tx.subjects.add(gallery.id, plan.subject, expires_at=expires)
-                if plan.canary is not None:
-                    tx.canaries.add(gallery.id, plan.canary, plan.subject)
+            if plan.canary is None:
+                admit(tx, gallery, None if plan.new_subject else plan.subject, self._desk.clock.now())
+            if plan.new_subject and plan.canary is None:
+                enter(tx, gallery, plan.subject, plan.stated, self._desk.clock.now())
+            elif plan.new_subject:
+                # Nobody's rights end with it.
+                tx.subjects.add(gallery.id, plan.subject, expires_at=None)
+                tx.canaries.add(gallery.id, plan.canary or 0, plan.subject)
             tx.templates.add(
                 photo_id=plan.photo,
                 gallery_id=gallery.id,
@@ -292,6 +314,9 @@ class Enroller:
         """Decide: from this commit on the person is enrolled, whatever crashes."""
         assert plan.intent is not None  # noqa: S101 - _begin has set it
         with self._desk.store.begin() as tx:
+            if plan.canary is None:
+                # Consent may have been withdrawn while the vaults prepared.
+                admit(tx, plan.gallery, None if plan.new_subject else plan.subject, self._desk.clock.now())
             # A crash before the commit: undone at the next start. After it: the vaults are told to commit then.
             tx.templates.activate(plan.gallery.id, [plan.photo])
             tx.subjects.activate(plan.gallery.id, plan.subject)
@@ -306,6 +331,20 @@ class Enroller:
                 signers=plan.signers,
                 photo=plan.photo,
             )
+
+
+def enter(tx: Transaction, gallery: Gallery, subject: SubjectId, stated: Stated, now: float) -> None:
+    """Add a pending subject with its record and its end, in the caller's transaction.
+
+    Raises:
+        BadInput: the record says too little.
+
+    """
+    rule = tx.rules.get(gallery.id)
+    record = record_of(gallery, rule, subject, stated, now)
+    tx.subjects.add(gallery.id, subject, expires_at=end_of(gallery, rule, now))
+    if record:
+        tx.records.put(record)
 
 
 def _plan(seen: _Seen, subject: SubjectId | None, mark: bytes) -> _Plan:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from moiety.foundation.errors import NotFound, OutOfStep, Unavailable, WarrantRefused
+from moiety.foundation.errors import NotFound, OnHold, OutOfStep, Unavailable, WarrantRefused
 from moiety.ledger import Kind as Record
 from moiety.storage import IntentKind, IntentState
 from moiety.warrants import targets
@@ -38,6 +38,7 @@ class Eraser:
 
         Raises:
             UnknownSubject: the gallery has no such subject.
+            OnHold: a legal hold keeps them.
             SignatureNeeded: the policy wants a signature that has not come.
             WarrantRefused: a vault refuses; the subject is in no search any more.
             Unavailable: a vault is away or full; the subject is in no search any more, and the rest is done later.
@@ -62,8 +63,25 @@ class Eraser:
         terms = await self._desk.terms(gallery, Act.ERASE)
         row = await asyncio.to_thread(self._row, gallery, subject, photo)
         signed = None if terms.at_once else await self._signed(terms, asker, (row,), None)
-        intent = await asyncio.to_thread(self._begin_photo, gallery, subject, photo, asker, _signers(signed))
+        intent = await asyncio.to_thread(self._begin_photos, gallery, subject, (row,), asker, _signers(signed))
         await self._carry_out(gallery, intent, signed)
+
+    async def face(self, gallery: Gallery, subject: SubjectId, asker: Asker) -> bool:
+        """Erase all photos of a person who stays, by card or PIN; says whether there were any.
+
+        Raises:
+            UnknownSubject: the gallery has no such subject.
+            OnHold, SignatureNeeded, WarrantRefused, Unavailable: as for `subject`.
+
+        """
+        terms = await self._desk.terms(gallery, Act.ERASE)
+        rows = await asyncio.to_thread(self._rows, gallery, subject)
+        if not rows:
+            return False
+        signed = None if terms.at_once else await self._signed(terms, asker, rows, None)
+        intent = await asyncio.to_thread(self._begin_photos, gallery, subject, rows, asker, _signers(signed))
+        await self._carry_out(gallery, intent, signed)
+        return True
 
     async def finish(self, gallery: Gallery, intent: Intent, asker: Asker) -> None:
         """Have an erasure signed that was begun, and finish it.
@@ -167,18 +185,23 @@ class Eraser:
             )
             return intent
 
-    def _begin_photo(
-        self, gallery: Gallery, subject: SubjectId, photo: PhotoId, asker: Asker, signers: Mapping[str, str]
+    def _begin_photos(
+        self, gallery: Gallery, subject: SubjectId, rows: Sequence[RowId], asker: Asker, signers: Mapping[str, str]
     ) -> Intent:
-        """Take one template out of search and write it down."""
+        """Take templates of one subject out of search and write it down."""
         with self._desk.store.begin() as tx:
-            # A crash after this: the template is in no answer, and the next start finishes the erasure.
-            template = tx.templates.get(photo)
-            tx.templates.mark_erasing([photo])
-            intent = _open(tx, gallery, None, (template.row_id,))
-            self._desk.write_down(
-                tx, Record.ERASURE, "photo", gallery, asker, subject=subject, signers=signers, photo=photo
-            )
+            # A crash after this: the templates are in no answer, and the next start finishes the erasure.
+            if tx.subjects.held(subject):
+                raise OnHold
+            photos = [template.photo_id for template in tx.templates.by_rows(gallery.id, rows)]
+            if len(photos) != len(rows):
+                raise OutOfStep(CHANGED)
+            tx.templates.mark_erasing(photos)
+            intent = _open(tx, gallery, None, tuple(rows))
+            for photo in photos:
+                self._desk.write_down(
+                    tx, Record.ERASURE, "photo", gallery, asker, subject=subject, signers=signers, photo=photo
+                )
             return intent
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from moiety.foundation.envelopes import pack, seal, unseal
-from moiety.foundation.errors import BadInput
+from moiety.foundation.errors import AlreadyThere, BadInput, UnknownSubject
 from moiety.ledger import Kind as Record
 from moiety.storage import FieldClass, SubjectState
 from moiety.warrants import targets
@@ -18,7 +18,7 @@ from moiety.warrants.warrant import Act
 from moiety.wire.kinds import Kind
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from moiety.foundation.ids import SubjectId
     from moiety.matching.desk import Asker, Desk
@@ -39,6 +39,22 @@ class SealedField:
     wrapped_key: bytes
     ciphertext: bytes
     blind: bytes | None
+
+
+# Names under which the gate itself keeps things of a person; nobody writes them as a plain field.
+RESERVED = ("pin", "release_", "image_", "guardian_")
+
+
+def check_given(fields: Mapping[str, str]) -> None:
+    """Check what a caller gives: names and lengths, and that none is one of the gate's own.
+
+    Raises:
+        BadInput: a name or value does not fit.
+
+    """
+    check_fields(fields)
+    if any(name.startswith(RESERVED) for name in fields):
+        raise BadInput(f"A field's name does not begin with any of: {', '.join(RESERVED)}.")
 
 
 def class_of(name: str) -> FieldClass:
@@ -127,34 +143,47 @@ class Fields:
                 subject, one.name, one.klass, wrapped_key=one.wrapped_key, ciphertext=one.ciphertext, blind=one.blind
             )
 
-    async def put(self, gallery: Gallery, subject: SubjectId, fields: Mapping[str, str], asker: Asker) -> None:
-        """Write or replace fields of an active subject.
+    async def put(
+        self,
+        gallery: Gallery,
+        subject: SubjectId,
+        fields: Mapping[str, str],
+        asker: Asker,
+        *,
+        act: str = "field",
+        also: Callable[[Transaction], None] | None = None,
+    ) -> None:
+        """Write or replace fields of an active subject; `also` is done in the same transaction.
 
         Raises:
             UnknownSubject: the gallery has no such subject.
+            AlreadyThere: the reference is another subject's.
 
         """
-        check_fields(fields)
         await asyncio.to_thread(self._active, gallery, subject)
         blinds = {}
         if REFERENCE in fields:
+            check_fields({REFERENCE: fields[REFERENCE]})
             (blinds[REFERENCE],) = await self.blind(gallery, [self.value_of(REFERENCE, fields[REFERENCE])])
+            if await asyncio.to_thread(self.by_blind, gallery, blinds[REFERENCE]) not in {None, subject}:
+                raise AlreadyThere("Another subject of this gallery has this reference.")
         sealed = await self.sealed(gallery, subject, fields, blinds)
 
         def keep() -> None:
             with self._desk.store.begin() as tx:
                 # A crash before the commit leaves the old values whole.
                 self.write(tx, subject, sealed)
-                self._desk.write_down(
-                    tx, Record.ALTERATION, "field", gallery, asker, subject=subject, fields=len(sealed)
-                )
+                if also:
+                    also(tx)
+                self._desk.write_down(tx, Record.ALTERATION, act, gallery, asker, subject=subject, fields=len(sealed))
 
         await asyncio.to_thread(keep)
 
     def _active(self, gallery: Gallery, subject: SubjectId) -> None:
         """Check that the subject is there."""
         with self._desk.store.read() as tx:
-            tx.subjects.get(gallery.id, subject)
+            if tx.subjects.get(gallery.id, subject).state is not SubjectState.ACTIVE:
+                raise UnknownSubject
 
     async def names(self, gallery: Gallery, subject: SubjectId) -> list[str]:
         """List which fields a subject has, not what is in them."""

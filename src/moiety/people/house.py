@@ -16,6 +16,7 @@ from moiety.people.directory import Directory
 from moiety.people.enrol import Enroller
 from moiety.people.erase import Eraser
 from moiety.people.fields import Fields
+from moiety.people.registry import Registry
 from moiety.people.retention import Retention
 from moiety.people.settle import Settler
 
@@ -40,6 +41,7 @@ class House:
     canaries: Canaries
     parked: Parked
     awaiting: Awaiting
+    registry: Registry
 
     @classmethod
     def over(cls, desk: Desk) -> Self:
@@ -61,6 +63,7 @@ class House:
             canaries=Canaries(desk, asking, enroller, settler),
             parked=parked,
             awaiting=Awaiting(desk, eraser, settler, parked),
+            registry=Registry.over(desk, (fields, enroller, eraser, settler)),
         )
 
     async def settle(self) -> int:

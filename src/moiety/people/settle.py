@@ -12,9 +12,10 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from moiety.foundation.errors import Busy, Refusal, SignatureNeeded, UnknownSubject, WarrantRefused
-from moiety.foundation.ids import ROW_ID_BYTES, RowId
+from moiety.foundation.ids import ROW_ID_BYTES, RowId, SubjectId
 from moiety.matching.desk import Asker
 from moiety.matching.signing import needed
+from moiety.people.burial import bury
 from moiety.storage import GalleryState, IntentKind, IntentState, SubjectState, TemplateState
 from moiety.warrants import targets
 from moiety.warrants.warrant import Act
@@ -41,6 +42,12 @@ def cut(joined: bytes, size: int) -> list[bytes]:
     return [joined[at : at + size] for at in range(0, len(joined), size)]
 
 
+def _names(intent: Intent) -> set[RowId | SubjectId]:
+    """Give what an intent is in hand by: its rows, or its subject where it has none."""
+    names: set[RowId | SubjectId] = set(intent.row_ids)
+    return names if names or intent.subject_id is None else {intent.subject_id}
+
+
 class _Carried:
     """A signed warrant for an erasure, and which vaults have taken it: each takes it once."""
 
@@ -61,7 +68,7 @@ class Settler:
     def __init__(self, desk: Desk) -> None:
         """Work at `desk`."""
         self._desk = desk
-        self._in_hand: set[RowId] = set()
+        self._in_hand: set[RowId | SubjectId] = set()
         self._carried: dict[int, _Carried] = {}
         self._begun = False
         # Galleries whose rows could not go because of a refresh, and when to try again.
@@ -70,13 +77,13 @@ class Settler:
         self._beginning = asyncio.Lock()
 
     @contextmanager
-    def in_hand(self, row: RowId) -> Iterator[None]:
-        """Keep others from settling the intent for a row that somebody works on."""
-        self._in_hand.add(row)
+    def in_hand(self, what: RowId | SubjectId) -> Iterator[None]:
+        """Keep others from settling the intent for a row, or for a subject without one, that somebody works on."""
+        self._in_hand.add(what)
         try:
             yield
         finally:
-            self._in_hand.discard(row)
+            self._in_hand.discard(what)
 
     def _left(self, gallery: GalleryId | None) -> list[Intent]:
         """Read the intents of subjects that nobody has in hand, oldest first.
@@ -89,7 +96,7 @@ class Settler:
             intent
             for intent in pending
             if intent.kind is not IntentKind.GALLERY
-            and not (intent.state is IntentState.PREPARING and self._in_hand.intersection(intent.row_ids))
+            and not (intent.state is IntentState.PREPARING and self._in_hand.intersection(_names(intent)))
             and gallery in {None, intent.gallery_id}
         ]
 
@@ -329,14 +336,10 @@ class Settler:
             return tx.galleries.get(gallery)
 
     def _erase(self, intent: Intent) -> None:
-        """Remove the templates, or the whole subject with its fields, together with the intent."""
+        """Remove what is to go, together with the intent."""
         with self._desk.store.begin() as tx:
-            # A crash before the commit leaves them 'erasing', in no search; the next start comes here again.
-            templates = tx.templates.by_rows(intent.gallery_id, intent.row_ids)
-            tx.templates.delete([template.photo_id for template in templates])
-            if intent.subject_id is not None:
-                tx.subjects.delete(intent.gallery_id, intent.subject_id)
-            tx.intents.close(intent.id)
+            # A crash before the commit leaves all of it; `bury` says how that goes on.
+            bury(self._desk, tx, intent)
 
     def _handle(self, intent: Intent) -> bytes:
         """Name the personal key at B of the intent's subject."""

@@ -21,8 +21,10 @@ from moiety.storage.engine import BUSY_TIMEOUT_MS, open_engines, plain_errors
 from moiety.storage.fields import FieldTable
 from moiety.storage.galleries import GalleryTable
 from moiety.storage.intents import IntentTable
+from moiety.storage.keeping import RecordTable, RuleTable
 from moiety.storage.ledger_entries import LedgerTable
 from moiety.storage.operators import OperatorTable
+from moiety.storage.owed import ConsentTable, FollowUpTable, HoldTable, ReceiptTable
 from moiety.storage.schema import migrate
 from moiety.storage.subjects import SubjectTable
 from moiety.storage.templates import TemplateTable
@@ -70,6 +72,36 @@ class Transaction:
     def templates(self) -> TemplateTable:
         """Which row at the vaults is whose."""
         return TemplateTable(self.session, self._clock)
+
+    @cached_property
+    def rules(self) -> RuleTable:
+        """What galleries ask before they keep anybody."""
+        return RuleTable(self.session)
+
+    @cached_property
+    def records(self) -> RecordTable:
+        """Why subjects are kept."""
+        return RecordTable(self.session)
+
+    @cached_property
+    def consents(self) -> ConsentTable:
+        """Consents of subjects."""
+        return ConsentTable(self.session)
+
+    @cached_property
+    def holds(self) -> HoldTable:
+        """Legal holds."""
+        return HoldTable(self.session)
+
+    @cached_property
+    def receipts(self) -> ReceiptTable:
+        """Receipts of erasures."""
+        return ReceiptTable(self.session)
+
+    @cached_property
+    def follow_ups(self) -> FollowUpTable:
+        """Recipients who have to be told."""
+        return FollowUpTable(self.session)
 
     @cached_property
     def batches(self) -> BatchTable:

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, func, select, update
 
-from moiety.foundation.errors import AlreadyThere, UnknownGallery, UnknownSubject
+from moiety.foundation.errors import AlreadyThere, OnHold, UnknownGallery, UnknownSubject
 from moiety.foundation.ids import GalleryId, RowId, SubjectId
+from moiety.storage.owed import HELD_SUBJECTS
 from moiety.storage.records import StateCounts, Subject, SubjectState, TemplateState
 from moiety.storage.tables import CanaryRow, GalleryRow, SubjectFieldRow, SubjectRow, TemplateRow
 
@@ -120,10 +121,11 @@ class SubjectTable:
         return tuple(_record(row) for row in self._session.scalars(query))
 
     def expired(self, now: float, *, limit: int = 100) -> tuple[Subject, ...]:
-        """Return subjects of all galleries whose time is over at `now` and whose erasure has not begun."""
+        """Return subjects of all galleries whose time is over at `now`, whose erasure has not begun; none on hold."""
         query = (
             select(SubjectRow)
             .where(SubjectRow.expires_at <= now, SubjectRow.state != SubjectState.ERASING.value)
+            .where(SubjectRow.id.not_in(HELD_SUBJECTS))
             .order_by(SubjectRow.expires_at, SubjectRow.id)
             .limit(limit)
         )
@@ -137,9 +139,12 @@ class SubjectTable:
 
         Raises:
             UnknownSubject: the gallery has no such subject.
+            OnHold: a legal hold keeps it.
 
         """
         row = self._row(gallery_id, subject_id)
+        if self.held(subject_id):
+            raise OnHold
         row.state = SubjectState.ERASING.value
         self._session.execute(
             update(TemplateRow)
@@ -149,6 +154,10 @@ class SubjectTable:
         )
         query = select(TemplateRow.row_id).where(TemplateRow.subject_id == subject_id).order_by(TemplateRow.row_id)
         return tuple(RowId(raw) for raw in self._session.scalars(query))
+
+    def held(self, subject_id: SubjectId) -> bool:
+        """Say whether a legal hold keeps a subject from erasure."""
+        return self._session.scalar(HELD_SUBJECTS.where(HELD_SUBJECTS.selected_columns[0] == subject_id)) is not None
 
     def delete(self, gallery_id: GalleryId, subject_id: SubjectId) -> None:
         """Remove the subject with its fields and templates; the freed pages are overwritten (`secure_delete`).

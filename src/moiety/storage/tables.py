@@ -203,7 +203,7 @@ class LedgerRow(Base):
     actor: Mapped[str] = mapped_column(Text)
     purpose: Mapped[str] = mapped_column(Text)
     gallery_id: Mapped[str | None] = mapped_column(Text)
-    subject_id: Mapped[str | None] = mapped_column(Text)
+    subject_id: Mapped[str | None] = mapped_column(Text, index=True)
     reason_sealed: Mapped[bytes | None] = mapped_column(LargeBinary)
     detail: Mapped[str] = mapped_column(Text)
     prev_hash: Mapped[bytes] = mapped_column(LargeBinary)

@@ -188,6 +188,19 @@ class TemplateTable:
                 .execution_options(synchronize_session="fetch")
             )
 
+    def move(self, photo_id: PhotoId, subject_id: SubjectId, binding: bytes) -> None:
+        """Give a template to another subject of the same gallery; a crash before the commit leaves it where it was.
+
+        Raises:
+            NotFound: there is no such photo.
+
+        """
+        row = self._session.get(TemplateRow, photo_id)
+        if row is None:
+            raise NotFound("There is no such photo.")
+        row.subject_id, row.binding = subject_id, binding
+        self._session.flush()
+
     def delete(self, photo_ids: Sequence[PhotoId]) -> None:
         """Remove templates; those that are gone already do no harm. A crash before the commit leaves all of them."""
         for chunk in _chunks(photo_ids):

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from moiety.cli.commands.options import Data, Json
+from moiety.cli.commands.options import Data, Json, Reason
 from moiety.cli.gateway import gate
 from moiety.cli.output import result
 from moiety.foundation.errors import BadInput
@@ -60,6 +60,29 @@ def _table(path: Path) -> dict[str, float]:
         return {str(rate): float(cosine) for rate, cosine in table.items() if cosine is not None}
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         raise BadInput(f"{path.name!r} is no calibration table.") from None
+
+
+@app.command()
+def rules(
+    name: Annotated[str, typer.Argument(help="Name or id of the gallery.")],
+    notice: Annotated[str, typer.Option(help="Version of the notice that people are shown.")],
+    basis: Annotated[str, typer.Option(help="Why it is lawful, such as consent or contract.")],
+    controller: Annotated[str, typer.Option(help="The organisation that answers for it.")],
+    keep_days: Annotated[int, typer.Option(help="Days from the last contact, at most 1095.")],
+    source: Annotated[str, typer.Option(help="From whom the records come.")] = "person",
+    data: Data = None,
+    reason: Reason = "set at the command line by the owner of the installation",
+    *,
+    consent: Annotated[bool, typer.Option("--consent", help="Keep a face only after a written release.")] = False,
+    keep_photos: Annotated[bool, typer.Option("--keep-photos", help="Keep enrolment photos too, sealed.")] = False,
+    json: Json = False,
+) -> None:
+    """Say what a gallery asks before it keeps anybody, and what each record says."""
+    body = {"consent": consent, "notice": notice, "basis": basis, "controller": controller, "source": source}
+    body |= {"keep_days": keep_days, "keep_photos": keep_photos, "reason": reason}
+    with gate(data) as line:
+        made = line.ask("PUT", f"galleries/{name}/rules", json=body)
+    result(made, as_json=json, lines=[f"rules of {name} set"])
 
 
 @app.command("list")

@@ -1,0 +1,161 @@
+"""Lists of people as they are shown before anybody gave a reason to see one: masked."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+from moiety.ledger import Kind as Record
+from moiety.people.fields import RESERVED
+from moiety.people.masks import DOTS, masked
+from moiety.people.sheets import as_csv
+from moiety.storage import GalleryState, TemplateState
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from moiety.foundation.ids import GalleryId, SubjectId
+    from moiety.matching.desk import Asker, Desk
+    from moiety.people.fields import Fields
+    from moiety.storage import Gallery, Subject, Transaction
+
+COLUMNS: Final = ("subject", "reference", "photos", "basis", "controller", "source", "since", "ends")
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """One person of a list: the reference masked, of all else only that it is there."""
+
+    subject: SubjectId
+    reference: str
+    fields: tuple[str, ...]
+    photos: int
+    basis: str
+    controller: str
+    source: str
+    minor: bool
+    stopped: bool
+    on_hold: bool
+    created_at: float
+    expires_at: float | None
+
+
+class Listing:
+    """Lists people, and finds one person's records in all galleries."""
+
+    def __init__(self, desk: Desk, fields: Fields) -> None:
+        """Work at `desk`."""
+        self._desk = desk
+        self._fields = fields
+
+    async def page(self, gallery: Gallery, after: SubjectId | None, limit: int, asker: Asker) -> tuple[Listed, ...]:
+        """Give up to `limit` people whose id follows `after`; no more is opened than is shown, and B meters it.
+
+        Raises:
+            WarrantRefused: the budget of labels of this hour is spent.
+
+        """
+
+        def read() -> list[Listed]:
+            with self._desk.store.read() as tx:
+                return [_listed(tx, one) for one in tx.subjects.page(gallery.id, after=after, limit=limit)]
+
+        page = await asyncio.to_thread(read)
+        labels = await self._fields.labels(gallery, [one.subject for one in page], asker) if page else {}
+        return tuple(_with(one, masked(labels[one.subject]) if one.subject in labels else DOTS) for one in page)
+
+    async def one(self, gallery: Gallery, subject: SubjectId) -> Listed:
+        """Give why one person is kept, nothing revealed.
+
+        Raises:
+            UnknownSubject: the gallery has no such subject.
+
+        """
+
+        def read() -> Listed:
+            with self._desk.store.read() as tx:
+                return _listed(tx, tx.subjects.get(gallery.id, subject))
+
+        return await asyncio.to_thread(read)
+
+    async def as_csv(
+        self, gallery: Gallery, after: SubjectId | None, limit: int, asker: Asker
+    ) -> tuple[str, SubjectId | None]:
+        """Write a page as a table for a spreadsheet; gives the id behind which the next page begins, too."""
+        page = await self.page(gallery, after, limit, asker)
+        rows = [
+            (
+                one.subject,
+                one.reference,
+                str(one.photos),
+                one.basis,
+                one.controller,
+                one.source,
+                str(int(one.created_at)),
+                "" if one.expires_at is None else str(int(one.expires_at)),
+            )
+            for one in page
+        ]
+
+        def note() -> None:
+            with self._desk.store.begin() as tx:
+                # A crash after this leaves an entry for a list that nobody got.
+                self._desk.write_down(tx, Record.DISCLOSURE, "list", gallery, asker, people=len(page))
+
+        await asyncio.to_thread(note)
+        return as_csv(COLUMNS, rows), page[-1].subject if len(page) == limit else None
+
+    async def everywhere(
+        self, galleries: Collection[GalleryId], reference: str, asker: Asker
+    ) -> list[tuple[GalleryId, SubjectId]]:
+        """Find the records of one person by a reference that all have, in the galleries that the asker may see.
+
+        Nothing at the gate links them: each gallery is asked by itself, and the combination is written down.
+        """
+
+        def read() -> list[Gallery]:
+            with self._desk.store.read() as tx:
+                return [one for one in tx.galleries.list() if one.state is GalleryState.OPEN and one.id in galleries]
+
+        found = []
+        for gallery in await asyncio.to_thread(read):
+            subject = await self._fields.find(gallery, reference)
+            if subject is not None:
+                found.append((gallery, subject))
+
+        def note() -> None:
+            with self._desk.store.begin() as tx:
+                # A crash after this leaves entries for an answer that nobody saw.
+                for gallery, subject in found:
+                    self._desk.write_down(
+                        tx, Record.COMBINATION, "find", gallery, asker, subject=subject, galleries=len(found)
+                    )
+
+        await asyncio.to_thread(note)
+        return [(gallery.id, subject) for gallery, subject in found]
+
+
+def _listed(tx: Transaction, subject: Subject) -> Listed:
+    """Describe a subject; the reference is still closed."""
+    record = tx.records.get(subject.id)
+    names = [one.name for one in tx.fields.list(subject.id) if not one.name.startswith(RESERVED)]
+    return Listed(
+        subject=subject.id,
+        reference=DOTS,
+        fields=tuple(names),
+        photos=sum(one.state is TemplateState.ACTIVE for one in tx.templates.of_subject(subject.id)),
+        basis=record.basis if record else "",
+        controller=record.controller if record else "",
+        source=record.source if record else "",
+        minor=record.minor if record else False,
+        stopped=record is not None and record.stopped_at is not None,
+        on_hold=tx.subjects.held(subject.id),
+        created_at=subject.created_at,
+        expires_at=subject.expires_at,
+    )
+
+
+def _with(one: Listed, reference: str) -> Listed:
+    """Put the masked reference in."""
+    return replace(one, reference=reference)

@@ -1,0 +1,104 @@
+"""Receipts of erasures: ids, counts and times under the gate's signature, and nothing about the person.
+
+Anybody can check one without this installation: it names the key, and `moiety receipt verify` compares that with the
+gate's card.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final, Self
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from moiety.foundation.envelopes import pack
+from moiety.foundation.errors import Unverified
+from moiety.foundation.ids import new_id
+from moiety.storage.person_records import KeptReceipt
+
+if TYPE_CHECKING:
+    from moiety.foundation.ids import GalleryId, SubjectId
+    from moiety.matching.desk import Desk
+    from moiety.storage import Transaction
+
+FORM: Final = "moiety/receipt/1"
+PERSON: Final = "person-erased"
+FACE: Final = "face-erased"
+_KEYS: Final = {"moiety", "id", "tenant", "gallery", "subject", "act", "photos", "fields", "at"}
+BAD: Final = "This is no receipt, or it was altered."
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """One receipt as it is handed out: the exact signed text, the signature and the gate's public key."""
+
+    document: str
+    signature: bytes
+    key: bytes
+
+    @classmethod
+    def read(cls, text: bytes) -> Self:
+        """Read what `as_json` wrote.
+
+        Raises:
+            Unverified: it is no receipt.
+
+        """
+        try:
+            told = json.loads(text)
+            return cls(str(told["document"]), bytes.fromhex(told["signature"]), bytes.fromhex(told["key"]))
+        except (ValueError, TypeError, KeyError):
+            raise Unverified(BAD) from None
+
+    def as_json(self) -> dict[str, str]:
+        """Give it for a file."""
+        return {"document": self.document, "signature": self.signature.hex(), "key": self.key.hex()}
+
+    def verify(self) -> dict[str, Any]:
+        """Check the signature by the key that the receipt names, and give what was signed.
+
+        Raises:
+            Unverified: it does not hold.
+
+        """
+        try:
+            Ed25519PublicKey.from_public_bytes(self.key).verify(self.signature, _signed(self.document))
+            told = json.loads(self.document)
+        except (InvalidSignature, ValueError):
+            raise Unverified(BAD) from None
+        if not isinstance(told, dict) or set(told) != _KEYS or told["moiety"] != FORM:
+            raise Unverified(BAD)
+        return told
+
+
+def _signed(document: str) -> bytes:
+    """Give the bytes that are signed."""
+    return pack(FORM, document)
+
+
+def issue(
+    desk: Desk, tx: Transaction, gallery: GalleryId, subject: SubjectId, *, photos: int, fields: int | None
+) -> None:
+    """Sign for an erasure, in its own transaction; `fields` is None where only the face went."""
+    told = {
+        "moiety": FORM,
+        "id": new_id("rct"),
+        "tenant": desk.tenant,
+        "gallery": gallery,
+        "subject": subject,
+        "act": FACE if fields is None else PERSON,
+        "photos": photos,
+        "fields": fields or 0,
+        "at": datetime.fromtimestamp(int(desk.clock.now()), UTC).isoformat(),
+    }
+    document = json.dumps(told, sort_keys=True, separators=(",", ":"))
+    signature = desk.secrets.service.sign(_signed(document))
+    tx.receipts.put(KeptReceipt(str(told["id"]), subject, gallery, document, signature))
+
+
+def handed_out(desk: Desk, kept: KeptReceipt) -> Receipt:
+    """Give a kept receipt with the key by which it is checked."""
+    return Receipt(kept.document, kept.signature, desk.secrets.service.public_key().public_bytes_raw())

@@ -1,0 +1,65 @@
+"""All that is owed to a person, in one place for the API and the commands."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+from moiety.people.access import AccessExports
+from moiety.people.approved import TwoActors
+from moiety.people.changing import Changing
+from moiety.people.consents import Consents
+from moiety.people.follow_ups import FollowUps
+from moiety.people.holds import Holds
+from moiety.people.listing import Listing
+from moiety.people.moving import Moving
+from moiety.people.presenting import Presenting
+from moiety.people.registrar import Registrar
+from moiety.people.rules import Rules
+
+if TYPE_CHECKING:
+    from moiety.matching.desk import Desk
+    from moiety.people.approved import Approved
+    from moiety.people.enrol import Enroller
+    from moiety.people.erase import Eraser
+    from moiety.people.fields import Fields
+    from moiety.people.settle import Settler
+
+
+@dataclass(frozen=True, slots=True)
+class Registry:
+    """The services over one desk."""
+
+    rules: Rules
+    registrar: Registrar
+    consents: Consents
+    holds: Holds
+    presenting: Presenting
+    changing: Changing
+    moving: Moving
+    access: AccessExports
+    listing: Listing
+    follow_ups: FollowUps
+
+    @classmethod
+    def over(
+        cls,
+        desk: Desk,
+        services: tuple[Fields, Enroller, Eraser, Settler],
+        approved: Approved | None = None,
+    ) -> Self:
+        """Build all services over `desk`; `approved` says whether two people stand behind an act."""
+        fields, enroller, eraser, settler = services
+        registrar = Registrar(desk, fields, enroller, settler)
+        return cls(
+            rules=Rules(desk),
+            registrar=registrar,
+            consents=Consents(desk, fields, eraser),
+            holds=Holds(desk, approved or TwoActors()),
+            presenting=Presenting(desk, fields, registrar),
+            changing=Changing(desk, fields),
+            moving=Moving(desk, fields, eraser),
+            access=AccessExports(desk, fields),
+            listing=Listing(desk, fields),
+            follow_ups=FollowUps(desk),
+        )

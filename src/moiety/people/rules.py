@@ -1,0 +1,160 @@
+"""What a gallery asks before it keeps anybody, and for how long it may: purpose, basis, controller, source, end."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING, Final
+
+from moiety.foundation import settings
+from moiety.foundation.errors import BadInput
+from moiety.ledger import Kind as Record
+from moiety.storage.person_records import Rule, SubjectRecord
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from moiety.foundation.ids import SubjectId
+    from moiety.matching.desk import Asker, Desk
+    from moiety.storage import Gallery
+
+DAY_SECONDS: Final = 86_400
+# Three years from the last contact: safeguard 30.
+CEILING_DAYS: Final = 1095
+ADULT_YEARS: Final = 18
+CONTROLLER_CHARS_MAX: Final = 200
+# Regulation (EU) 2016/679, article 6 (1) a to f.
+BASES: Final = ("consent", "contract", "legal-obligation", "vital-interest", "public-task", "legitimate-interest")
+SOURCES: Final = ("person", "guardian", "relative", "employer", "authority", "import")
+BIRTH: Final = "birth_date"
+_NOTICE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}")
+
+
+@dataclass(frozen=True, slots=True)
+class Stated:
+    """What a record says of itself; what is empty is taken from the gallery's rule."""
+
+    basis: str = ""
+    controller: str = ""
+    source: str = ""
+    minor: bool = False
+
+
+class Rules:
+    """Sets and shows galleries' rules."""
+
+    def __init__(self, desk: Desk) -> None:
+        """Work at `desk`."""
+        self._desk = desk
+
+    async def put(self, gallery: Gallery, rule: Rule, asker: Asker) -> Rule:
+        """Set a gallery's rule; records that are there keep what they say.
+
+        Raises:
+            BadInput: something is missing or out of its range.
+
+        """
+        check_rule(rule)
+
+        def keep() -> None:
+            with self._desk.store.begin() as tx:
+                # A crash before the commit leaves the old rule whole.
+                tx.rules.put(rule)
+                self._desk.write_down(
+                    tx,
+                    Record.ALTERATION,
+                    "rules",
+                    gallery,
+                    asker,
+                    consent=int(rule.consent),
+                    basis=rule.basis,
+                    keep_days=rule.keep_days,
+                )
+
+        await asyncio.to_thread(keep)
+        return rule
+
+    async def get(self, gallery: Gallery) -> Rule | None:
+        """Give a gallery's rule, if it has one."""
+
+        def read() -> Rule | None:
+            with self._desk.store.read() as tx:
+                return tx.rules.get(gallery.id)
+
+        return await asyncio.to_thread(read)
+
+
+def check_rule(rule: Rule) -> None:
+    """Check what a rule says.
+
+    Raises:
+        BadInput: something is missing or out of its range.
+
+    """
+    _check_stated(rule.basis, rule.controller, rule.source)
+    if not 1 <= rule.keep_days <= CEILING_DAYS:
+        raise BadInput(f"A record ends 1 to {CEILING_DAYS} days after the last contact.")
+    if not _NOTICE.fullmatch(rule.notice):
+        raise BadInput("A notice's version is a short word of letters, digits, dots and dashes.")
+
+
+def _check_stated(basis: str, controller: str, source: str) -> None:
+    """Check the three of a record that somebody has to say.
+
+    Raises:
+        BadInput: one is missing or unknown; the message says which.
+
+    """
+    missing = [name for name, value in (("basis", basis), ("controller", controller), ("source", source)) if not value]
+    if missing:
+        raise BadInput(f"A record needs a purpose, a basis, a controller, a source and an end; missing: {missing[0]}.")
+    if basis not in BASES:
+        raise BadInput(f"A basis is one of: {', '.join(BASES)}.")
+    if source not in SOURCES:
+        raise BadInput(f"A source is one of: {', '.join(SOURCES)}.")
+    if len(controller) > CONTROLLER_CHARS_MAX or not controller.isprintable():
+        raise BadInput(f"A controller is one line of at most {CONTROLLER_CHARS_MAX} characters.")
+
+
+def record_of(
+    gallery: Gallery, rule: Rule | None, subject: SubjectId, stated: Stated, now: float
+) -> SubjectRecord | None:
+    """Make a new subject's record; None where the gallery has no rule, nothing is stated and the setting allows it.
+
+    Raises:
+        BadInput: something is missing.
+
+    """
+    said = any((stated.basis, stated.controller, stated.source, stated.minor))
+    if rule is None and not said and settings.setting("MOIETY_RECORDS") == "optional":
+        return None
+    basis = stated.basis or (rule.basis if rule else "")
+    controller = stated.controller or (rule.controller if rule else "")
+    source = stated.source or (rule.source if rule else "")
+    _check_stated(basis, controller, source)
+    return SubjectRecord(subject, gallery.id, gallery.purpose, basis, controller, source, stated.minor, now)
+
+
+def end_of(gallery: Gallery, rule: Rule | None, contact: float) -> float:
+    """Say when a record ends that nobody touches after `contact`: never later than three years."""
+    days = rule.keep_days if rule else gallery.retention_days or CEILING_DAYS
+    return contact + min(days, CEILING_DAYS) * DAY_SECONDS
+
+
+def is_minor(fields: Mapping[str, str], now: float) -> bool:
+    """Say whether a record's birth date, `birth_date` as YYYY-MM-DD, makes its person younger than eighteen.
+
+    Raises:
+        BadInput: it is no date.
+
+    """
+    if BIRTH not in fields:
+        return False
+    try:
+        born = date.fromisoformat(fields[BIRTH].strip())
+    except ValueError:
+        raise BadInput("A birth date is written as YYYY-MM-DD.") from None
+    today = datetime.fromtimestamp(now, UTC).date()
+    return today.year - born.year - ((today.month, today.day) < (born.month, born.day)) < ADULT_YEARS
