@@ -12,7 +12,7 @@ from moiety.access import ApiKeys, Permission
 from moiety.api.routes import GuardedRoute
 from moiety.archive import packing
 from moiety.drill.weaknesses import put
-from moiety.ledger import chain
+from moiety.ledger import log
 from moiety.matching.desk import Desk
 from moiety.people import fields
 
@@ -61,7 +61,7 @@ def _tokens_noted() -> None:
 
 def _chain_unchecked() -> None:
     """Take each entry of the ledger for what follows the one before."""
-    put(chain, "_intact", lambda *_: True)
+    put(log, "_intact", lambda *_: True)
 
 
 def _backups_in_the_clear() -> None:
