@@ -23,10 +23,12 @@ from moiety.foundation import settings
 from moiety.foundation.envelopes import write_durably
 from moiety.foundation.errors import Fault, Refusal
 from moiety.ledger import Ledger
+from moiety.ledger.checkpointing import told_of
 from moiety.matching.desk import Desk, Secrets
 from moiety.matching.links import Links
 from moiety.people.house import House
 from moiety.storage import Store
+from moiety.tlog.names import witness_key
 from moiety.wire.kinds import Role
 
 if TYPE_CHECKING:
@@ -51,13 +53,15 @@ def house(at: Place) -> House:
     store = Store(at.installation.folder(Role.GATE) / "gate.sqlite", at.clock, disk=at.disk)
     lines = (Role.EYE, Role.VAULT_A, Role.VAULT_B, Role.MINT, Role.WITNESS)
     links = Links(*(at.client(role) for role in lines if role in at.addresses))
+    tenant = at.installation.tenant
     desk = Desk(
-        tenant=at.installation.tenant,
+        tenant=tenant,
         store=store,
         ledger=Ledger(store, keys.secret("reasons.key")),
         links=links,
         secrets=Secrets(at.identity.signing, keys.secret("binding.key"), keys.secret("blind.key")),
         clock=at.clock,
+        witness=witness_key(tenant, at.public(Role.WITNESS)) if Role.WITNESS in at.peers else None,
     )
     return House.over(desk)
 
@@ -89,6 +93,13 @@ async def _tend(over: House) -> None:
         pause = 60.0 * settings.number("MOIETY_CANARY_MINUTES")
 
 
+async def _cosign(over: House) -> None:
+    """Have the witness sign the ledger at the pace of the setting."""
+    minutes = settings.number("MOIETY_COSIGN_MINUTES")
+    if minutes > 0 and over.desk.witness and over.desk.links.witness:
+        await over.checkpointing.run(60.0 * minutes)
+
+
 def announce(path: Path, listener: socket.socket, token: str) -> None:
     """Tell the owner's commands how to reach this gate; the token dies with the process."""
     host, port = listener.getsockname()[:2]
@@ -115,10 +126,10 @@ async def serve(at: Place, listener: socket.socket, hosts: list[str], ready: Cal
     server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", server_header=False))
     told = at.installation.run / "gate.json"
     announce(told, listener, token)
-    standing = Standing(at)
+    standing = Standing(at, lambda: {"ledger": told_of(over.checkpointing.standing())})
     local = local_server(at, standing, {"reconcile": Reconciling(at, over).reconcile})
     await local.start()
-    background = [asyncio.create_task(work) for work in (_tidy(over), _tend(over))]
+    background = [asyncio.create_task(work) for work in (_tidy(over), _tend(over), _cosign(over))]
     ready()
     try:
         await server.serve(sockets=[listener])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
+from moiety.ledger.checkpointing import Checkpointing
 from moiety.matching.asking import Asking
 from moiety.matching.galleries import Galleries
 from moiety.matching.identify import Identifier
@@ -40,6 +41,7 @@ class House:
     canaries: Canaries
     parked: Parked
     awaiting: Awaiting
+    checkpointing: Checkpointing
 
     @classmethod
     def over(cls, desk: Desk) -> Self:
@@ -61,6 +63,9 @@ class House:
             canaries=Canaries(desk, asking, enroller, settler),
             parked=parked,
             awaiting=Awaiting(desk, eraser, settler, parked),
+            checkpointing=Checkpointing(
+                desk.store, desk.tenant, desk.secrets.service, desk.links.witness, desk.witness
+            ),
         )
 
     async def settle(self) -> int:
