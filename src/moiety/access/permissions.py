@@ -27,6 +27,7 @@ class Permission(StrEnum):
     PAIR_COMPARE = "pair:probe:compare"
     KEY_MANAGE = "access:key:manage"
     LEDGER_READ = "ledger:entry:read"
+    LEDGER_REASONS = "ledger:reason:read"
 
     @property
     def narrowable(self) -> bool:

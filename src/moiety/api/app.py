@@ -11,7 +11,19 @@ from starlette.middleware import Middleware
 from starlette.routing import Match, Route
 
 from moiety.access import RateLimiter
-from moiety.api import entry, galleries, journal, keys, probes, questions, schemas, state, subjects, waiting
+from moiety.api import (
+    entry,
+    galleries,
+    journal,
+    keys,
+    probes,
+    questions,
+    schemas,
+    state,
+    subjects,
+    transparency,
+    waiting,
+)
 from moiety.api.entrance import Access, Entrance, Strikes
 from moiety.api.limits import Limits, Queue
 from moiety.api.parts import Parts
@@ -30,7 +42,7 @@ if TYPE_CHECKING:
     from moiety.api.problems import Problem
     from moiety.people.house import House
 
-MODULES: Final = (galleries, subjects, probes, questions, keys, journal, state, entry)
+MODULES: Final = (galleries, subjects, probes, questions, keys, journal, transparency, state, entry)
 ABOUT: Final = (
     "Who is this, and is it really them? Answers are bands in words; there is no score, no distance and no embedding "
     "in any request or answer. Errors are problem+json (RFC 9457)."

@@ -16,6 +16,7 @@ from moiety.cli.commands import (
     drill_restore,
     galleries,
     keys,
+    ledger,
     measuring,
     models,
     people,
@@ -43,6 +44,7 @@ app.add_typer(backup.app, name="backup")
 app.add_typer(galleries.app, name="gallery")
 app.add_typer(models.app, name="models")
 app.add_typer(keys.app, name="key")
+app.add_typer(ledger.app, name="ledger")
 app.add_typer(questions.app, name="question")
 app.add_typer(vault.app, name="vault")
 app.add_typer(ceremony.mint_app, name="mint")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from moiety.foundation.errors import Fault, PartDown, Refusal, Unverified
 from moiety.ledger.tree import LedgerTree
 from moiety.storage import Cosigned
-from moiety.tlog.asking import AddCheckpoint
+from moiety.tlog.asking import AddCheckpoint, EntryProof
 from moiety.tlog.checkpoints import Checkpoint, cosigned_at
 from moiety.tlog.names import log_key
 from moiety.tlog.notes import Note, sign, signature_lines
@@ -20,7 +20,7 @@ from moiety.wire.kinds import Kind
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-    from moiety.storage import Store
+    from moiety.storage import LedgerEntry, Store
     from moiety.tlog.notes import VerifierKey
     from moiety.wire.links import Client
 
@@ -49,6 +49,16 @@ class Standing:
     """How the ledger stands: `cosigned_at` in seconds since 1970 UTC and `size` are those of the last cosignature."""
 
     state: Witnessing
+    size: int
+    cosigned_at: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Proven:
+    """An entry, the proof that it is in a checkpoint of `size` entries, and when the witness signed that, if it did."""
+
+    entry: LedgerEntry
+    proof: EntryProof
     size: int
     cosigned_at: int | None
 
@@ -87,6 +97,23 @@ class Checkpointing:
         """
         kept = self._kept()
         return Note.parse(kept.note) if kept else self._signed(*self.tree.root())
+
+    def prove(self, seq: int) -> Proven:
+        """Prove that entry `seq` (from 1) is in the ledger: against the last cosigned checkpoint if it holds the entry.
+
+        Raises:
+            NotFound: there is no such entry.
+            Fault: hashes are missing from the database.
+
+        """
+        kept = self._kept()
+        if kept and seq <= kept.size:
+            note, size, at = Note.parse(kept.note), kept.size, kept.at
+        else:
+            size, root = self.tree.root()
+            note, at = self._signed(size, root), None
+        entry, hashes = self.tree.inclusion(seq, size)
+        return Proven(entry, EntryProof(seq - 1, tuple(hashes), note), size, at)
 
     def standing(self) -> Standing:
         """Say how the ledger stands with the witness."""

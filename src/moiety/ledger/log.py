@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 NO_HASH = bytes(32)
 REASON_CHARS_MAX = 500
+AUDIT = "audit of the ledger"
 _MICROSECONDS = 1_000_000
 
 
@@ -176,6 +177,18 @@ class Ledger:
         with self._store.read() as tx:
             sealed = tx.ledger.get(seq).reason_sealed
         return None if sealed is None else unseal(self._reason_key, sealed, _reason_bound(seq)).decode()
+
+    def audited_reason(self, seq: int, actor: str) -> str | None:
+        """Open the reason of one entry for an auditor, and write down that this was done before it is shown.
+
+        Raises:
+            NotFound, Unverified: as for `reasons`; then nothing is written.
+
+        """
+        reason = self.reasons(seq)
+        with self._store.begin() as tx:
+            self.append(tx, Kind.CONSULTATION, "reason", actor=actor, purpose=AUDIT, entry=seq)
+        return reason
 
     def entries(self, *, after: int = 0, limit: int = 100) -> tuple[LedgerEntry, ...]:
         """Return up to `limit` entries whose number is above `after`, oldest first; reasons stay sealed."""

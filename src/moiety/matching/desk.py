@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from moiety.foundation.ids import SubjectId
     from moiety.ledger import Kind as Record
     from moiety.ledger import Ledger
-    from moiety.tlog.notes import VerifierKey
     from moiety.matching.links import Links
     from moiety.storage import Gallery, Store, Transaction
+    from moiety.tlog.notes import VerifierKey
 
 
 @dataclass(frozen=True, slots=True, repr=False)
