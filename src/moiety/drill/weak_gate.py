@@ -12,7 +12,6 @@ from moiety.access import ApiKeys, Permission
 from moiety.api.routes import GuardedRoute
 from moiety.archive import packing
 from moiety.drill.weaknesses import put
-from moiety.ledger import log
 from moiety.matching.desk import Desk
 from moiety.people import fields
 
@@ -59,11 +58,6 @@ def _tokens_noted() -> None:
     put(ApiKeys, "issue", noting)
 
 
-def _chain_unchecked() -> None:
-    """Take each entry of the ledger for what follows the one before."""
-    put(log, "_intact", lambda *_: True)
-
-
 def _backups_in_the_clear() -> None:
     """Write backups without sealing them."""
 
@@ -82,5 +76,4 @@ WEAKNESSES: dict[str, Any] = {
     "route_left_open": _route_left_open,
     "tokens_noted": _tokens_noted,
     "backups_in_the_clear": _backups_in_the_clear,
-    "chain_unchecked": _chain_unchecked,
 }
