@@ -123,6 +123,9 @@ class Ledger:
             LedgerBroken: entries are missing from the ledger; nothing can be added to it.
 
         """
+        if kind is Kind.DISCLOSURE:
+            # Directive (EU) 2016/680, article 25 (1): who was told. Where nobody else is named, whoever asked.
+            detail.setdefault("recipient", actor)
         last = tx.ledger.last()
         seq = 1 if last is None else last.seq + 1
         entry = LedgerEntry(
