@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from sqlalchemy import func, insert, select
 
@@ -14,12 +14,17 @@ from moiety.storage.tables import LedgerCosignedRow, LedgerHashRow, LedgerRow
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from sqlalchemy import Table
     from sqlalchemy.orm import Session
 
 _NAMES = [field.name for field in fields(LedgerEntry)]
-# Columns instead of rows as objects: an audit reads millions of them.
-_COLUMNS = [getattr(LedgerRow, name) for name in _NAMES]
+# Columns of the table instead of rows as objects: an audit reads millions of them.
+_TABLE = cast("Table", LedgerRow.__table__)
+_COLUMNS = [_TABLE.c[name] for name in _NAMES]
 _PAGE = 1000
+# Made once: an entry is added in every act, and to write a statement costs more than to run it.
+_LAST = select(*_COLUMNS).order_by(_TABLE.c.seq.desc()).limit(1)
+_ADD = insert(_TABLE)
 _ONE = 1
 
 
@@ -35,11 +40,11 @@ class LedgerTable:
 
         A crash before the commit leaves neither the act nor the entry; after it, both.
         """
-        self._session.execute(insert(LedgerRow).values({name: getattr(entry, name) for name in _NAMES}))
+        self._session.execute(_ADD, {name: getattr(entry, name) for name in _NAMES})
 
     def last(self) -> LedgerEntry | None:
         """Return the newest entry, or None if there is none yet."""
-        row = self._session.execute(select(*_COLUMNS).order_by(LedgerRow.seq.desc()).limit(1)).first()
+        row = self._session.execute(_LAST).first()
         return None if row is None else LedgerEntry(*row)
 
     def get(self, seq: int) -> LedgerEntry:
@@ -49,16 +54,16 @@ class LedgerTable:
             NotFound: there is no entry with this number.
 
         """
-        row = self._session.execute(select(*_COLUMNS).where(LedgerRow.seq == seq)).first()
+        row = self._session.execute(select(*_COLUMNS).where(_TABLE.c.seq == seq)).first()
         if row is None:
             raise NotFound("The ledger has no entry with this number.")
         return LedgerEntry(*row)
 
     def page(self, *, after: int | None = None, limit: int = 100) -> tuple[LedgerEntry, ...]:
         """Return up to `limit` entries whose number is above `after`, oldest first."""
-        query = select(*_COLUMNS).order_by(LedgerRow.seq).limit(limit)
+        query = select(*_COLUMNS).order_by(_TABLE.c.seq).limit(limit)
         if after is not None:
-            query = query.where(LedgerRow.seq > after)
+            query = query.where(_TABLE.c.seq > after)
         return tuple(LedgerEntry(*row) for row in self._session.execute(query))
 
     def every(self) -> Iterator[LedgerEntry]:
@@ -75,8 +80,8 @@ class LedgerTable:
     def hashes(self, level: int, first: int, count: int) -> list[bytes]:
         """Return up to `count` hashes of a level from number `first` (from 0) on: level 0 are those of the entries."""
         if level == 0:
-            query = select(LedgerRow.hash).where(LedgerRow.seq > first, LedgerRow.seq <= first + count)
-            return list(self._session.scalars(query.order_by(LedgerRow.seq)))
+            query = select(_TABLE.c.hash).where(_TABLE.c.seq > first, _TABLE.c.seq <= first + count)
+            return list(self._session.scalars(query.order_by(_TABLE.c.seq)))
         row = LedgerHashRow
         found = select(row.hash).where(row.level == level, row.number >= first, row.number < first + count)
         return list(self._session.scalars(found.order_by(row.number)))
