@@ -126,6 +126,16 @@ async def test_people_at_the_witness_may_admit_a_loss(site: InProcess) -> None:
     assert service.more()["ledger"]["losses"] == 1
 
 
+async def test_a_witness_that_knows_nothing_is_told_from_the_beginning(site: InProcess) -> None:
+    await site.house.checkpointing.cosign()
+    await site.stop(Role.WITNESS)
+    for file in site.installation.folder(Role.WITNESS).glob("checkpoints.sqlite*"):
+        file.unlink()
+    await site.start(Role.WITNESS)
+    write(site, 2)
+    assert (await site.house.checkpointing.cosign()).size == 7
+
+
 @pytest.mark.parametrize("role", [Role.EYE, Role.MINT, Role.VAULT_A, Role.VAULT_B])
 async def test_no_other_part_may_ask_for_a_signature(site: InProcess, role: Role) -> None:
     with pytest.raises(Forbidden):
