@@ -222,7 +222,7 @@ async def test_req_43_an_auditor_reads_every_reason_and_searches_nobody(api: Api
         ]
         for route in others:
             path = re.sub(r"{\w+}", "sub_aaaaaaaaaaaaaaaa", route.path.replace("{gallery}", "doors"))
-            reply = await auditor.request(next(iter(route.methods)), path)
+            reply = await auditor.request(next(iter(route.methods or ())), path)
             # Lists of what a caller may see are empty for him; a question that is not his is not there.
             refused = reply.status_code in {403, 404}
             assert refused or (route.path == "/v1/questions" and reply.json() == {"questions": []}), route.path

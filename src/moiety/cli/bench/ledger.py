@@ -20,7 +20,7 @@ from moiety.tlog.notes import Note, sign
 from moiety.tlog.tiles import Tile
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 AT_ONCE = 1000
 SINGLE = 200
@@ -48,41 +48,53 @@ def _timed(work: Callable[[], object]) -> dict[str, float]:
 
 def run(entries: int, advance: Callable[[int], None]) -> list[dict[str, Any]]:
     """Build a ledger of so many entries and time what is done with it; gives one line for each."""
-    key = Ed25519PrivateKey.generate()
-    log = log_key("ten_0000000000000000", key.public_key().public_bytes_raw())
     with tempfile.TemporaryDirectory(prefix="moiety-bench-") as scratch:
         folder = Path(scratch)
         with Store(folder / "gate.sqlite", SystemClock()) as store:
-            ledger, tree = Ledger(store, bytes(32)), LedgerTree(store)
+            lines = [*_adding(store, entries, advance), *_checking(store, folder)]
+    return [{"bench": "ledger", "entries": entries, **line} for line in lines]
 
-            def add(count: int) -> None:
-                with store.begin() as tx:
-                    for _ in range(count):
-                        ledger.append(
-                            tx, Kind.CONSULTATION, "identify", actor="owner", purpose="p", reason="bench", faces=1
-                        )
-                advance(count)
 
-            many = _timed(lambda: [add(min(AT_ONCE, entries - at)) for at in range(0, entries, AT_ONCE)])
-            single = _timed(lambda: [add(1) for _ in range(SINGLE)])
-            whole = _timed(ledger.verify)
-            size, root = tree.root()
-            text = Checkpoint(log.name, size, root).text()
-            note = Note(text, (sign(text, log.name, key),)).encode()
-            made = _timed(tree.root)
-            step = max(1, size // PROOFS)
-            proofs = _timed(lambda: [tree.inclusion(seq, size) for seq in range(1, size + 1, step)])
-            out = _timed(lambda: copy(_Shown(tree, note), folder / "copy", [log]))
-            copied = _timed(lambda: check(Folder(folder / "copy"), Trust(log, ())))
-            file_mb = round((folder / "gate.sqlite").stat().st_size / 1e6, 1)
-    head = {"bench": "ledger", "entries": size}
-    asked = len(range(1, size + 1, step))
-    return [
-        {**head, "what": "add, 1000 in a transaction", **many, "us_each": round(1e6 * many["s"] / entries, 1)},
-        {**head, "what": "add, one in a transaction", **single, "us_each": round(1e6 * single["s"] / SINGLE, 1)},
-        {**head, "what": "verify the database", **whole, "file_mb": file_mb},
-        {**head, "what": "root of a checkpoint", **made},
-        {**head, "what": "prove one entry", **proofs, "us_each": round(1e6 * proofs["s"] / asked, 1)},
-        {**head, "what": "write a copy", **out},
-        {**head, "what": "verify a copy", **copied},
-    ]
+def _add(store: Store, count: int) -> None:
+    """Write entries in one transaction."""
+    ledger = Ledger(store, bytes(32))
+    with store.begin() as tx:
+        for _ in range(count):
+            ledger.append(tx, Kind.CONSULTATION, "identify", actor="owner", purpose="p", reason="bench", faces=1)
+
+
+def _adding(store: Store, entries: int, advance: Callable[[int], None]) -> Iterator[dict[str, Any]]:
+    """Time adding, many at a time and one at a time."""
+
+    def many() -> None:
+        for at in range(0, entries, AT_ONCE):
+            _add(store, min(AT_ONCE, entries - at))
+            advance(AT_ONCE)
+
+    def single() -> None:
+        for _ in range(SINGLE):
+            _add(store, 1)
+
+    told = _timed(many)
+    yield {"what": "add, 1000 in a transaction", **told, "us_each": round(1e6 * told["s"] / entries, 1)}
+    told = _timed(single)
+    yield {"what": "add, one in a transaction", **told, "us_each": round(1e6 * told["s"] / SINGLE, 1)}
+
+
+def _checking(store: Store, folder: Path) -> Iterator[dict[str, Any]]:
+    """Time what the gate, the witness's question and an outsider do with the whole."""
+    key = Ed25519PrivateKey.generate()
+    log = log_key("ten_0000000000000000", key.public_key().public_bytes_raw())
+    tree = LedgerTree(store)
+    told = _timed(Ledger(store, bytes(32)).verify)
+    file_mb = round((folder / "gate.sqlite").stat().st_size / 1e6, 1)
+    yield {"what": "verify the database", **told, "file_mb": file_mb}
+    yield {"what": "root of a checkpoint", **_timed(tree.root)}
+    size, root = tree.root()
+    wanted = range(1, size + 1, max(1, size // PROOFS))
+    told = _timed(lambda: [tree.inclusion(seq, size) for seq in wanted])
+    yield {"what": "prove one entry", **told, "us_each": round(1e6 * told["s"] / len(wanted), 1)}
+    text = Checkpoint(log.name, size, root).text()
+    shown = _Shown(tree, Note(text, (sign(text, log.name, key),)).encode())
+    yield {"what": "write a copy", **_timed(lambda: copy(shown, folder / "copy", [log]))}
+    yield {"what": "verify a copy", **_timed(lambda: check(Folder(folder / "copy"), Trust(log, ())))}
