@@ -145,11 +145,15 @@ class Ledger:
         for what, value in (("the gallery", gallery), ("the subject", subject)):
             if value is not None:
                 check_slug(what, value)
+        return self._write(tx.ledger, entry)
+
+    def _write(self, table: LedgerTable, entry: LedgerEntry) -> LedgerEntry:
+        """Hash the entry and write it, with what becomes full above it; gives it with its hash."""
         if len(leaf_bytes(entry)) > ENTRY_BYTES_MAX:
             raise BadInput("An entry of the ledger has more than 65,535 bytes.")
         entry = replace(entry, hash=leaf_hash(entry))
-        tx.ledger.add(entry)
-        self._hash_above(tx.ledger, seq)
+        table.add(entry)
+        self._hash_above(table, entry.seq)
         return entry
 
     @staticmethod
