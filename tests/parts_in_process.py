@@ -38,6 +38,7 @@ from moiety.matching.links import Links
 from moiety.people.enrol import Enrolled, Who
 from moiety.people.house import House
 from moiety.storage import Store
+from moiety.tlog.names import witness_key
 from moiety.vault.book import Book
 from moiety.vault.endorsed import Endorsed
 from moiety.vault.service import Vault
@@ -244,7 +245,8 @@ class InProcess:
         keys = at.identity.keys
         secrets = Secrets(at.identity.signing, keys.secret("binding.key"), keys.secret("blind.key"))
         ledger = Ledger(self.store, keys.secret("reasons.key"))
-        self.desk = Desk(self.installation.tenant, self.store, ledger, self.links, secrets, self.clock)
+        known = witness_key(self.installation.tenant, at.public(Role.WITNESS))
+        self.desk = Desk(self.installation.tenant, self.store, ledger, self.links, secrets, self.clock, witness=known)
         self.house = House.over(self.desk)
 
     async def restart_gate(self) -> None:

@@ -24,6 +24,7 @@ from moiety.vault.service import Vault
 from moiety.wire.frames import Sort, read_frame
 from moiety.wire.kinds import Kind, Role
 from moiety.wire.links import CALL_SECONDS, Server
+from moiety.witness.heads import Heads
 from moiety.witness.tombstones import Tombstones
 from parts_in_process import DIM, SERVED, PaintedSight, painted_eye
 from simulated_disk import SimulatedDisk
@@ -59,6 +60,7 @@ def lay_out(folder: Path) -> None:
         for half in (Role.VAULT_A, Role.VAULT_B):
             Journal(made.folder(half) / "journal.sqlite").close()
         Tombstones(made.folder(Role.WITNESS) / "tombstones.sqlite", HandClock(START)).close()
+        Heads(made.folder(Role.WITNESS) / "checkpoints.sqlite").close()
 
 
 class Site:

@@ -43,6 +43,13 @@ def described(served: Served) -> dict[str, Any]:
     return made
 
 
+# The formats of transparency logs, of Prometheus and of spreadsheets are not JSON.
+BESIDE_JSON = {
+    ("get", "/v1/ledger/checkpoint"): "text/plain",
+    ("get", "/v1/ledger/tile/{where}"): "application/octet-stream",
+    ("get", "/metrics"): MEDIA_TYPE,
+    ("get", "/v1/galleries/{gallery}/people.csv"): "text/csv",
+}
 # Calls without a key are tested for every route in test_api_permissions. And no schema can say that bytes show a face.
 NOT_ASKED = [ignored_auth, positive_data_acceptance]
 
@@ -85,12 +92,11 @@ def test_every_operation_says_who_may(described: dict[str, Any]) -> None:
 
 def test_every_refusal_is_problem_json(described: dict[str, Any]) -> None:
     for path, operations in described["paths"].items():
-        # Prometheus has a format of its own.
-        good = {MEDIA_TYPE} if path == "/metrics" else {"text/csv" if path.endswith(".csv") else "application/json"}
-        for one in operations.values():
+        for method, one in operations.items():
             for status, response in one["responses"].items():
                 kinds = set(response["content"])
-                assert kinds == ({"application/problem+json"} if int(status) >= 400 else good)
+                plain = {BESIDE_JSON.get((method, path), "application/json")}
+                assert kinds == ({"application/problem+json"} if int(status) >= 400 else plain)
     known = set(described["components"]["schemas"]["Problem"]["properties"]["type"]["enum"])
     assert known == {URN + kind.slug for kind in PROBLEMS} | {URN + slug for slug, _, _ in HTTP.values()}
 

@@ -125,6 +125,8 @@ REASONS = {
     "ledger_entry.detail": "whole numbers, booleans, short codes and ids, checked by ledger.leaves",
     "ledger_entry.prev_hash": "SHA-256",
     "ledger_entry.hash": "SHA-256",
+    "ledger_hash.hash": "SHA-256",
+    "ledger_cosigned.note": "a signed checkpoint: origin, size, root hash, signatures",
 }
 
 

@@ -83,13 +83,13 @@ async def test_an_auditor_opens_a_reason_and_that_is_written_down(api: Api, ada:
     eve = await invited(api, ada, "Eve Roy", "auditor")
     entries = (await eve.get("/v1/ledger", params={"limit": 1000})).json()["entries"]
     proposal = next(one for one in entries if one["act"] == "approval-propose")
-    opened = await eve.get(f"/v1/ledger/{proposal['seq']}/reason")
+    opened = await eve.get(f"/v1/ledger/entries/{proposal['seq']}/reason")
     assert opened.json() == {"seq": proposal["seq"], "reason": "a new colleague"}
     after = (await eve.get("/v1/ledger", params={"after": len(entries)})).json()["entries"]
     assert [(one["act"], one["actor"], one["detail"]) for one in after] == [
         ("reason", eve.id, {"entry": proposal["seq"]})
     ]
-    assert (await eve.get("/v1/ledger/999999/reason")).status_code == 404
+    assert (await eve.get("/v1/ledger/entries/999999/reason")).status_code == 404
 
 
 async def test_a_narrowed_role_opens_its_gallery_and_no_other(api: Api, ada: Person) -> None:
@@ -119,7 +119,7 @@ async def test_the_owner_of_the_machine_looks_for_nobody_once_people_work_here(a
             await owner.post(f"{base}/subjects/{made['subject_id']}/reveal", json=WHY | {"fields": ["reference"]}),
             await owner.post(f"{base}/identify", data=WHY, files=upload(api.photo(ada))),
             await owner.post(f"{base}/subjects/{made['subject_id']}/verify", data=WHY, files=upload(api.photo(ada))),
-            await owner.get("/v1/ledger/1/reason"),
+            await owner.get("/v1/ledger/entries/1/reason"),
             await owner.post("/v1/keys", json={"name": "x", "scopes": ["gallery:probe:identify"], "days": 1}),
         ]
         assert [reply.status_code for reply in looks] == [403] * len(looks)

@@ -158,7 +158,9 @@ def test_status_names_the_parts(site: Site) -> None:
     assert keeps("status", said.json)
     page = f"http://localhost:{site.parts.page_port}/sign"
     parts = dict.fromkeys(("eye", "vault-a", "vault-b", "mint", "witness"), True)
-    assert said.json == {"ready": True, "parts": parts, "sign_at": page, "damaged": []}
+    rest = {name: said.json[name] for name in ("ledger", "cosigned_at")}
+    assert said.json == {"ready": True, "parts": parts, "sign_at": page, "damaged": []} | rest
+    assert rest["ledger"] in {"never", "cosigned"}
 
 
 def test_the_consoles_link_works_once(site: Site) -> None:

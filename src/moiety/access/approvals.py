@@ -15,7 +15,7 @@ from moiety.access.papers import Content, Fact
 from moiety.foundation.errors import AlreadyThere, BadInput, Forbidden, NotFound
 from moiety.foundation.ids import ApprovalId, new_approval_id
 from moiety.ledger import Kind as Record
-from moiety.ledger.chain import REASON_CHARS_MAX
+from moiety.ledger.log import REASON_CHARS_MAX
 from moiety.storage import ApprovalState, OperatorState
 
 if TYPE_CHECKING:

@@ -7,9 +7,11 @@ from typing import Annotated
 from fastapi import Query
 
 from moiety.access import Permission
+from moiety.api.ledger_shapes import CheckpointSeen, EntryPage, EntrySeen, HeadSeen
 from moiety.api.routes import Routes
-from moiety.api.schemas import PAGE_MAX, EntryPage, EntrySeen, HeadSeen, moment
+from moiety.api.schemas import PAGE_MAX, moment
 from moiety.api.visits import TheHouse
+from moiety.ledger.checkpointing import Standing
 from moiety.storage import LedgerEntry
 
 routes = Routes("ledger")
@@ -18,7 +20,13 @@ MICROSECONDS = 1_000_000
 SEQ_MAX = 2**53
 
 
-def _seen(entry: LedgerEntry) -> EntrySeen:
+def standing_seen(stands: Standing) -> CheckpointSeen:
+    """Say how the ledger stands with the witness."""
+    at = None if stands.cosigned_at is None else moment(stands.cosigned_at)
+    return CheckpointSeen(state=stands.state.value, size=stands.size, cosigned_at=at)
+
+
+def _seen(entry: LedgerEntry, cosigned: int) -> EntrySeen:
     return EntrySeen(
         seq=entry.seq,
         at=moment(entry.at_us / MICROSECONDS),
@@ -31,6 +39,7 @@ def _seen(entry: LedgerEntry) -> EntrySeen:
         has_reason=entry.reason_sealed is not None,
         detail=json.loads(entry.detail),
         hash=entry.hash.hex(),
+        cosigned=entry.seq <= cosigned,
     )
 
 
@@ -44,4 +53,9 @@ async def read_ledger(
     ledger = house.desk.ledger
     head = await asyncio.to_thread(ledger.head)
     entries = await asyncio.to_thread(lambda: ledger.entries(after=after, limit=limit))
-    return EntryPage(entries=[_seen(entry) for entry in entries], head=HeadSeen(size=head.size, hash=head.hash.hex()))
+    stands = await asyncio.to_thread(house.checkpointing.standing)
+    return EntryPage(
+        entries=[_seen(entry, stands.size) for entry in entries],
+        head=HeadSeen(size=head.size, hash=head.hash.hex()),
+        checkpoint=standing_seen(stands),
+    )

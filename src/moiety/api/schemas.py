@@ -283,7 +283,7 @@ class Revealed(Given):
     fields: dict[str, str]
 
 
-# ---- keys, ledger, state ----
+# ---- keys, state ----
 
 
 class KeyNew(Taken):
@@ -323,36 +323,6 @@ class KeyList(Given):
     keys: list[KeySeen]
 
 
-class EntrySeen(Given):
-    """One entry of the ledger; that there is a reason is shown, the reason is not."""
-
-    seq: int
-    at: datetime
-    kind: str
-    act: str
-    actor: str
-    purpose: str
-    gallery_id: str | None
-    subject_id: str | None
-    has_reason: bool
-    detail: dict[str, int | str | bool]
-    hash: str
-
-
-class HeadSeen(Given):
-    """How far the ledger goes."""
-
-    size: int
-    hash: str
-
-
-class EntryPage(Given):
-    """Entries after the number that was asked for, oldest first."""
-
-    entries: list[EntrySeen]
-    head: HeadSeen
-
-
 class Health(Given):
     """The gate lives."""
 
@@ -360,11 +330,16 @@ class Health(Given):
 
 
 class Ready(Given):
-    """The parts that are needed answer; `sign_at` is the page of the witness on which people sign."""
+    """The parts that are needed answer; `sign_at` is the page of the witness on which people sign.
+
+    `ledger` says how the ledger stands with the witness, `cosigned_at` when the witness last signed it.
+    """
 
     status: str
     parts: dict[str, bool]
     sign_at: str
+    ledger: str
+    cosigned_at: datetime | None
 
 
 class Ticket(Given):

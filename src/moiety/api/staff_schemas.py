@@ -262,10 +262,3 @@ class CarriedOut(Given):
 
     approval: ApprovalSeen
     result: Annotated[dict[str, str], Field(repr=False)]
-
-
-class ReasonSeen(Given):
-    """The reason that somebody gave for one act in the ledger."""
-
-    seq: int
-    reason: str | None

@@ -1,12 +1,14 @@
 """Whether the gate and the other parts answer, and the API's own description."""
 
+import asyncio
+
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from moiety.api.openapi import describe
 from moiety.api.problems import Problem, of_refusal
 from moiety.api.routes import Routes
-from moiety.api.schemas import CompareForm, EnrolForm, Health, IdentifyForm, PhotoForm, Ready, VerifyForm
+from moiety.api.schemas import CompareForm, EnrolForm, Health, IdentifyForm, PhotoForm, Ready, VerifyForm, moment
 from moiety.api.visits import Here
 from moiety.foundation.errors import PartDown
 
@@ -37,7 +39,14 @@ async def ready(visit: Here) -> Ready | Response:
     parts = await visit.gate.parts.state()
     down = [name for name, up in parts.items() if not up and name != WITNESS]
     if not down:
-        return Ready(status="ready", parts=parts, sign_at=visit.gate.sign_at)
+        stands = await asyncio.to_thread(visit.gate.house.checkpointing.standing)
+        return Ready(
+            status="ready",
+            parts=parts,
+            sign_at=visit.gate.sign_at,
+            ledger=stands.state.value,
+            cosigned_at=None if stands.cosigned_at is None else moment(stands.cosigned_at),
+        )
     said = of_refusal(PartDown(f"Not answering: {', '.join(down)}."))
     return Problem(said.slug, said.status, said.title, said.detail, said.headers, {"parts": parts}).response()
 

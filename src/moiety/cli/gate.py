@@ -26,9 +26,11 @@ from moiety.foundation import settings
 from moiety.foundation.envelopes import write_durably
 from moiety.foundation.errors import Fault, Refusal
 from moiety.ledger import Ledger
+from moiety.ledger.checkpointing import told_of
 from moiety.matching.desk import Desk, Secrets
 from moiety.matching.links import Links
 from moiety.people.house import House
+from moiety.tlog.names import witness_key
 from moiety.wire.kinds import Role
 
 if TYPE_CHECKING:
@@ -53,13 +55,15 @@ def house(at: Place) -> House:
     store = open_store(at)
     lines = (Role.EYE, Role.VAULT_A, Role.VAULT_B, Role.MINT, Role.WITNESS)
     links = Links(*(at.client(role) for role in lines if role in at.addresses))
+    tenant = at.installation.tenant
     desk = Desk(
-        tenant=at.installation.tenant,
+        tenant=tenant,
         store=store,
         ledger=Ledger(store, keys.secret("reasons.key")),
         links=links,
         secrets=Secrets(at.identity.signing, keys.secret("binding.key"), keys.secret("blind.key")),
         clock=at.clock,
+        witness=witness_key(tenant, at.public(Role.WITNESS)) if Role.WITNESS in at.peers else None,
     )
     return House.over(desk)
 
@@ -103,6 +107,13 @@ def _span() -> Span:
     return Span(hours * 3600.0, minutes * 60.0)
 
 
+async def _cosign(over: House) -> None:
+    """Have the witness sign the ledger at the pace of the setting."""
+    minutes = settings.number("MOIETY_COSIGN_MINUTES")
+    if minutes > 0 and over.desk.witness and over.desk.links.witness:
+        await over.checkpointing.run(60.0 * minutes)
+
+
 def announce(path: Path, listener: socket.socket, token: str) -> None:
     """Tell the owner's commands how to reach this gate; the token dies with the process."""
     host, port = listener.getsockname()[:2]
@@ -112,7 +123,7 @@ def announce(path: Path, listener: socket.socket, token: str) -> None:
 
 
 def _goes_on(works: dict[str, asyncio.Task[None]], name: str) -> bool:
-    """Say whether lasting work is not over; tending ends by itself only where the setting wants no canaries."""
+    """Say whether lasting work is not over; tending and cosigning end by themselves where the settings want none."""
     task = works.get(name)
     return task is None or not task.done() or (not task.cancelled() and task.exception() is None)
 
@@ -136,17 +147,18 @@ async def serve(at: Place, listener: socket.socket, hosts: list[str], ready: Cal
         access,
         on_fault=lambda fault: _stop(server, fault),
         sign_at=sign_at(),
-        background={name: partial(_goes_on, works, name) for name in ("tidy", "tend")},
+        background={name: partial(_goes_on, works, name) for name in ("tidy", "tend", "cosign")},
         span=_span(),
     )
     attach(app)
     server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", server_header=False))
     told = at.installation.run / "gate.json"
     announce(told, listener, token)
-    standing = Standing(at)
+    standing = Standing(at, lambda: {"ledger": told_of(over.checkpointing.standing())})
     local = local_server(at, standing, {"reconcile": Reconciling(at, over).reconcile})
     await local.start()
-    works |= {"tidy": asyncio.create_task(_tidy(over)), "tend": asyncio.create_task(_tend(over))}
+    lasting = {"tidy": _tidy(over), "tend": _tend(over), "cosign": _cosign(over)}
+    works |= {name: asyncio.create_task(work) for name, work in lasting.items()}
     ready()
     try:
         await server.serve(sockets=[listener])

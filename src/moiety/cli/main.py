@@ -17,6 +17,7 @@ from moiety.cli.commands import (
     drill_restore,
     galleries,
     keys,
+    ledger,
     measuring,
     models,
     operators,
@@ -49,6 +50,7 @@ app.add_typer(models.app, name="models")
 app.add_typer(keys.app, name="key")
 app.add_typer(person.app, name="person")
 app.add_typer(receipt.app, name="receipt")
+app.add_typer(ledger.app, name="ledger")
 app.add_typer(questions.app, name="question")
 app.add_typer(operators.app, name="operator")
 app.add_typer(approvals.app, name="approval")

@@ -25,6 +25,7 @@ from moiety.foundation.errors import Refusal
 from moiety.kernel import warm_up
 from moiety.matching.thresholds import FMR_DEFAULT, SCORE_OF_ONE, bands
 from moiety.mint.dealer import Dealer, shared_key
+from moiety.tlog.names import log_key, witness_key
 from moiety.vault.answering import Answering
 from moiety.vault.attest import Attesting, Comparing
 from moiety.vault.book import Book
@@ -54,6 +55,8 @@ from moiety.wire.links import Client, Server
 from moiety.wire.local import NAME, LocalServer
 from moiety.wire.network import TLS
 from moiety.wire.streams import Streams
+from moiety.witness.cosigner import Cosigner
+from moiety.witness.heads import Heads
 from moiety.witness.service import Witness
 from moiety.witness.tombstones import Tombstones
 
@@ -260,8 +263,16 @@ async def _turn_keys_daily(store_key: StoreKey, seeds: SeedStore) -> None:
 
 def witness(at: Place) -> Wired:
     """Wire the witness."""
-    tombstones = Tombstones(at.installation.folder(Role.WITNESS) / "tombstones.sqlite", at.clock, at.disk)
-    return Wired(Witness(tombstones).handlers())
+    folder, tenant = at.installation.folder(Role.WITNESS), at.installation.tenant
+    tombstones = Tombstones(folder / "tombstones.sqlite", at.clock, at.disk)
+    cosigner = None
+    if Role.GATE in at.peers:
+        key = at.identity.signing
+        name = witness_key(tenant, key.public_key().public_bytes_raw()).name
+        heads = Heads(folder / "checkpoints.sqlite", at.disk)
+        cosigner = Cosigner(heads, log_key(tenant, at.public(Role.GATE)), name, key, at.clock)
+    service = Witness(tombstones, cosigner)
+    return Wired(service.handlers(), service.words(), service.more)
 
 
 SERVERS: dict[Role, Callable[[Place], Wired]] = {

@@ -1,25 +1,32 @@
-"""Somebody who can write the gate's database changes what was done."""
+"""Somebody who owns the gate, its keys and its database changes what was done, and has it checked by an outsider."""
 
 from __future__ import annotations
 
-import json
+import asyncio
 import shutil
 import sqlite3
-import subprocess
-import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
+from moiety.cli.ledgers import own_keys
 from moiety.drill.drill import Drill, Obtained, Tally
+from moiety.foundation.clock import SystemClock
+from moiety.foundation.errors import Fault, Refusal
 from moiety.ledger import leaf_hash
-from moiety.storage import LedgerEntry
+from moiety.ledger.audit import CHECKPOINT, Folder, check, copy
+from moiety.ledger.checkpointing import Checkpointing
+from moiety.ledger.tree import LedgerTree
+from moiety.storage import LedgerEntry, Store
+from moiety.tlog.names import witness_key
+from moiety.tlog.tiles import Tile
 from moiety.wire.kinds import Role
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from moiety.drill.ground import Ground
+    from moiety.ledger.audit import Source, Trust
 
 ENTRIES = 6
 COLUMNS = "seq, at_us, kind, act, actor, purpose, gallery_id, subject_id, reason_sealed, detail, prev_hash, hash"
@@ -30,51 +37,92 @@ class ChangedLedger(Drill):
 
     name = "changed-ledger"
     tried = (
-        "changed, swapped and removed entries of the ledger, cut off its end, wrote its end anew with right hashes; "
-        "then had it checked, the last two beside a head that was kept elsewhere"
+        "with the gate's database and keys changed, swapped, removed and cut off entries of the ledger, wrote its end "
+        "anew with right hashes and signatures; asked the witness to sign it, and gave a copy to somebody who checks it"
     )
-    _weakness: ClassVar[str] = "weak_gate:chain_unchecked"
+    weakness: ClassVar[Mapping[Role, str]] = {Role.WITNESS: "weak_witness:proof_unchecked"}
 
     def attack(self, ground: Ground) -> Obtained:
-        """Do it to the sound product."""
-        return self._change(ground, "")
-
-    def control(self, ground: Ground) -> Obtained:
-        """Check with a chain whose links are not compared."""
-        return self._change(ground, self._weakness)
-
-    @staticmethod
-    def _change(ground: Ground, weakness: str) -> Obtained:
-        """Make each change to a fresh copy and count those that nobody notices."""
+        """Make each change to a fresh copy of the database, and count those that pass for the ledger."""
         with ground.owner() as line:
             for _ in range(ENTRIES):
                 line.ask("POST", "galleries", json={"name": ground.name("entry"), "purpose": "an entry in the ledger"})
-            head = line.ask("GET", "ledger")["head"]
+            signed = line.ask("POST", "ledger/checkpoint")
+        if signed["state"] != "cosigned":
+            raise Fault("The witness has not signed the ledger, so that there is nothing to be broken.")
         ground.arrange(gate_runs=False)
         folder = ground.folder / ground.name("ledgers")
         folder.mkdir(mode=0o700)
-        for number, change in enumerate(CHANGES.values()):
-            _altered(ground.made.folder(Role.GATE) / "gate.sqlite", folder / f"{number}.sqlite", change)
-        whole = _checked(folder, f"{head['size']}:{head['hash']}", weakness)
         tally = Tally()
-        for number, what in enumerate(CHANGES):
-            passed = whole[str(number)]
+        trust = own_keys(ground.made.data)
+        for number, (what, change) in enumerate(CHANGES.items()):
+            database = folder / f"{number}.sqlite"
+            _altered(ground.made.folder(Role.GATE) / "gate.sqlite", database, change)
+            passed = _passes(ground, database, folder / f"copy-{number}", trust)
             tally.add(passed, f"{what}: {'not noticed' if passed else 'noticed'}")
         return tally.obtained()
 
 
-def _checked(folder: Path, head: str, weakness: str) -> dict[str, bool]:
-    """Let the auditor look at every copy."""
-    command = [sys.executable, "-m", "moiety.drill.auditor", str(folder), head, *([weakness] if weakness else [])]
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, timeout=60, check=True)  # noqa: S603 - our own module
-    found: dict[str, bool] = json.loads(done.stdout)
-    return found
+class _Shown:
+    """What the gate would show of a database."""
+
+    def __init__(self, store: Store, note: bytes) -> None:
+        """Show the ledger of `store` under a checkpoint."""
+        self._tree = LedgerTree(store)
+        self._note = note
+
+    def read(self, path: str) -> bytes:
+        """Give a file of the ledger."""
+        return self._note if path == CHECKPOINT else self._tree.tile(Tile.parse(path))
 
 
-def _altered(database: Path, copy: Path, change: Callable[[sqlite3.Connection, int], None]) -> None:
+def _passes(ground: Ground, database: Path, folder: Path, trust: Trust) -> bool:
+    """Whether somebody outside takes a ledger for sound, under the old signature or a new one."""
+    with Store(database, SystemClock(), create=False) as store:
+        for note in _notes(ground, store):
+            shutil.rmtree(folder, ignore_errors=True)
+            if _sound(_Shown(store, note), folder, trust):
+                return True
+    return False
+
+
+def _notes(ground: Ground, store: Store) -> list[bytes]:
+    """Give the checkpoint that the witness signed before the change, and what it signs of the changed ledger."""
+    with store.read() as tx:
+        kept = tx.ledger.cosigned()
+    if kept is None:
+        raise Fault("The gate has kept no signed checkpoint.")
+    return [kept.note, *asyncio.run(_signed_anew(ground, store))]
+
+
+async def _signed_anew(ground: Ground, store: Store) -> list[bytes]:
+    """Be the gate, and ask the witness to sign what became of the ledger."""
+    at = ground.place(Role.GATE)
+    tenant, line = at.installation.tenant, at.client(Role.WITNESS)
+    service = Checkpointing(store, tenant, at.identity.signing, line, witness_key(tenant, at.public(Role.WITNESS)))
+    try:
+        await service.cosign()
+    except (Refusal, Fault):
+        return []
+    finally:
+        await line.close()
+    return [service.note().encode()]
+
+
+def _sound(source: Source, folder: Path, trust: Trust) -> bool:
+    """Copy a ledger as the gate does for an outsider, and check the copy as he does."""
+    try:
+        copy(source, folder, ())
+        check(Folder(folder), trust)
+    except (Refusal, Fault):
+        return False
+    return True
+
+
+def _altered(database: Path, into: Path, change: Callable[[sqlite3.Connection, int], None]) -> None:
     """Copy a database that nobody has open, and change the copy as one who owns the file."""
-    shutil.copy2(database, copy)
-    with sqlite3.connect(copy) as db:
+    shutil.copy2(database, into)
+    with sqlite3.connect(into) as db:
         for (trigger,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
             db.execute(f'DROP TRIGGER "{trigger}"')
         (last,) = db.execute("SELECT max(seq) FROM ledger_entry").fetchone()

@@ -18,7 +18,6 @@ from moiety.archive import packing
 from moiety.drill.weaknesses import put
 from moiety.foundation.envelopes import seal
 from moiety.foundation.errors import Unauthenticated
-from moiety.ledger import chain
 from moiety.matching.desk import Desk
 from moiety.people import fields
 from moiety.watch import lines
@@ -64,11 +63,6 @@ def _tokens_noted() -> None:
         return made
 
     put(ApiKeys, "issue", noting)
-
-
-def _chain_unchecked() -> None:
-    """Take each entry of the ledger for what follows the one before."""
-    put(chain, "_intact", lambda *_: True)
 
 
 def _backups_in_the_clear() -> None:
@@ -149,7 +143,6 @@ WEAKNESSES: dict[str, Any] = {
     "route_left_open": _route_left_open,
     "tokens_noted": _tokens_noted,
     "backups_in_the_clear": _backups_in_the_clear,
-    "chain_unchecked": _chain_unchecked,
     "proof_unchecked": _proof_unchecked,
     "passkey_unchecked": _passkey_unchecked,
     "administrator_looks": _administrator_looks,

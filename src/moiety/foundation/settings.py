@@ -46,6 +46,7 @@ SETTINGS = (
     Setting("MOIETY_HOSTS", "", "Further host names under which the gate may be called, separated by commas."),
     Setting("MOIETY_CANARIES", "2", "Made-up faces in each gallery, by which the vaults are tested; 0: none."),
     Setting("MOIETY_CANARY_MINUTES", "60", "Minutes between two questions for the made-up faces."),
+    Setting("MOIETY_COSIGN_MINUTES", "5", "Minutes between two signatures of the witness under the ledger; 0: none."),
     Setting("MOIETY_BACKUP_DAYS", "30", "After so many days a backup is destroyed by the next one."),
     Setting("MOIETY_BACKUP_SEEDS_DAYS", "7", "The same for vault B's seeds and personal keys."),
     Setting("MOIETY_WITNESS_HOST", "127.0.0.1", "Address on which the witness's signing page listens."),

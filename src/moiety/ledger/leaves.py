@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from moiety.storage import LedgerEntry
 
-_DOMAIN = "moiety/ledger/1"
+DOMAIN = "moiety/ledger/1"
 # RFC 6962, section 2.1: a leaf is hashed behind a zero byte, so that no leaf can pass for an inner node.
 _LEAF = b"\x00"
 _SLUG = re.compile(r"[a-z0-9][a-z0-9_.:-]{0,47}")
@@ -94,7 +94,7 @@ def leaf_bytes(entry: LedgerEntry) -> bytes:
     subject = None if entry.subject_id is None else entry.subject_id.encode()
     reason = None if entry.reason_sealed is None else hashlib.sha256(entry.reason_sealed).digest()
     return pack(
-        _DOMAIN,
+        DOMAIN,
         entry.seq,
         entry.at_us,
         entry.kind,

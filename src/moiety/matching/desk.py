@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from moiety.ledger import Ledger
     from moiety.matching.links import Links
     from moiety.storage import Gallery, Store, Transaction
+    from moiety.tlog.notes import VerifierKey
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -73,6 +74,8 @@ class Desk:
     clock: Clock
     turns: Turns = field(default_factory=Turns)
     alarms: Alarms = field(default_factory=Alarms)
+    # By what the witness's signature under the ledger is known; None where the witness is not known here.
+    witness: VerifierKey | None = None
     # How each gallery stood at vault A when it was last asked.
     standings: dict[GalleryId, Standing] = field(default_factory=dict)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
+from moiety.ledger.checkpointing import Checkpointing
 from moiety.matching.asking import Asking
 from moiety.matching.galleries import Galleries
 from moiety.matching.identify import Identifier
@@ -42,6 +43,7 @@ class House:
     parked: Parked
     awaiting: Awaiting
     registry: Registry
+    checkpointing: Checkpointing
 
     @classmethod
     def over(cls, desk: Desk) -> Self:
@@ -64,6 +66,9 @@ class House:
             parked=parked,
             awaiting=Awaiting(desk, eraser, settler, parked),
             registry=Registry.over(desk, (fields, enroller, eraser, settler)),
+            checkpointing=Checkpointing(
+                desk.store, desk.tenant, desk.secrets.service, desk.links.witness, desk.witness
+            ),
         )
 
     async def settle(self) -> int:

@@ -2,38 +2,34 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import fields
+from typing import TYPE_CHECKING, cast
 
-from sqlalchemy import select
+from sqlalchemy import func, insert, select
 
 from moiety.foundation.errors import NotFound
-from moiety.foundation.ids import GalleryId, SubjectId
-from moiety.storage.records import LedgerEntry
-from moiety.storage.tables import LedgerRow
+from moiety.storage.records import Cosigned, LedgerEntry
+from moiety.storage.tables import LedgerCosignedRow, LedgerHashRow, LedgerRow
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlalchemy import Table
     from sqlalchemy.orm import Session
 
-
-def _record(row: LedgerRow) -> LedgerEntry:
-    return LedgerEntry(
-        seq=row.seq,
-        at_us=row.at_us,
-        kind=row.kind,
-        act=row.act,
-        actor=row.actor,
-        purpose=row.purpose,
-        gallery_id=None if row.gallery_id is None else GalleryId(row.gallery_id),
-        subject_id=None if row.subject_id is None else SubjectId(row.subject_id),
-        reason_sealed=row.reason_sealed,
-        detail=row.detail,
-        prev_hash=row.prev_hash,
-        hash=row.hash,
-    )
+_NAMES = [field.name for field in fields(LedgerEntry)]
+# Columns of the table instead of rows as objects: an audit reads millions of them.
+_TABLE = cast("Table", LedgerRow.__table__)
+_COLUMNS = [_TABLE.c[name] for name in _NAMES]
+_PAGE = 1000
+# Made once: an entry is added in every act, and to write a statement costs more than to run it.
+_LAST = select(*_COLUMNS).order_by(_TABLE.c.seq.desc()).limit(1)
+_ADD = insert(_TABLE)
+_ONE = 1
 
 
 class LedgerTable:
-    """The ledger's entries of one transaction."""
+    """The ledger's entries of one transaction, and the hashes above them."""
 
     def __init__(self, session: Session) -> None:
         """Made by `Transaction` only."""
@@ -44,28 +40,12 @@ class LedgerTable:
 
         A crash before the commit leaves neither the act nor the entry; after it, both.
         """
-        self._session.add(
-            LedgerRow(
-                seq=entry.seq,
-                at_us=entry.at_us,
-                kind=entry.kind,
-                act=entry.act,
-                actor=entry.actor,
-                purpose=entry.purpose,
-                gallery_id=entry.gallery_id,
-                subject_id=entry.subject_id,
-                reason_sealed=entry.reason_sealed,
-                detail=entry.detail,
-                prev_hash=entry.prev_hash,
-                hash=entry.hash,
-            )
-        )
-        self._session.flush()
+        self._session.execute(_ADD, {name: getattr(entry, name) for name in _NAMES})
 
     def last(self) -> LedgerEntry | None:
         """Return the newest entry, or None if there is none yet."""
-        row = self._session.scalar(select(LedgerRow).order_by(LedgerRow.seq.desc()).limit(1))
-        return None if row is None else _record(row)
+        row = self._session.execute(_LAST).first()
+        return None if row is None else LedgerEntry(*row)
 
     def get(self, seq: int) -> LedgerEntry:
         """Return one entry.
@@ -74,14 +54,47 @@ class LedgerTable:
             NotFound: there is no entry with this number.
 
         """
-        row = self._session.get(LedgerRow, seq)
+        row = self._session.execute(select(*_COLUMNS).where(_TABLE.c.seq == seq)).first()
         if row is None:
             raise NotFound("The ledger has no entry with this number.")
-        return _record(row)
+        return LedgerEntry(*row)
 
     def page(self, *, after: int | None = None, limit: int = 100) -> tuple[LedgerEntry, ...]:
         """Return up to `limit` entries whose number is above `after`, oldest first."""
-        query = select(LedgerRow).order_by(LedgerRow.seq).limit(limit)
+        query = select(*_COLUMNS).order_by(_TABLE.c.seq).limit(limit)
         if after is not None:
-            query = query.where(LedgerRow.seq > after)
-        return tuple(_record(row) for row in self._session.scalars(query))
+            query = query.where(_TABLE.c.seq > after)
+        return tuple(LedgerEntry(*row) for row in self._session.execute(query))
+
+    def every(self) -> Iterator[LedgerEntry]:
+        """Go through all entries in the order of their numbers, some of them in memory at a time."""
+        after: int | None = None
+        while page := self.page(after=after, limit=_PAGE):
+            yield from page
+            after = page[-1].seq
+
+    def add_hash(self, level: int, number: int, digest: bytes) -> None:
+        """Write the root of a full subtree of 256**level entries."""
+        self._session.execute(insert(LedgerHashRow).values(level=level, number=number, hash=digest))
+
+    def hashes(self, level: int, first: int, count: int) -> list[bytes]:
+        """Return up to `count` hashes of a level from number `first` (from 0) on: level 0 are those of the entries."""
+        if level == 0:
+            query = select(_TABLE.c.hash).where(_TABLE.c.seq > first, _TABLE.c.seq <= first + count)
+            return list(self._session.scalars(query.order_by(_TABLE.c.seq)))
+        row = LedgerHashRow
+        found = select(row.hash).where(row.level == level, row.number >= first, row.number < first + count)
+        return list(self._session.scalars(found.order_by(row.number)))
+
+    def hash_count(self) -> int:
+        """Count the stored roots of subtrees."""
+        return self._session.scalar(select(func.count()).select_from(LedgerHashRow)) or 0
+
+    def cosigned(self) -> Cosigned | None:
+        """Return the newest checkpoint that the witness has signed."""
+        row = self._session.get(LedgerCosignedRow, _ONE)
+        return None if row is None else Cosigned(row.size, row.note, row.at)
+
+    def keep_cosigned(self, found: Cosigned) -> None:
+        """Put the newest cosigned checkpoint in the place of the one before."""
+        self._session.merge(LedgerCosignedRow(id=_ONE, size=found.size, note=found.note, at=found.at))

@@ -174,7 +174,7 @@ class ApiKey:
 
 @dataclass(frozen=True, slots=True)
 class LedgerEntry:
-    """One link of the chain; `detail` is the canonical JSON text that the leaf commits to."""
+    """One entry of the ledger; `detail` is the canonical JSON text that the leaf commits to."""
 
     seq: int
     at_us: int
@@ -188,3 +188,12 @@ class LedgerEntry:
     detail: str
     prev_hash: bytes = field(repr=False)
     hash: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Cosigned:
+    """A checkpoint of the ledger with the witness's signature, as a signed note; `at` in seconds since 1970 UTC."""
+
+    size: int
+    note: bytes
+    at: int

@@ -191,7 +191,7 @@ class ApiKeyRow(Base):
 
 
 class LedgerRow(Base):
-    """One link of the ledger. No foreign keys: it outlives those it speaks of. Triggers forbid UPDATE and DELETE."""
+    """One entry of the ledger. No foreign keys: it outlives those it speaks of. Triggers forbid UPDATE and DELETE."""
 
     __tablename__ = "ledger_entry"
     __table_args__ = (STRICT,)
@@ -208,3 +208,26 @@ class LedgerRow(Base):
     detail: Mapped[str] = mapped_column(Text)
     prev_hash: Mapped[bytes] = mapped_column(LargeBinary)
     hash: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class LedgerHashRow(Base):
+    """The root of a full subtree of 256**level entries of the ledger, from level 1 on; added to only, as they are."""
+
+    __tablename__ = "ledger_hash"
+    __table_args__ = (STRICT,)
+
+    level: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    number: Mapped[int] = mapped_column(BIG, primary_key=True, autoincrement=False)
+    hash: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class LedgerCosignedRow(Base):
+    """The newest checkpoint of the ledger that the witness has signed; one row."""
+
+    __tablename__ = "ledger_cosigned"
+    __table_args__ = (CheckConstraint("id = 1", name="single"), STRICT)
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    size: Mapped[int] = mapped_column(BIG)
+    note: Mapped[bytes] = mapped_column(LargeBinary)
+    at: Mapped[int] = mapped_column(BIG)

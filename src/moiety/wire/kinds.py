@@ -68,6 +68,8 @@ class Kind(IntEnum):
     # vaults, and a restored gate -> witness
     BURY = 60
     BURIED = 61
+    # gate -> witness: a checkpoint of the ledger, to be signed
+    COSIGN = 62
     # vault A -> vault B, about backups and restores
     BACKED_UP = 70
     HOLDS = 71
@@ -125,6 +127,7 @@ ALLOWED: dict[Kind, tuple[set[Role], set[Role]]] = {
     Kind.BURY: (_VAULTS, {Role.WITNESS}),
     # A gate that was restored asks too.
     Kind.BURIED: (_VAULTS | {Role.GATE}, {Role.WITNESS}),
+    Kind.COSIGN: ({Role.GATE}, {Role.WITNESS}),
 }
 
 

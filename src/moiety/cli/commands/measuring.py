@@ -177,6 +177,20 @@ def pages(
 
 
 @bench_app.command()
+def ledger(
+    entries: Annotated[int, typer.Option(min=1, help="Entries to write.")] = 1_000_000,
+    *,
+    json: Json = False,
+) -> None:
+    """Time adding to a ledger, checking it, proving an entry, and checking a copy."""
+    from moiety.cli.bench import ledger as bench  # noqa: PLC0415 - most commands need none of it
+
+    with progress("entries", entries) as advance:
+        lines = bench.run(entries, advance)
+    _print(lines, as_json=json)
+
+
+@bench_app.command()
 def vision(
     images: Annotated[Path, typer.Option(help="Folder with photos.")],
     count: Annotated[int, typer.Option(min=1, help="How many of them.")] = 150,

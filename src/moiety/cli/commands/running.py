@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 import signal
 import sys
+import time
 import webbrowser
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -20,6 +22,7 @@ from moiety.cli.supervisor import Supervisor
 from moiety.foundation import settings
 from moiety.foundation.errors import PartDown
 from moiety.warrants.warrant import SKEW_SECONDS
+from moiety.wire.kinds import Role
 from moiety.wire.local import NAME, LocalClient
 
 if TYPE_CHECKING:
@@ -109,11 +112,27 @@ def status(data: Data = None, *, json: Json = False) -> None:
     lines = [f"{part}: {'answers' if up else 'down'}" for part, up in parts.items()]
     if found.get("sign_at"):
         lines.append(f"people sign at {found['sign_at']}")
+    lines.append(f"ledger: {stands_in_words(found)}")
     damaged = excluded_lines(folder)
     told = {"ready": reply.is_success, "parts": parts, "sign_at": found.get("sign_at", ""), "damaged": damaged}
+    told |= {"ledger": found.get("ledger"), "cosigned_at": found.get("cosigned_at")}
     result(told, as_json=json, lines=[*lines, *damaged, ONE_MACHINE])
     if not reply.is_success:
         raise PartDown("A part of the installation is down.")
+
+
+def stands_in_words(found: dict[str, Any]) -> str:
+    """Say how the ledger stands with the witness, and how old its last signature is."""
+    if found.get("ledger") == "refused":
+        return "THE WITNESS KNOWS ANOTHER ONE: entries were cut off or written anew"
+    if found.get("ledger") == "broken":
+        return "DAMAGED: `moiety ledger verify` says where"
+    at = found.get("cosigned_at")
+    if at is None:
+        return "not yet signed by the witness"
+    seconds = at if isinstance(at, int) else dt.datetime.fromisoformat(at).timestamp()
+    away = "; the witness is away" if found.get("ledger") == "away" else ""
+    return f"signed by the witness {max(0, round((time.time() - seconds) / 60))} min ago{away}"
 
 
 def _one_part(made: installation.Installation, *, as_json: bool) -> None:
@@ -137,6 +156,11 @@ def _lines(told: dict[str, Any]) -> Iterator[str]:
     """Write for people how a part is."""
     yield f"{told['role']}: runs for {told['uptime_s']:.0f} s, version {told['version']}, process {told['pid']}"
     yield f"certificate: renewed before {told['certificate_ends']}"
+    if told["role"] == Role.GATE:
+        yield f"ledger: {stands_in_words({**told['ledger'], 'ledger': told['ledger']['state']})}"
+    elif "ledger" in told:
+        last = told["ledger"]
+        yield f"ledger: {last['size']} entries when last signed; losses admitted: {last['losses']}"
     for gallery, one in told.get("galleries", {}).items():
         yield f"gallery {gallery}: epoch {one['epoch']}, {one['rows']} rows"
         for row in one["excluded"]:

@@ -16,9 +16,29 @@ from moiety.cli.output import result
 from moiety.foundation.disk import SYSTEM_DISK
 from moiety.foundation.errors import BadInput
 from moiety.wire.kinds import Role
+from moiety.wire.local import NAME, LocalClient
 
 # `init` stands there already, beside that of the other parts.
 app = ceremony.witness_app
+
+
+@app.command("admit-loss")
+def admit_loss(
+    data: Data = None,
+    *,
+    yes: Annotated[bool, typer.Option("--yes", help="The people who answer for the ledger know it.")] = False,
+    json: Json = False,
+) -> None:
+    """Let a ledger that has lost entries begin anew; that it did, and what was lost, stays on record here."""
+    if not yes:
+        raise BadInput(
+            "A ledger that was restored from an older backup has lost entries; one that was forged looks the same. "
+            "Give --yes if you know which it is."
+        )
+    made = installation.load(installation.where(data))
+    told = LocalClient(made.folder(Role.WITNESS) / NAME, Role.WITNESS).ask_now("admit-loss")
+    lines = [f"the checkpoint of {told['size']} entries is given up; the next one begins anew"]
+    result(told, as_json=json, lines=lines)
 
 
 @app.command()

@@ -7,17 +7,20 @@ from typing import TYPE_CHECKING
 
 from moiety.foundation.envelopes import pack, seal, unseal
 from moiety.foundation.errors import BadInput, Fault
-from moiety.ledger.leaves import Kind, canonical_detail, check_purpose, check_slug, leaf_hash
+from moiety.ledger.leaves import Kind, canonical_detail, check_purpose, check_slug, leaf_bytes, leaf_hash
 from moiety.storage import LedgerEntry
+from moiety.tlog.merkle import TILE_WIDTH, fold
+from moiety.tlog.tiles import ENTRY_BYTES_MAX
 
 if TYPE_CHECKING:
     from moiety.foundation.ids import GalleryId, SubjectId
     from moiety.storage import Store, Transaction
+    from moiety.storage.ledger_entries import LedgerTable
 
 NO_HASH = bytes(32)
 REASON_CHARS_MAX = 500
+AUDIT = "audit of the ledger"
 _MICROSECONDS = 1_000_000
-_PAGE = 1000
 
 
 class LedgerBroken(Fault):
@@ -47,8 +50,49 @@ def _intact(entry: LedgerEntry, before: Head) -> bool:
     return follows and entry.at_us >= 0 and leaf_hash(entry) == entry.hash
 
 
+class _Above:
+    """The roots of full subtrees over entries that are walked through, held against those that are stored."""
+
+    def __init__(self, table: LedgerTable) -> None:
+        """Begin before the first entry."""
+        self._table = table
+        self._rows: list[list[bytes]] = [[]]
+        self._made: list[int] = [0]
+
+    def add(self, digest: bytes) -> None:
+        """Take the next entry's hash.
+
+        Raises:
+            LedgerBroken: a subtree ends here and another root is stored for it.
+
+        """
+        level, one = 0, digest
+        while True:
+            self._rows[level].append(one)
+            if len(self._rows[level]) < TILE_WIDTH:
+                return
+            one, self._rows[level] = fold(self._rows[level]), []
+            level += 1
+            if level == len(self._rows):
+                self._rows.append([])
+                self._made.append(0)
+            number, self._made[level] = self._made[level], self._made[level] + 1
+            if self._table.hashes(level, number, 1) != [one]:
+                raise LedgerBroken(number * TILE_WIDTH**level + 1)
+
+    def end(self, size: int) -> None:
+        """Check that no more is stored than belongs to the entries.
+
+        Raises:
+            LedgerBroken: there is more.
+
+        """
+        if self._table.hash_count() != sum(self._made):
+            raise LedgerBroken(size + 1)
+
+
 class Ledger:
-    """The append-only chain of one gate."""
+    """The append-only log of one gate. An entry is a leaf of the tree, and names the hash of the one before."""
 
     def __init__(self, store: Store, reason_key: bytes) -> None:
         """Use the gate's store; `reason_key` (32 bytes) seals the reasons that people give."""
@@ -76,8 +120,12 @@ class Ledger:
 
         Raises:
             BadInput: something is not of its kind; no entry is added.
+            LedgerBroken: entries are missing from the ledger; nothing can be added to it.
 
         """
+        if kind is Kind.DISCLOSURE:
+            # Directive (EU) 2016/680, article 25 (1): who was told. Where nobody else is named, whoever asked.
+            detail.setdefault("recipient", actor)
         last = tx.ledger.last()
         seq = 1 if last is None else last.seq + 1
         entry = LedgerEntry(
@@ -97,9 +145,28 @@ class Ledger:
         for what, value in (("the gallery", gallery), ("the subject", subject)):
             if value is not None:
                 check_slug(what, value)
+        return self._write(tx.ledger, entry)
+
+    def _write(self, table: LedgerTable, entry: LedgerEntry) -> LedgerEntry:
+        """Hash the entry and write it, with what becomes full above it; gives it with its hash."""
+        if len(leaf_bytes(entry)) > ENTRY_BYTES_MAX:
+            raise BadInput("An entry of the ledger has more than 65,535 bytes.")
         entry = replace(entry, hash=leaf_hash(entry))
-        tx.ledger.add(entry)
+        table.add(entry)
+        self._hash_above(table, entry.seq)
         return entry
+
+    @staticmethod
+    def _hash_above(table: LedgerTable, size: int) -> None:
+        """Store the roots of the subtrees that the newest entry makes full: one for every 256th entry."""
+        level = 0
+        while size % TILE_WIDTH == 0:
+            size //= TILE_WIDTH
+            below = table.hashes(level, (size - 1) * TILE_WIDTH, TILE_WIDTH)
+            if len(below) != TILE_WIDTH:
+                raise LedgerBroken((size - 1) * TILE_WIDTH ** (level + 1) + 1)
+            level += 1
+            table.add_hash(level, size - 1, fold(below))
 
     def _seal(self, seq: int, reason: str) -> bytes:
         if not reason.strip() or len(reason) > REASON_CHARS_MAX:
@@ -118,6 +185,18 @@ class Ledger:
             sealed = tx.ledger.get(seq).reason_sealed
         return None if sealed is None else unseal(self._reason_key, sealed, _reason_bound(seq)).decode()
 
+    def audited_reason(self, seq: int, actor: str) -> str | None:
+        """Open the reason of one entry for an auditor, and write down that this was done before it is shown.
+
+        Raises:
+            NotFound, Unverified: as for `reasons`; then nothing is written.
+
+        """
+        reason = self.reasons(seq)
+        with self._store.begin() as tx:
+            self.append(tx, Kind.CONSULTATION, "reason", actor=actor, purpose=AUDIT, entry=seq)
+        return reason
+
     def entries(self, *, after: int = 0, limit: int = 100) -> tuple[LedgerEntry, ...]:
         """Return up to `limit` entries whose number is above `after`, oldest first; reasons stay sealed."""
         with self._store.read() as tx:
@@ -130,23 +209,23 @@ class Ledger:
         return Head(0, NO_HASH) if last is None else Head(last.seq, last.hash)
 
     def verify(self) -> Head:
-        """Walk the whole chain and return its head.
+        """Walk through all entries and the hashes above them, and return the head.
 
         This finds an edit, a swap and a removal in the middle. It cannot find that entries were cut off at the end
-        or that everything from some entry on was written anew, since the chain has no key: for that the head must
-        be compared with one that was kept elsewhere, which is what the witness is for.
+        or that everything from some entry on was written anew, since that takes no key: for that the tree must be
+        held against a checkpoint that the witness has signed (`moiety.ledger.audit`).
 
         Raises:
             LedgerBroken: with the first number at which it shows.
 
         """
         head = Head(0, NO_HASH)
-        after: int | None = None
         with self._store.read() as tx:
-            while page := tx.ledger.page(after=after, limit=_PAGE):
-                for entry in page:
-                    if not _intact(entry, head):
-                        raise LedgerBroken(head.size + 1)
-                    head = Head(entry.seq, entry.hash)
-                after = head.size
+            above = _Above(tx.ledger)
+            for entry in tx.ledger.every():
+                if not _intact(entry, head):
+                    raise LedgerBroken(head.size + 1)
+                head = Head(entry.seq, entry.hash)
+                above.add(entry.hash)
+            above.end(head.size)
         return head

@@ -1,0 +1,146 @@
+"""`moiety ledger`: checking what was written down, here or as an outsider, and copying it."""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from moiety.cli.commands.options import Data, Json
+from moiety.cli.gateway import gate
+from moiety.cli.ledgers import Served, own_keys, told_keys, trust_in
+from moiety.cli.output import progress, result, say
+from moiety.foundation.errors import BadInput, Refusal, Unverified
+from moiety.ledger import audit
+from moiety.tlog.checkpoints import Checkpoint
+from moiety.tlog.notes import Note
+from moiety.tlog.tiles import bundles_of, tiles_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from moiety.cli.gateway import Gate
+    from moiety.ledger.audit import Found, Source, Trust
+
+app = typer.Typer(no_args_is_help=True, help="The ledger: check it, copy it for somebody outside.")
+
+Since = Annotated[
+    list[Path],
+    typer.Option("--since", metavar="FILE", help="A checkpoint of before, which this ledger must extend; repeatable."),
+]
+
+
+@app.command()
+def verify(
+    copy: Annotated[
+        Path | None, typer.Option("--copy", metavar="DIR", help="Check this copy, without any installation.")
+    ] = None,
+    key: Annotated[
+        list[str], typer.Option("--key", metavar="KEY", help="Verifier key of the ledger or of a witness; repeatable.")
+    ] = [],  # noqa: B006 - how the command-line library writes an empty list
+    since: Since = [],  # noqa: B006 - as above
+    data: Data = None,
+    *,
+    json: Json = False,
+) -> None:
+    """Check every entry, hash and signature of the ledger: of the gate that runs, or of a copy."""
+    older = [_read(path) for path in since]
+    if copy is not None:
+        if not key:
+            say("moiety: the keys that lie with the copy are used; get them from the people who run gate and witness")
+        trust = trust_in(key) if key else told_keys(copy)
+        _tell(_checked(audit.Folder(copy), trust, older), as_json=json)
+        return
+    trust = trust_in(key) if key else own_keys(data)
+    with gate(data) as line:
+        _have_signed(line)
+        _tell(_checked(Served(line), trust, older), as_json=json)
+
+
+@app.command()
+def export(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A new folder.")],
+    data: Data = None,
+    *,
+    json: Json = False,
+) -> None:
+    """Copy the ledger as its newest checkpoint knows it, for somebody who is to check it; without reasons."""
+    trust = own_keys(data)
+    with gate(data) as line:
+        _have_signed(line)
+        source = Served(line)
+        size = _size(source)
+        with progress("tiles", sum(1 for _ in (*bundles_of(size), *tiles_of(size)))) as step:
+            audit.copy(source, folder, (trust.log, *trust.witnesses), step)
+        # What was copied is what was signed, or it is no copy.
+        _checked(audit.Folder(folder), trust, ())
+    lines = [f"{size} entries are in {folder.name}; check them with `moiety ledger verify --copy`"]
+    result({"entries": size, "folder": str(folder)}, as_json=json, lines=lines)
+
+
+@app.command()
+def keys(data: Data = None, *, json: Json = False) -> None:
+    """Show the verifier keys of ledger and witness, for `verify --key`."""
+    trust = own_keys(data)
+    witnesses = [key.encode() for key in trust.witnesses]
+    result({"log": trust.log.encode(), "witnesses": witnesses}, as_json=json, lines=[trust.log.encode(), *witnesses])
+
+
+def _have_signed(line: Gate) -> None:
+    """Ask for a checkpoint of now; an older one does where the witness is away.
+
+    Raises:
+        Unverified: the witness knows another ledger.
+
+    """
+    try:
+        line.ask("POST", "ledger/checkpoint")
+    except Unverified:
+        raise
+    except Refusal as refusal:
+        say(f"moiety: the witness does not sign now ({refusal.slug}); its last checkpoint is used")
+
+
+def _read(path: Path) -> bytes:
+    """Read a checkpoint's file.
+
+    Raises:
+        BadInput: it cannot be read.
+
+    """
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise BadInput(f"The file {path.name!r} cannot be read: {error.strerror}.") from None
+
+
+def _size(source: Source) -> int:
+    return Checkpoint.parse(Note.parse(source.read(audit.CHECKPOINT)).text).size
+
+
+def _checked(source: Source, trust: Trust, older: Sequence[bytes]) -> Found:
+    """Check a ledger, and show how far that is."""
+    with progress("entries", _size(source)) as step:
+        return audit.check(source, trust, older, step)
+
+
+def _moment(seconds: float | None) -> str | None:
+    return None if seconds is None else dt.datetime.fromtimestamp(seconds, dt.UTC).isoformat(timespec="seconds")
+
+
+def _tell(found: Found, *, as_json: bool) -> None:
+    """Say what was found to be sound."""
+    about = {
+        "entries": found.checkpoint.size,
+        "root": found.checkpoint.root.hex(),
+        "cosigned_at": _moment(found.cosigned_at),
+        "first_at": _moment(found.first_at),
+        "last_at": _moment(found.last_at),
+        "kinds": found.kinds,
+    }
+    signed = f"signed by the witness at {_moment(found.cosigned_at)}" if found.cosigned_at else "signed by no witness"
+    lines = [f"{found.checkpoint.size} entries, none altered; {signed}"]
+    lines += [f"{kind}: {count}" for kind, count in found.kinds.items()]
+    result({"sound": True, **about}, as_json=as_json, lines=lines)
