@@ -6,6 +6,7 @@ import ast
 import hashlib
 import hmac
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,14 +16,19 @@ from sqlalchemy import TypeDecorator as Decorated
 
 from databases import BOTH, held
 from moiety.access import ApiKeys
+from moiety.access.kinds import kind_of
+from moiety.access.roles import parse_grants
 from moiety.foundation.clock import HandClock
 from moiety.foundation.errors import BadInput
+from moiety.foundation.ids import new_gallery_id, new_subject_id
 from moiety.ledger import Ledger
 from moiety.matching.galleries import NewGallery
 from moiety.people.enrol import Who
 from moiety.people.fields import check_fields
-from moiety.storage import Store
+from moiety.people.rules import Stated, check_notice, check_rule, record_of
+from moiety.storage import Gallery, GalleryState, Store
 from moiety.storage.columns import CLASSES, Holds
+from moiety.storage.person_records import Rule
 from moiety.storage.tables import Base
 from moiety.wire.kinds import Role
 from parts_in_process import InProcess
@@ -42,10 +48,14 @@ FORMS: dict[Holds, tuple[type, ...]] = {
     Holds.BLIND: BYTES,
     Holds.HASH: BYTES + TEXT,
     Holds.CODE: TEXT,
+    Holds.FLAG: (Integer,),
+    Holds.SIGNATURE: BYTES,
     Holds.WORDS: TEXT,
 }
-# The only texts that an operator writes freely, each about a gallery as a whole; a fourth is refused.
-WORDS = {"gallery.name", "gallery.purpose", "ledger_entry.purpose"}
+# The only texts that an operator writes freely, each about a gallery as a whole, or taken from there; another is refused.
+WORDS = {"gallery.name", "gallery.purpose", "gallery_rule.controller", "ledger_entry.purpose", "consent.purpose"} | {
+    "subject_record.purpose", "subject_record.controller",
+}  # fmt: skip
 # Numbers that are kept as JSON text.
 NUMBER_LISTS = {"gallery.thresholds"}
 
@@ -112,6 +122,21 @@ def _entry(**given: str) -> Callable[[Path], object]:
     return append
 
 
+def _gallery() -> Gallery:
+    model = ("model", "0" * 64, 512, "0" * 32, 1e-4, (1,), ("strong",), None, 1, GalleryState.OPEN, 0.0)
+    return Gallery(new_gallery_id(), "doors", "a door", *model)
+
+
+def _stated(**given: str) -> Callable[[Path], object]:
+    told = {"basis": "consent", "controller": "a school", "source": "person"} | given
+    return lambda _: record_of(_gallery(), None, new_subject_id(), Stated(**told), 0.0)  # type: ignore[arg-type] # texts only
+
+
+def _rule(**given: str) -> Callable[[Path], object]:
+    told = Rule(new_gallery_id(), True, "2026-11", "consent", "a school", "person", 30, False)  # noqa: FBT003 - two flags of many
+    return lambda _: check_rule(replace(told, **given))  # type: ignore[arg-type] # texts only
+
+
 GUARDS: dict[str, Callable[[Path], object]] = {
     "subject_field.name": lambda _: check_fields({PERSON: "value"}),
     "api_key.name": _key(PERSON, "gallery:probe:identify"),
@@ -121,9 +146,19 @@ GUARDS: dict[str, Callable[[Path], object]] = {
     "ledger_entry.actor": _entry(actor=PERSON),
     "ledger_entry.detail": _entry(note=PERSON),
     "gallery.name": lambda _: NewGallery(PERSON, "a door").check(),
+    "operator.roles": lambda _: parse_grants([PERSON]),
+    "approval.kind": lambda _: kind_of(PERSON),
+    "gallery_rule.notice": _rule(notice=PERSON),
+    "gallery_rule.basis": _rule(basis=PERSON),
+    "gallery_rule.source": _rule(source=PERSON),
+    "subject_record.basis": _stated(basis=PERSON),
+    "subject_record.source": _stated(source=PERSON),
+    "consent.notice": lambda _: check_notice(PERSON),
+    # Taken from the ledger.
+    "follow_up.act": _entry(act=PERSON),
 }
 # Words of the model's manifest and of the program, which no request can give.
-OURS = {"gallery.model_name", "gallery.bands"}
+OURS = {"gallery.model_name", "gallery.bands", "receipt.document"}
 
 
 def test_every_code_has_a_guard_or_is_our_own_word() -> None:

@@ -54,6 +54,7 @@ LOOKING: Final = frozenset(
         Permission.PAIR_COMPARE,
         Permission.SUBJECT_READ,
         Permission.SUBJECT_REVEAL,
+        Permission.SUBJECT_RIGHTS,
         Permission.LEDGER_REASON,
     }
 )

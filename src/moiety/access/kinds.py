@@ -40,7 +40,7 @@ KEY: Final = Kind("key", Permission.KEY_MANAGE, _SIGNING)
 POLICY: Final = Kind("policy", Permission.GALLERY_CREATE, _OF_HALVES)
 THRESHOLD: Final = Kind("threshold", Permission.GALLERY_CREATE, _OF_HALVES)
 BULK_EXPORT: Final = Kind("bulk-export", Permission.SUBJECT_REVEAL, _OF_PEOPLE)
-LEGAL_HOLD: Final = Kind("legal-hold", Permission.SUBJECT_ERASE, _OF_PEOPLE)
+LEGAL_HOLD: Final = Kind("legal-hold", Permission.SUBJECT_HOLD, _OF_PEOPLE)
 CASE_SEARCH: Final = Kind("case-search", Permission.PROBE_IDENTIFY, _OF_PEOPLE | {Role.VERIFIER})
 
 KINDS: Final[dict[str, Kind]] = {

@@ -45,7 +45,8 @@ _SIGNS: Final = frozenset({_P.SELF, _P.GALLERY_LIST, _P.APPROVAL_READ, _P.APPROV
 
 DUTIES: Final[dict[Role, Duty]] = {
     Role.ADMINISTRATOR: Duty(
-        _SIGNS | {_P.GALLERY_CREATE, _P.KEY_MANAGE, _P.OPERATOR_READ, _P.OPERATOR_MANAGE, _P.LEDGER_READ},
+        _SIGNS
+        | {_P.GALLERY_CREATE, _P.KEY_MANAGE, _P.OPERATOR_READ, _P.OPERATOR_MANAGE, _P.LEDGER_READ, _P.METRICS_READ},
         (
             "look for anybody, or compare faces",
             "list, read, enrol or erase anybody",
@@ -56,7 +57,9 @@ DUTIES: Final[dict[Role, Duty]] = {
         narrowable=False,
     ),
     Role.REGISTRAR: Duty(
-        _SIGNS | {_P.SUBJECT_ENROL, _P.SUBJECT_READ, _P.SUBJECT_REVEAL, _P.SUBJECT_ERASE},
+        _SIGNS
+        | {_P.SUBJECT_ENROL, _P.SUBJECT_READ, _P.SUBJECT_REVEAL, _P.SUBJECT_ERASE}
+        | {_P.SUBJECT_RIGHTS, _P.SUBJECT_HOLD, _P.RULES_SET},
         ("ask who is in a picture, or compare faces", "invite anybody or make keys", "read the ledger"),
     ),
     Role.EXAMINER: Duty(
@@ -68,7 +71,7 @@ DUTIES: Final[dict[Role, Duty]] = {
         ("ask who is in a picture", "list or read anybody", "enrol or erase anybody", "invite anybody or make keys"),
     ),
     Role.OFFICER: Duty(
-        _SIGNS | {_P.PROBE_IDENTIFY, _P.PROBE_VERIFY, _P.SUBJECT_READ, _P.SUBJECT_REVEAL},
+        _SIGNS | {_P.PROBE_IDENTIFY, _P.PROBE_VERIFY, _P.SUBJECT_READ, _P.SUBJECT_REVEAL, _P.SUBJECT_HOLD},
         ("enrol or erase anybody", "read the ledger", "invite anybody or make keys"),
     ),
     Role.GUARD: Duty(
@@ -94,7 +97,7 @@ DUTIES: Final[dict[Role, Duty]] = {
         narrowable=False,
     ),
     Role.VAULT_OPERATOR: Duty(
-        _SIGNS | {_P.LEDGER_READ},
+        _SIGNS | {_P.LEDGER_READ, _P.METRICS_READ},
         (
             "look for anybody, or compare faces",
             "list, read, enrol or erase anybody",

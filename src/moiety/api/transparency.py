@@ -87,7 +87,7 @@ async def prove_entry(house: TheHouse, seq: Seq) -> ProofSeen:
     )
 
 
-@routes.add("GET", "/v1/ledger/entries/{seq}/reason", permission=Permission.LEDGER_REASONS, summary="Reason")
+@routes.add("GET", "/v1/ledger/entries/{seq}/reason", permission=Permission.LEDGER_REASON, summary="Reason")
 async def read_reason(house: TheHouse, caller: TheCaller, seq: Seq) -> ReasonSeen:
     """Open the reason of an entry; that it was opened, and by whom, is written into the ledger first."""
     return ReasonSeen(seq=seq, reason=await asyncio.to_thread(house.desk.ledger.audited_reason, seq, caller.key_id))

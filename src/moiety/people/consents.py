@@ -12,7 +12,7 @@ from moiety.ledger import Kind as Record
 from moiety.people.admission import WITHDRAWAL, has_guardian, resume, stop
 from moiety.people.follow_ups import note_change
 from moiety.people.releases import Wording, sealable
-from moiety.people.rules import CEILING_DAYS, DAY_SECONDS
+from moiety.people.rules import CEILING_DAYS, DAY_SECONDS, check_notice
 from moiety.storage.person_records import Consent
 
 if TYPE_CHECKING:
@@ -81,6 +81,7 @@ class Consents:
             Unverified: a passkey's assertion does not hold.
 
         """
+        check_notice(given.notice)
         now = self._desk.clock.now()
         if not now < given.ends <= now + CEILING_DAYS * DAY_SECONDS:
             raise BadInput(f"A consent ends in the future, and within {CEILING_DAYS} days.")

@@ -96,7 +96,17 @@ def check_rule(rule: Rule) -> None:
     _check_stated(rule.basis, rule.controller, rule.source)
     if not 1 <= rule.keep_days <= CEILING_DAYS:
         raise BadInput(f"A record ends 1 to {CEILING_DAYS} days after the last contact.")
-    if not _NOTICE.fullmatch(rule.notice):
+    check_notice(rule.notice)
+
+
+def check_notice(version: str) -> None:
+    """Check the version of a notice.
+
+    Raises:
+        BadInput: it is no short word.
+
+    """
+    if not _NOTICE.fullmatch(version):
         raise BadInput("A notice's version is a short word of letters, digits, dots and dashes.")
 
 

@@ -22,6 +22,8 @@ class Holds(StrEnum):
     BLIND = "blind index"  # a keyed hash, under the gate's key and again under vault B's
     HASH = "hash"  # of a file, an entry, a secret of 256 random bits; or a keyed mark of a photo
     CODE = "code"  # a short word of ours or of the operator's, whose form is checked before it is written
+    FLAG = "flag"  # yes or no, as 1 or 0
+    SIGNATURE = "signature"  # public keys, signatures, and what an authenticator or a ledger's tree was signed with
     WORDS = "words"  # the operator's words about a gallery as a whole
 
 
@@ -35,9 +37,20 @@ _NAMED: Final[dict[Holds, dict[str, str]]] = {
         "intent": "id gallery_id subject_id row_ids",
         "api_key": "id",
         "ledger_entry": "gallery_id subject_id",
+        "operator": "id",
+        "passkey": "credential operator_id",
+        "way_in": "operator_id",
+        "approval": "id proposer approver signer",
+        "gallery_rule": "gallery_id",
+        "subject_record": "subject_id gallery_id",
+        "consent": "id subject_id",
+        "hold": "id gallery_id subject_id proposed_by approved_by release_by released_by",
+        "receipt": "id subject_id gallery_id",
+        "follow_up": "id gallery_id subject_id recipient done_by",
     },
     Holds.STATE: {"gallery": "state", "subject": "state", "subject_field": "klass", "template": "state"}
-    | {"intent": "kind state"},
+    | {"intent": "kind state", "operator": "state", "approval": "state", "subject_record": "stopped_for"}
+    | {"consent": "kind", "hold": "state", "follow_up": "cause"},
     Holds.TIME: {
         "gallery": "created_at",
         "subject": "created_at expires_at",
@@ -46,17 +59,33 @@ _NAMED: Final[dict[Holds, dict[str, str]]] = {
         "intent": "created_at",
         "api_key": "created_at expires_at revoked_at last_used_at",
         "ledger_entry": "at_us",
+        "ledger_cosigned": "at",
+        "operator": "created_at disabled_at",
+        "passkey": "created_at",
+        "way_in": "expires_at",
+        "approval": "created_at expires_at decided_at",
+        "subject_record": "last_contact_at stopped_at",
+        "consent": "given_at ends_at withdrawn_at",
+        "hold": "created_at review_at",
+        "follow_up": "created_at done_at",
     },
     Holds.COUNT: {
         "gallery": "dim fmr_target thresholds retention_days policy_version next_seq",
         "canary": "number",
         "template": "seq",
         "ledger_entry": "seq",
+        "ledger_hash": "level number",
+        "ledger_cosigned": "id size",
+        "passkey": "counter",
+        "gallery_rule": "keep_days",
+        "follow_up": "seq",
     },
     Holds.CIPHERTEXT: {
         "subject_field": "wrapped_key ciphertext",
         "template": "binding",
         "ledger_entry": "reason_sealed",
+        "operator": "name_sealed",
+        "approval": "content_sealed",
     },
     Holds.BLIND: {"subject_field": "blind"},
     Holds.HASH: {
@@ -64,14 +93,38 @@ _NAMED: Final[dict[Holds, dict[str, str]]] = {
         "template": "photo_mark",
         "api_key": "secret_hash",
         "ledger_entry": "prev_hash hash",
+        "ledger_hash": "hash",
+        "way_in": "code_sha256",
+        "approval": "digest",
+        "consent": "release_sha256",
     },
     Holds.CODE: {
         "gallery": "model_name bands",
         "subject_field": "name",
         "api_key": "name scopes",
         "ledger_entry": "kind act actor detail",
+        "operator": "roles",
+        "approval": "kind",
+        "gallery_rule": "notice basis source",
+        "subject_record": "basis source",
+        "consent": "notice",
+        "receipt": "document",
+        "follow_up": "act",
     },
-    Holds.WORDS: {"gallery": "name purpose", "ledger_entry": "purpose"},
+    Holds.FLAG: {"gallery_rule": "consent keep_photos", "subject_record": "minor", "consent": "by_guardian"},
+    Holds.SIGNATURE: {
+        "ledger_cosigned": "note",
+        "passkey": "public_key",
+        "approval": "signature",
+        "receipt": "signature",
+    },
+    Holds.WORDS: {
+        "gallery": "name purpose",
+        "gallery_rule": "controller",
+        "subject_record": "purpose controller",
+        "consent": "purpose",
+        "ledger_entry": "purpose",
+    },
 }
 
 CLASSES: Final[dict[str, Holds]] = {

@@ -8,32 +8,36 @@ from __future__ import annotations
 from alembic import op
 
 
-def append_only(table: str, key: str, sentence: str) -> None:
-    """Forbid UPDATE and DELETE on `table`, and an INSERT whose `key` does not follow all that are there."""
+def append_only(table: str, key: str, sentence: str, within: str = "") -> None:
+    """Forbid UPDATE and DELETE on `table`, and an INSERT whose `key` does not follow all that are there.
+
+    Where a column is given as `within`, the keys follow each other among rows that have the same value in it.
+    """
+    alike = f"{within} = NEW.{within} AND " if within else ""
+    there = f"EXISTS (SELECT 1 FROM {table} WHERE {alike}{key} >= NEW.{key})"  # noqa: S608 - fixed words
     if op.get_bind().dialect.name == "sqlite":
-        _on_sqlite(table, key, sentence)
+        _on_sqlite(table, there, sentence)
     else:
-        _on_postgresql(table, key, sentence)
+        _on_postgresql(table, there, sentence)
 
 
-def _on_sqlite(table: str, key: str, sentence: str) -> None:
+def _on_sqlite(table: str, there: str, sentence: str) -> None:
     # INSERT OR REPLACE fires no DELETE trigger, so an insert must also follow all that is there.
     for name, when in (
         ("update", f"BEFORE UPDATE ON {table}"),
         ("delete", f"BEFORE DELETE ON {table}"),
-        ("replace", f"BEFORE INSERT ON {table} WHEN EXISTS (SELECT 1 FROM {table} WHERE {key} >= NEW.{key})"),  # noqa: S608 - fixed words
+        ("replace", f"BEFORE INSERT ON {table} WHEN {there}"),
     ):
         op.execute(f"CREATE TRIGGER {table}_no_{name} {when} BEGIN SELECT RAISE(ABORT, '{sentence}'); END")
 
 
-def _on_postgresql(table: str, key: str, sentence: str) -> None:
+def _on_postgresql(table: str, there: str, sentence: str) -> None:
     # The code is that of a broken constraint (23000), as on SQLite.
     refuse = f"RAISE EXCEPTION '{sentence}' USING ERRCODE = '23000'"
     op.execute(f"CREATE FUNCTION {table}_refused() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {refuse}; END $$")
-    later = f"EXISTS (SELECT 1 FROM {table} WHERE {key} >= NEW.{key})"  # noqa: S608 - fixed words
     op.execute(
         f"CREATE FUNCTION {table}_follows() RETURNS trigger LANGUAGE plpgsql AS $$ "
-        f"BEGIN IF {later} THEN {refuse}; END IF; RETURN NEW; END $$"
+        f"BEGIN IF {there} THEN {refuse}; END IF; RETURN NEW; END $$"
     )
     for name, when, what in (
         ("update", "BEFORE UPDATE", "refused"),

@@ -7,6 +7,8 @@ import hashlib
 import sqlalchemy as sa
 from alembic import op
 
+from moiety.storage.migrations.append_only import append_only
+
 revision = "0003"
 down_revision = "0002"
 branch_labels = None
@@ -63,14 +65,4 @@ def upgrade() -> None:
         sqlite_strict=True,
     )
     _fill(hashes)
-    if op.get_bind().dialect.name == "sqlite":
-        there = "EXISTS (SELECT 1 FROM ledger_hash WHERE level = NEW.level AND number >= NEW.number)"
-        for name, when in (
-            ("update", "BEFORE UPDATE ON ledger_hash"),
-            ("delete", "BEFORE DELETE ON ledger_hash"),
-            ("replace", f"BEFORE INSERT ON ledger_hash WHEN {there}"),
-        ):
-            op.execute(
-                f"CREATE TRIGGER ledger_hash_no_{name} {when} "
-                "BEGIN SELECT RAISE(ABORT, 'the ledger is only added to'); END"
-            )
+    append_only("ledger_hash", "number", "the ledger is only added to", within="level")
