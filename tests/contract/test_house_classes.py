@@ -52,7 +52,7 @@ FORMS: dict[Holds, tuple[type, ...]] = {
     Holds.SIGNATURE: BYTES,
     Holds.WORDS: TEXT,
 }
-# The only texts that an operator writes freely, each about a gallery as a whole, or taken from there; another is refused.
+# The only texts that an operator writes freely, each about a gallery as a whole or taken from there; no other is.
 WORDS = {"gallery.name", "gallery.purpose", "gallery_rule.controller", "ledger_entry.purpose", "consent.purpose"} | {
     "subject_record.purpose", "subject_record.controller",
 }  # fmt: skip
