@@ -98,7 +98,6 @@ def create_app(
     limits = limits or Limits()
     clock = house.desk.clock
     limiter, sessions = RateLimiter(clock, limits.rates()), Sessions(clock)
-    watching = Watching(Parts(house.desk.links.counts, clock), background or {})
     staff = Staff.over(house.desk, access.keys, sign_at, span)
     gate = Gate(
         house=house,
@@ -110,7 +109,7 @@ def create_app(
         queue=Queue(limits.pictures_at_once, limits.pictures_waiting),
         parts=Parts(house.desk.links.state, clock),
         sign_at=sign_at,
-        watching=watching,
+        watching=Watching(Parts(house.desk.links.counts, clock), background or {}),
         staff=staff,
     )
     house.parked.on_fault = on_fault
@@ -122,10 +121,9 @@ def create_app(
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
-        middleware=[Middleware(Shell, hosts=access.names(), seen=watching.seen)],
+        middleware=[Middleware(Shell, hosts=access.names(), seen=gate.watching.seen)],
     )
-    app.state.gate = gate
-    app.state.problem_page = None
+    app.state.gate, app.state.problem_page = gate, None
     for module in MODULES:
         module.routes.mount(app, gate)
     _answer_errors(app, on_fault)
