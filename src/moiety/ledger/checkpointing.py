@@ -205,9 +205,9 @@ class Checkpointing:
                 pause = seconds
             except (Unverified, Fault) as wrong:
                 # The gate goes on: what is done now must be written down all the more.
-                _log.critical("gate: %s", wrong)
+                _log.critical("gate: %(why)s", {"why": wrong})
                 pause = seconds
             except Refusal as refusal:
                 if before is not Witnessing.AWAY:
-                    _log.warning("gate: the ledger waits to be signed by the witness: %s", refusal.slug)
+                    _log.warning("gate: the ledger waits to be signed by the witness: %(slug)s", {"slug": refusal.slug})
                 pause = min(seconds, AGAIN_SECONDS)

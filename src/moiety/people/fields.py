@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from moiety.foundation.envelopes import pack, seal, unseal
-from moiety.foundation.errors import AlreadyThere, BadInput, UnknownSubject
+from moiety.foundation.errors import AlreadyThere, BadInput, NotFound, UnknownSubject
 from moiety.ledger import Kind as Record
 from moiety.storage import FieldClass, SubjectState
 from moiety.warrants import targets
@@ -204,7 +204,8 @@ class Fields:
 
         def having() -> list[tuple[SubjectId, str]]:
             with self._desk.store.read() as tx:
-                return [(s, REFERENCE) for s in subjects if any(f.name == REFERENCE for f in tx.fields.list(s))]
+                names = tx.fields.names_of(subjects)
+                return [(one, REFERENCE) for one in subjects if REFERENCE in names.get(one, ())]
 
         asked = await asyncio.to_thread(having)
         revealed = await self.reveal(gallery, asked, asker) if asked else {}
@@ -240,14 +241,15 @@ class Fields:
     def _wanted(
         self, gallery: Gallery, asked: Sequence[tuple[SubjectId, str]]
     ) -> dict[tuple[SubjectId, str], tuple[bytes, bytes]]:
-        """Read wrapped keys and ciphertexts."""
-        found = {}
+        """Read wrapped keys and ciphertexts, all by two statements."""
+        subjects, names = {subject for subject, _ in asked}, {name for _, name in asked}
         with self._desk.store.read() as tx:
-            for subject, name in asked:
-                tx.subjects.get(gallery.id, subject)
-                field = tx.fields.get(subject, name)
-                found[subject, name] = (field.wrapped_key, field.ciphertext)
-        return found
+            if tx.subjects.here_among(gallery.id, subjects) != subjects:
+                raise UnknownSubject
+            fields = tx.fields.of_several(subjects, names)
+        if not fields.keys() >= set(asked):
+            raise NotFound("This subject has no such field.")
+        return {one: (fields[one].wrapped_key, fields[one].ciphertext) for one in asked}
 
     def _note_reveal(
         self, gallery: Gallery, asked: Sequence[tuple[SubjectId, str]], asker: Asker, signers: Mapping[str, str]

@@ -10,10 +10,10 @@ from moiety.ledger import Kind as Record
 from moiety.people.fields import RESERVED
 from moiety.people.masks import DOTS, masked
 from moiety.people.sheets import as_csv
-from moiety.storage import GalleryState, TemplateState
+from moiety.storage import GalleryState
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
 
     from moiety.foundation.ids import GalleryId, SubjectId
     from moiety.matching.desk import Asker, Desk
@@ -59,7 +59,7 @@ class Listing:
 
         def read() -> list[Listed]:
             with self._desk.store.read() as tx:
-                return [_listed(tx, one) for one in tx.subjects.page(gallery.id, after=after, limit=limit)]
+                return _listed(tx, tx.subjects.page(gallery.id, after=after, limit=limit))
 
         page = await asyncio.to_thread(read)
         labels = await self._fields.labels(gallery, [one.subject for one in page], asker) if page else {}
@@ -75,7 +75,7 @@ class Listing:
 
         def read() -> Listed:
             with self._desk.store.read() as tx:
-                return _listed(tx, tx.subjects.get(gallery.id, subject))
+                return _listed(tx, [tx.subjects.get(gallery.id, subject)])[0]
 
         return await asyncio.to_thread(read)
 
@@ -136,24 +136,31 @@ class Listing:
         return [(gallery.id, subject) for gallery, subject in found]
 
 
-def _listed(tx: Transaction, subject: Subject) -> Listed:
-    """Describe a subject; the reference is still closed."""
-    record = tx.records.get(subject.id)
-    names = [one.name for one in tx.fields.list(subject.id) if not one.name.startswith(RESERVED)]
-    return Listed(
-        subject=subject.id,
-        reference=DOTS,
-        fields=tuple(names),
-        photos=sum(one.state is TemplateState.ACTIVE for one in tx.templates.of_subject(subject.id)),
-        basis=record.basis if record else "",
-        controller=record.controller if record else "",
-        source=record.source if record else "",
-        minor=record.minor if record else False,
-        stopped=record is not None and record.stopped_at is not None,
-        on_hold=tx.subjects.held(subject.id),
-        created_at=subject.created_at,
-        expires_at=subject.expires_at,
-    )
+def _listed(tx: Transaction, subjects: Sequence[Subject]) -> list[Listed]:
+    """Describe subjects, all of a page by as many statements as one; the references are still closed."""
+    ids = [one.id for one in subjects]
+    records, names, held = tx.records.of_several(ids), tx.fields.names_of(ids), tx.subjects.held_among(ids)
+    photos = tx.templates.active_of(ids)
+    found = []
+    for subject in subjects:
+        record = records.get(subject.id)
+        found.append(
+            Listed(
+                subject=subject.id,
+                reference=DOTS,
+                fields=tuple(name for name in names.get(subject.id, ()) if not name.startswith(RESERVED)),
+                photos=photos.get(subject.id, 0),
+                basis=record.basis if record else "",
+                controller=record.controller if record else "",
+                source=record.source if record else "",
+                minor=record.minor if record else False,
+                stopped=record is not None and record.stopped_at is not None,
+                on_hold=subject.id in held,
+                created_at=subject.created_at,
+                expires_at=subject.expires_at,
+            )
+        )
+    return found
 
 
 def _with(one: Listed, reference: str) -> Listed:

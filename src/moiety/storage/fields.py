@@ -12,6 +12,8 @@ from moiety.storage.records import FieldClass, SubjectField
 from moiety.storage.tables import SubjectFieldRow, SubjectRow
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from sqlalchemy.orm import Session
 
     from moiety.foundation.clock import Clock
@@ -85,6 +87,26 @@ class FieldTable:
         if klass is not None:
             query = query.where(SubjectFieldRow.klass == klass.value)
         return tuple(_record(row) for row in self._session.scalars(query.order_by(SubjectFieldRow.name)))
+
+    def of_several(
+        self, subject_ids: Collection[SubjectId], names: Collection[str]
+    ) -> dict[tuple[SubjectId, str], SubjectField]:
+        """Return the fields of these names of up to a thousand subjects; those that are not there are left out."""
+        query = select(SubjectFieldRow).where(
+            SubjectFieldRow.subject_id.in_(subject_ids), SubjectFieldRow.name.in_(names)
+        )
+        found = [_record(row) for row in self._session.scalars(query)]
+        return {(one.subject_id, one.name): one for one in found}
+
+    def names_of(self, subject_ids: Collection[SubjectId]) -> dict[SubjectId, tuple[str, ...]]:
+        """Return the names of the fields of up to a thousand subjects, in order; nothing sealed is read."""
+        query = select(SubjectFieldRow.subject_id, SubjectFieldRow.name).where(
+            SubjectFieldRow.subject_id.in_(subject_ids)
+        )
+        found: dict[SubjectId, tuple[str, ...]] = {}
+        for subject, name in self._session.execute(query.order_by(SubjectFieldRow.name)):
+            found[SubjectId(subject)] = (*found.get(SubjectId(subject), ()), name)
+        return found
 
     def delete(self, subject_id: SubjectId, name: str) -> None:
         """Remove one field. A crash before the commit leaves it.

@@ -12,6 +12,8 @@ from moiety.storage.person_tables import RecordRow, RuleRow
 from moiety.storage.tables import SubjectRow
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from sqlalchemy.orm import Session
 
 
@@ -49,6 +51,11 @@ class RecordTable:
         """Return a subject's record, or None for one from before there were records."""
         row = self._session.get(RecordRow, subject_id)
         return None if row is None else of_row(SubjectRecord, row)
+
+    def of_several(self, subject_ids: Collection[SubjectId]) -> dict[SubjectId, SubjectRecord]:
+        """Return the records of up to a thousand subjects; those without one are left out."""
+        rows = self._session.scalars(select(RecordRow).where(RecordRow.subject_id.in_(subject_ids)))
+        return {SubjectId(row.subject_id): of_row(SubjectRecord, row) for row in rows}
 
     def stopped(self, gallery_id: GalleryId) -> frozenset[SubjectId]:
         """Return all subjects of a gallery for whom matching has stopped."""

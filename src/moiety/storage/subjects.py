@@ -13,6 +13,8 @@ from moiety.storage.records import StateCounts, Subject, SubjectState, TemplateS
 from moiety.storage.tables import CanaryRow, GalleryRow, SubjectFieldRow, SubjectRow, TemplateRow
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from sqlalchemy.orm import Session
 
     from moiety.foundation.clock import Clock
@@ -158,6 +160,16 @@ class SubjectTable:
     def held(self, subject_id: SubjectId) -> bool:
         """Say whether a legal hold keeps a subject from erasure."""
         return self._session.scalar(HELD_SUBJECTS.where(HELD_SUBJECTS.selected_columns[0] == subject_id)) is not None
+
+    def held_among(self, subject_ids: Collection[SubjectId]) -> frozenset[SubjectId]:
+        """Say which of up to a thousand subjects a legal hold keeps from erasure."""
+        query = HELD_SUBJECTS.where(HELD_SUBJECTS.selected_columns[0].in_(subject_ids))
+        return frozenset(SubjectId(one) for one in self._session.scalars(query))
+
+    def here_among(self, gallery_id: GalleryId, subject_ids: Collection[SubjectId]) -> frozenset[SubjectId]:
+        """Say which of up to a thousand subjects are of this gallery, in any state."""
+        query = select(SubjectRow.id).where(SubjectRow.gallery_id == gallery_id, SubjectRow.id.in_(subject_ids))
+        return frozenset(SubjectId(one) for one in self._session.scalars(query))
 
     def delete(self, gallery_id: GalleryId, subject_id: SubjectId) -> None:
         """Remove the subject with its fields and templates; the freed pages are overwritten (`secure_delete`).
