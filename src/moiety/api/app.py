@@ -18,6 +18,7 @@ from moiety.api import (
     galleries,
     journal,
     keys,
+    ledger_search,
     operators,
     person_schemas,
     persons,
@@ -62,6 +63,7 @@ MODULES: Final = (
     questions,
     keys,
     journal,
+    ledger_search,
     transparency,
     sign_in,
     operators,
@@ -184,7 +186,7 @@ def _words() -> frozenset[str]:
     """Collect the names in the API's description: only these are ever repeated in an answer."""
     models = [
         one
-        for module in (schemas, waiting, staff_schemas, person_schemas)
+        for module in (schemas, waiting, staff_schemas, person_schemas, ledger_search)
         for one in vars(module).values()
         if isinstance(one, type) and issubclass(one, schemas.Taken | schemas.Given)
     ]

@@ -26,7 +26,8 @@ def standing_seen(stands: Standing) -> CheckpointSeen:
     return CheckpointSeen(state=stands.state.value, size=stands.size, cosigned_at=at)
 
 
-def _seen(entry: LedgerEntry, cosigned: int) -> EntrySeen:
+def entry_seen(entry: LedgerEntry, cosigned: int) -> EntrySeen:
+    """Show an entry; the witness has signed those up to number `cosigned`."""
     return EntrySeen(
         seq=entry.seq,
         at=moment(entry.at_us / MICROSECONDS),
@@ -55,7 +56,7 @@ async def read_ledger(
     entries = await asyncio.to_thread(lambda: ledger.entries(after=after, limit=limit))
     stands = await asyncio.to_thread(house.checkpointing.standing)
     return EntryPage(
-        entries=[_seen(entry, stands.size) for entry in entries],
+        entries=[entry_seen(entry, stands.size) for entry in entries],
         head=HeadSeen(size=head.size, hash=head.hash.hex()),
         checkpoint=standing_seen(stands),
     )

@@ -53,6 +53,13 @@ class EntryPage(Given):
     checkpoint: CheckpointSeen
 
 
+class EntriesFound(Given):
+    """Entries that were looked for, newest first; `next` is the `before` of the next page, or null."""
+
+    entries: list[EntrySeen]
+    next: int | None
+
+
 class ProofSeen(Given):
     """That an entry is in the ledger, for anybody who knows the two verifier keys.
 

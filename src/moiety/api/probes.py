@@ -19,9 +19,10 @@ from moiety.api.schemas import (
 )
 from moiety.api.visits import Here, TheCaller, TheGallery, TheHouse, asker_of, form_of
 from moiety.foundation.ids import SubjectId
-from moiety.matching.answers import FaceAnswer
+from moiety.matching.answers import Candidate, FaceAnswer
 from moiety.matching.desk import Asker
 from moiety.people.house import House
+from moiety.people.masks import DOTS, masked
 from moiety.storage import Gallery
 
 routes = Routes("questions")
@@ -40,17 +41,21 @@ routes = Routes("questions")
 async def identify(visit: Here, house: TheHouse, caller: TheCaller, gallery: TheGallery) -> BaseModel | Response:
     """Say who of the gallery is in the picture. With `reveal` the key also needs `gallery:subject:reveal`.
 
-    Where others than the gate sign, one face is asked about: the biggest, or `face`. References are then left out
-    where the policy wants more than the gate's key for a reveal.
+    With `masked` each candidate has the reference masked, as lists show it, for who has `gallery:subject:read`. Where
+    others than the gate sign, one face is asked about: the biggest, or `face`. References are then left out where the
+    policy wants more than the gate's key for a reveal.
     """
     form = form_of(visit, IdentifyForm)
     if form.reveal:
         caller.require(Permission.SUBJECT_REVEAL, gallery.id)
+    if form.masked:
+        caller.require(Permission.SUBJECT_READ, gallery.id)
 
     async def act(asker: Asker) -> Identified:
         answers = await house.identifier.identify(gallery, form.image, asker)
-        labels = await _labels(house, gallery, answers, caller, form) if form.reveal else None
-        return Identified(faces=[_found(answer, labels) for answer in answers])
+        named = form.reveal or form.masked
+        labels = await _labels(house, gallery, answers, caller, form) if named else {}
+        return Identified(faces=[_found(answer, labels, form) for answer in answers])
 
     of = Request(Permission.PROBE_IDENTIFY, form.reason, form.case, form, form.image, set_only=True)
     return await answered(visit, caller, of, act)
@@ -66,14 +71,18 @@ async def _labels(
     return await house.fields.labels(gallery, subjects, asker_of(caller, form.reason, form.case))
 
 
-def _found(answer: FaceAnswer, labels: dict[SubjectId, str] | None) -> FaceFound:
-    """Show one face and its candidates; the reference is left out where its reveal was not asked for."""
-    candidates = [
-        CandidateInfo(subject_id=one.subject, band=one.band)
-        if labels is None
-        else CandidateInfo(subject_id=one.subject, band=one.band, subject=labels.get(one.subject))
-        for one in answer.candidates
-    ]
+def _candidate(one: Candidate, labels: dict[SubjectId, str], form: IdentifyForm) -> CandidateInfo:
+    """Show one candidate; the reference is left out where it was not asked for."""
+    label = labels.get(one.subject)
+    shown: dict[str, str | None] = {"subject": label} if form.reveal else {}
+    if form.masked:
+        shown["masked"] = masked(label) if label is not None else DOTS
+    return CandidateInfo(subject_id=one.subject, band=one.band, **shown)
+
+
+def _found(answer: FaceAnswer, labels: dict[SubjectId, str], form: IdentifyForm) -> FaceFound:
+    """Show one face and its candidates."""
+    candidates = [_candidate(one, labels, form) for one in answer.candidates]
     face = faces.told(answer.face)
     return FaceFound(
         box=face.box,

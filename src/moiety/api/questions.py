@@ -19,6 +19,7 @@ from moiety.foundation.ids import GalleryId
 from moiety.matching.desk import Asker
 from moiety.matching.parked import GONE, Owner, Question, State, Waiting
 from moiety.matching.signing import ByDevice
+from moiety.storage.noted import kept, noting
 from moiety.warrants.warrant import Signature
 
 routes = Routes("questions that wait")
@@ -27,11 +28,12 @@ ONE = "/v1/questions/{question}"
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Reply:
-    """An answer, with the status and the form in which the direct route gives it."""
+    """An answer, with the status and the form in which the direct route gives it, and the ledger's entries of it."""
 
     body: BaseModel
     status: int
     set_only: bool
+    entries: list[int]
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -61,12 +63,14 @@ async def answered(
         return await act(asker_of(caller, of.reason, slip.slip.door, ByDevice(slip, face)))
 
     async def whole(waiting: Waiting) -> Reply:
-        body = await act(asker_of(caller, of.reason, of.case, waiting))
-        return Reply(body, of.status, of.set_only)
+        with noting() as entries:
+            body = await act(asker_of(caller, of.reason, of.case, waiting))
+        return Reply(body, of.status, of.set_only, entries)
 
     owner = Owner(caller.key_id, of.permission.value, gallery.id)
     made = await visit.gate.house.parked.run(whole, owner, Waiting(face, two=of.two), gallery.name)
     if isinstance(made, Reply):
+        kept(made.entries)
         return made.body
     told = _seen(visit, made).model_dump(mode="json", exclude_none=True)
     return JSONResponse(told, 202, {"Location": f"/v1/questions/{made.id}"})
@@ -124,7 +128,7 @@ async def show_question(visit: Here, caller: TheCaller) -> QuestionSeen:
         return seen.model_copy(update={"status": problem.status, "problem": problem.as_dict()})
     reply = question.task.result()
     body = reply.body.model_dump(mode="json", exclude_unset=reply.set_only)
-    return seen.model_copy(update={"status": reply.status, "answer": body})
+    return seen.model_copy(update={"status": reply.status, "answer": body, "entries": reply.entries})
 
 
 @routes.add("GET", ONE + "/material", of_question=True, summary="What is signed")

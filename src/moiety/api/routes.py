@@ -17,6 +17,7 @@ from moiety.api.forms import read_form
 from moiety.api.openapi import described
 from moiety.foundation.errors import UnknownGallery
 from moiety.foundation.ids import GalleryId
+from moiety.storage.noted import noting
 from moiety.watch import declare
 
 if TYPE_CHECKING:
@@ -40,6 +41,8 @@ if TYPE_CHECKING:
 _Endpoint = TypeVar("_Endpoint", bound="Callable[..., Any]")
 # One more than a gallery's name may have: a longer one finds nothing, and cut off here it finds nothing either.
 NAME_CHARS_MAX: Final = 64
+# The header that names the ledger's entries of what was done.
+ENTRIES: Final = "Moiety-Entries"
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +187,11 @@ class GuardedRoute(APIRoute):
                 body = await self._read(request, visit)
                 if self.rule.pictures:
                     await stack.enter_async_context(self.gate.queue.turn())
-                return await handler(Request(request.scope, _again(body, request.receive)))
+                with noting() as entries:
+                    response = await handler(Request(request.scope, _again(body, request.receive)))
+                if entries and response.status_code < 300:  # noqa: PLR2004 - RFC 9110, 15.3: it was done
+                    response.headers[ENTRIES] = " ".join(map(str, entries))
+                return response
 
         return guarded
 

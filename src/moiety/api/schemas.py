@@ -1,11 +1,12 @@
 """What goes in and comes out, as pydantic models. No score, no distance and no embedding has a place in any of them."""
 
 from datetime import UTC, datetime
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, Json, StringConstraints
 
 from moiety.access import Permission
+from moiety.api.guidance import HINTS
 from moiety.api.waiting import BySigner
 
 REASON_CHARS_MAX: Final = 500
@@ -122,11 +123,12 @@ class Face(Given):
 
 
 class CandidateInfo(Given):
-    """A subject at or above the gallery's threshold; `subject` is the reference, if its reveal was asked for."""
+    """A subject at or above the gallery's threshold, with the reference, or with it `masked`, if that was asked for."""
 
     subject_id: str
     band: str
     subject: str | None = None
+    masked: str | None = None
 
 
 class FaceFound(Face):
@@ -159,12 +161,13 @@ class Compared(Given):
 
 
 class IdentifyForm(BySigner):
-    """A picture to be searched for in a gallery; `reveal` asks for the references of the candidates too."""
+    """A picture to be searched for in a gallery; `reveal` or `masked` ask for the references of the candidates too."""
 
     image: Picture
     reason: Reason
     case: Case = ""
     reveal: bool = False
+    masked: bool = False
 
 
 class VerifyForm(BySigner):
@@ -206,6 +209,22 @@ class PhotoForm(BySigner):
     image: Picture
     reason: Reason
     case: Case = ""
+
+
+class LookForm(Taken):
+    """A picture that might become an enrolment photo."""
+
+    image: Picture
+
+
+class LookSeen(Given):
+    """Whether a picture would do, and if not why; `hints` say in short words what to change."""
+
+    enrollable: bool
+    why: str
+    hints: list[Literal[HINTS]]  # type: ignore[valid-type]
+    faces: int
+    face: Face | None
 
 
 class EnrolledInfo(Given):

@@ -8,14 +8,24 @@ from starlette.responses import JSONResponse, Response
 from moiety.api.openapi import describe
 from moiety.api.problems import Problem, of_refusal
 from moiety.api.routes import Routes
-from moiety.api.schemas import CompareForm, EnrolForm, Health, IdentifyForm, PhotoForm, Ready, VerifyForm, moment
+from moiety.api.schemas import (
+    CompareForm,
+    EnrolForm,
+    Health,
+    IdentifyForm,
+    LookForm,
+    PhotoForm,
+    Ready,
+    VerifyForm,
+    moment,
+)
 from moiety.api.visits import Here
 from moiety.foundation.errors import PartDown
 
 routes = Routes("state")
 
 WITNESS = "witness"
-FORMS = (CompareForm, EnrolForm, IdentifyForm, PhotoForm, VerifyForm)
+FORMS = (CompareForm, EnrolForm, IdentifyForm, LookForm, PhotoForm, VerifyForm)
 
 
 @routes.add("GET", "/v1/health", public="tells that the gate lives, nothing else", summary="Health")

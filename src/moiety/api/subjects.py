@@ -8,6 +8,7 @@ from starlette.responses import Response
 
 from moiety.access import Caller, Permission
 from moiety.api import faces
+from moiety.api.guidance import hints
 from moiety.api.questions import Request, answered
 from moiety.api.routes import Routes, Visit
 from moiety.api.schemas import (
@@ -18,6 +19,8 @@ from moiety.api.schemas import (
     Erased,
     FindBody,
     Found,
+    LookForm,
+    LookSeen,
     PhotoForm,
     PhotoList,
     PhotoSeen,
@@ -176,6 +179,22 @@ async def erase_photo(
         return Erased(erased=photo)
 
     return await answered(visit, caller, Request(Permission.SUBJECT_ERASE, reason, case, two=two), act)
+
+
+@routes.add(
+    "POST",
+    "/v1/galleries/{gallery}/look",
+    permission=Permission.SUBJECT_ENROL,
+    form=LookForm,
+    summary="Look at a picture's quality",
+)
+async def look_at(visit: Here, house: TheHouse, gallery: TheGallery) -> LookSeen:
+    """Say whether a picture would do for enrolment, for guidance at a camera: nobody is looked for, nothing is kept."""
+    del gallery
+    seen = await house.looking.look(form_of(visit, LookForm).image)
+    face = None if seen.face is None else faces.told(seen.face)
+    said = hints(seen.wrong, face.quality.reasons if face else [])
+    return LookSeen(enrollable=not seen.wrong, why=seen.why, hints=said, faces=seen.count, face=face)
 
 
 @routes.add("POST", "/v1/galleries/{gallery}/find", permission=Permission.SUBJECT_READ, body=FindBody, summary="Find")

@@ -75,6 +75,7 @@ class QuestionSeen(BaseModel):
     status: int | None = None
     answer: dict[str, Any] | None = None
     problem: dict[str, Any] | None = None
+    entries: Annotated[list[int] | None, Field(description="The ledger's entries of what was done.")] = None
 
 
 class QuestionList(BaseModel):

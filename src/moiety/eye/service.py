@@ -58,6 +58,7 @@ class Eye:
             Kind.PROBE: self._probe,
             Kind.TEMPLATE: self._template,
             Kind.COMPARE: self._compare,
+            Kind.LOOK: self._look,
         }
 
     async def _rotation_new(self, _: Frame) -> Answer:
@@ -119,6 +120,20 @@ class Eye:
             return Answer({"band": band, "faces": [_tell(face) for face in faces]})
 
         return await asyncio.to_thread(compare)
+
+    async def _look(self, frame: Frame) -> Answer:
+        """Say how good a picture would be for enrolment: its faces, and what is wrong with it; nothing is measured."""
+
+        def look() -> Answer:
+            faces = list(self._sight.faces(bytes(frame.buffers[0])))
+            about = {"faces": [_tell(face) for face in faces[:1]], "count": len(faces)}
+            try:
+                _the_one(faces)
+            except (NoFace, ManyFaces, PoorQuality) as wrong:
+                return Answer(about | {"wrong": wrong.slug, "why": str(wrong)})
+            return Answer(about | {"wrong": "", "why": ""})
+
+        return await asyncio.to_thread(look)
 
 
 def _biggest(faces: list[SeenFace]) -> SeenFace:

@@ -15,7 +15,7 @@ from moiety.tlog.tiles import ENTRY_BYTES_MAX
 if TYPE_CHECKING:
     from moiety.foundation.ids import GalleryId, SubjectId
     from moiety.storage import Store, Transaction
-    from moiety.storage.ledger_entries import LedgerTable
+    from moiety.storage.ledger_entries import LedgerTable, Wanted
 
 NO_HASH = bytes(32)
 REASON_CHARS_MAX = 500
@@ -201,6 +201,11 @@ class Ledger:
         """Return up to `limit` entries whose number is above `after`, oldest first; reasons stay sealed."""
         with self._store.read() as tx:
             return tx.ledger.page(after=after, limit=limit)
+
+    def search(self, wanted: Wanted, *, before: int | None = None, limit: int = 100) -> tuple[LedgerEntry, ...]:
+        """Return up to `limit` entries like `wanted` whose number is below `before`, newest first."""
+        with self._store.read() as tx:
+            return tx.ledger.search(wanted, before=before, limit=limit)
 
     def head(self) -> Head:
         """Return how far the ledger goes, unchecked."""

@@ -17,6 +17,7 @@ from moiety.people.directory import Directory
 from moiety.people.enrol import Enroller
 from moiety.people.erase import Eraser
 from moiety.people.fields import Fields
+from moiety.people.looking import Looking
 from moiety.people.registry import Registry
 from moiety.people.retention import Retention
 from moiety.people.settle import Settler
@@ -44,6 +45,7 @@ class House:
     awaiting: Awaiting
     registry: Registry
     checkpointing: Checkpointing
+    looking: Looking
 
     @classmethod
     def over(cls, desk: Desk) -> Self:
@@ -69,6 +71,7 @@ class House:
             checkpointing=Checkpointing(
                 desk.store, desk.tenant, desk.secrets.service, desk.links.witness, desk.witness
             ),
+            looking=Looking(desk),
         )
 
     async def settle(self) -> int:

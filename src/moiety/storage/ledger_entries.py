@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, cast
 
 from sqlalchemy import func, insert, select
@@ -28,12 +28,26 @@ _ADD = insert(_TABLE)
 _ONE = 1
 
 
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What entries are looked for; what is None is not asked about. Microseconds since 1970, `until_us` excluded."""
+
+    kind: str | None = None
+    act: str | None = None
+    actor: str | None = None
+    subject_id: str | None = None
+    gallery_id: str | None = None
+    since_us: int | None = None
+    until_us: int | None = None
+
+
 class LedgerTable:
     """The ledger's entries of one transaction, and the hashes above them."""
 
     def __init__(self, session: Session) -> None:
         """Made by `Transaction` only."""
         self._session = session
+        self.added: list[int] = []
 
     def add(self, entry: LedgerEntry) -> None:
         """Write one entry, in the transaction of the act that it tells of.
@@ -41,6 +55,7 @@ class LedgerTable:
         A crash before the commit leaves neither the act nor the entry; after it, both.
         """
         self._session.execute(_ADD, {name: getattr(entry, name) for name in _NAMES})
+        self.added.append(entry.seq)
 
     def last(self) -> LedgerEntry | None:
         """Return the newest entry, or None if there is none yet."""
@@ -64,6 +79,16 @@ class LedgerTable:
         query = select(*_COLUMNS).order_by(_TABLE.c.seq).limit(limit)
         if after is not None:
             query = query.where(_TABLE.c.seq > after)
+        return tuple(LedgerEntry(*row) for row in self._session.execute(query))
+
+    def search(self, wanted: Wanted, *, before: int | None, limit: int) -> tuple[LedgerEntry, ...]:
+        """Return up to `limit` entries like `wanted` whose number is below `before`, newest first."""
+        names = ("kind", "act", "actor", "subject_id", "gallery_id")
+        asked = [_TABLE.c[name] == getattr(wanted, name) for name in names if getattr(wanted, name) is not None]
+        bounds = ((_TABLE.c.seq, None, before), (_TABLE.c.at_us, wanted.since_us, wanted.until_us))
+        asked += [column >= least for column, least, _ in bounds if least is not None]
+        asked += [column < end for column, _, end in bounds if end is not None]
+        query = select(*_COLUMNS).where(*asked).order_by(_TABLE.c.seq.desc()).limit(limit)
         return tuple(LedgerEntry(*row) for row in self._session.execute(query))
 
     def every(self) -> Iterator[LedgerEntry]:

@@ -23,6 +23,7 @@ from moiety.storage.galleries import GalleryTable
 from moiety.storage.intents import IntentTable
 from moiety.storage.keeping import RecordTable, RuleTable
 from moiety.storage.ledger_entries import LedgerTable
+from moiety.storage.noted import kept
 from moiety.storage.operators import OperatorTable
 from moiety.storage.owed import ConsentTable, FollowUpTable, HoldTable, ReceiptTable
 from moiety.storage.schema import migrate
@@ -194,6 +195,7 @@ class Store:
         with self._turn(), self._transaction(self._engines.writers) as transaction:
             yield transaction
             self._keep(transaction.session)
+            kept(transaction.ledger.added)
 
     @contextmanager
     def read(self) -> Iterator[Transaction]:

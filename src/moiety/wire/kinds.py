@@ -31,6 +31,7 @@ class Kind(IntEnum):
     COMPARE = 14
     CANARY_TEMPLATE = 15
     CANARY_PROBE = 16
+    LOOK = 17
     # gate -> both vaults
     POLICY_SET = 20
     PREPARE = 21
@@ -84,7 +85,7 @@ ALLOWED: dict[Kind, tuple[set[Role], set[Role]]] = {
     Kind.PING: (set(Role), set(Role)),
     Kind.COUNTS: ({Role.GATE}, set(Role) - {Role.GATE}),
     **{kind: ({Role.GATE}, {Role.EYE}) for kind in (Kind.ROTATION_NEW, Kind.PROBE, Kind.TEMPLATE, Kind.COMPARE)},
-    **{kind: ({Role.GATE}, {Role.EYE}) for kind in (Kind.CANARY_TEMPLATE, Kind.CANARY_PROBE)},
+    **{kind: ({Role.GATE}, {Role.EYE}) for kind in (Kind.CANARY_TEMPLATE, Kind.CANARY_PROBE, Kind.LOOK)},
     **{
         kind: ({Role.GATE}, _VAULTS)
         for kind in (
