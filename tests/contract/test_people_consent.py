@@ -23,6 +23,7 @@ from api_people import (
     rows_about,
 )
 from moiety.foundation.ids import SubjectId
+from moiety.people.settle import SWEEP_SECONDS
 from moiety.storage import TemplateState
 
 if TYPE_CHECKING:
@@ -262,3 +263,17 @@ async def test_a_person_whose_entry_is_cut_short_is_not_there(api: Api, monkeypa
         with api.site.store.read() as tx:
             assert tx.intents.pending() == ()
         assert (await owner.post(f"{STAFF}/people", json={"reference": "Ada King", **WHY})).status_code == 201
+
+
+async def test_what_is_written_later_of_somebody_who_came_without_a_word_is_not_swept_away(api: Api) -> None:
+    """Such a person's key at B is made by the first field; a sweep of what nobody will commit must not take it."""
+    async with api.owner as owner:
+        await made(owner, consent=False)
+        enrolled = await owner.post(f"{STAFF}/subjects", data=WHY, files=upload(api.photo(api.site.sight.person())))
+        one = f"{STAFF}/subjects/{enrolled.json()['subject_id']}"
+        told = await owner.post(f"{one}/rectify", json=WHY | {"fields": {"note": "left-handed"}})
+        assert told.status_code == 200, told.text
+        api.site.clock.move(SWEEP_SECONDS + 1)
+        await api.site.house.settler.everything()
+        shown = await owner.post(f"{one}/reveal", json=WHY | {"fields": ["note"]})
+    assert shown.json() == {"fields": {"note": "left-handed"}}

@@ -162,7 +162,8 @@ class Settler:
     async def _sweep(self, gallery: GalleryId) -> None:
         """Let the vaults drop what is prepared there and unknown here: what a message made that came too late.
 
-        By name and never all of it: this message may come too late as well.
+        By name and never all of it: this message may come too late as well. The key of somebody who is here, whose
+        first field was written after the enrolment, is told to stay.
         """
         links, meta = self._desk.links, {"gallery": gallery}
         answers = await links.both(Kind.LEFT, meta, [], [])
@@ -176,8 +177,13 @@ class Settler:
                 await links.both(Kind.ABORT, meta, [lost[0]], [lost[1]])
             except Busy:
                 return  # a refresh goes on; they are in no search, and the next sweep comes here again
-        for handle in handles:
-            if handle not in known_handles:
+        unknown = [handle for handle in handles if handle not in known_handles]
+        here = await asyncio.to_thread(self._here, gallery, unknown) if unknown else []
+        if here:
+            stays = {"places": [], "people": [handle.hex() for handle in here]}
+            await links.both(Kind.COMMIT, meta | stays, [], [])
+        for handle in unknown:
+            if handle not in here:
                 await links.b.call(Kind.FORGET, meta, [handle])
 
     def _known(self, gallery: GalleryId, rows: set[bytes]) -> tuple[set[bytes], set[bytes]]:
@@ -186,6 +192,13 @@ class Settler:
             known = {bytes(template.row_id) for template in tx.templates.by_rows(gallery, [RowId(r) for r in rows])}
             on_the_way = [intent for intent in tx.intents.pending() if intent.gallery_id == gallery]
         return known, {self._handle(intent) for intent in on_the_way if intent.subject_id is not None}
+
+    def _here(self, gallery: GalleryId, handles: Sequence[bytes]) -> set[bytes]:
+        """Say which of these personal keys are of subjects of this gallery."""
+        with self._desk.store.read() as tx:
+            subjects = tx.subjects.ids(gallery)
+        named = (targets.person_handle(self._desk.tenant, gallery, one) for one in subjects)
+        return set(handles).intersection(named)
 
     def _open_galleries(self) -> list[GalleryId]:
         """List the galleries that the vaults know."""

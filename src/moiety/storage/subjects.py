@@ -111,6 +111,11 @@ class SubjectTable:
             query = query.where(SubjectRow.state == state.value)
         return tuple(_record(row) for row in self._session.scalars(query.order_by(SubjectRow.id).limit(limit)))
 
+    def ids(self, gallery_id: GalleryId) -> tuple[SubjectId, ...]:
+        """Return the ids of all subjects of a gallery, in any state, canaries too."""
+        found = self._session.scalars(select(SubjectRow.id).where(SubjectRow.gallery_id == gallery_id))
+        return tuple(SubjectId(one) for one in found)
+
     def by_blind(self, gallery_id: GalleryId, field_name: str, blind: bytes) -> tuple[Subject, ...]:
         """Return the subjects of the gallery, in any state, whose field has this blind index; oldest first."""
         query = (
