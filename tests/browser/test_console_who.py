@@ -34,7 +34,7 @@ def test_a_ticket_opens_the_console_once(watched: Watched) -> None:
     ticket = watched.ticket()
     watched.page.goto(ticket)
     assert watched.page.url == watched.site.url + "/"
-    assert watched.page.inner_text("h1") == "Who is this?"
+    assert watched.page.inner_text("h1") == "What needs you now"
     (cookie,) = watched.page.context.cookies()
     assert (cookie["httpOnly"], cookie["sameSite"]) == (True, "Strict")
     watched.expected.add("401")
@@ -108,7 +108,7 @@ def test_the_keyboard_alone_is_enough(watched: Watched, photos: Samples) -> None
     # Whoever listens this early has the browser's dialogue replaced before the key is pressed.
     page.on("filechooser", lambda _: None)
     order = []
-    for _ in range(8):
+    for _ in range(30):
         page.keyboard.press("Tab")
         order.append(page.evaluate("document.activeElement.id || document.activeElement.className"))
         outline = page.evaluate(
@@ -120,7 +120,8 @@ def test_the_keyboard_alone_is_enough(watched: Watched, photos: Samples) -> None
         assert outline == "solid", f"the focus on {order[-1]} cannot be seen"
         if order[-1] == "file":
             break
-    assert order == ["skip", "brand", "leave", "gallery", "reason", "file"]
+    assert order[:3] == ["skip", "brand", "leave"]
+    assert order[-3:] == ["gallery", "reason", "file"]
     with page.expect_file_chooser() as chooser:
         page.keyboard.press("Enter")
     chooser.value.set_files(photos.probe)

@@ -47,6 +47,7 @@ class Watching:
         context.on("page", self._watch)
         self.page = context.new_page()
         self.page.goto(site.ticket())
+        self.page.goto(f"{site.url}/identify")
 
     def _watch(self, page: Page) -> None:
         page.on("console", lambda one: self.wrong.append(one.text) if one.type in {"error", "warning"} else None)

@@ -44,8 +44,9 @@ class Watched:
             return self.site.url + str(owner.post("tickets").json()["path"])
 
     def enter(self) -> Page:
-        """Come in by a ticket."""
+        """Come in by a ticket, and go to where one asks who is in a picture."""
         self.page.goto(self.ticket())
+        self.page.goto(f"{self.site.url}/identify")
         return self.page
 
     def choose(self, path: Path) -> None:

@@ -35,6 +35,7 @@ PUBLIC = {
     "POST /v1/join",
     "GET /sign-in",
     "GET /join",
+    "GET /language",
     "GET /worker.js",
 }
 # What asks for the permission under which a question was asked; test_signing_api holds them to it.

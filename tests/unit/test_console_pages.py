@@ -7,10 +7,12 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from starlette.requests import Request
 
-from moiety.access import Role
+from moiety.access import OWNER, Role
 from moiety.api.problems import of_status
 from moiety.console import pages, statics, templates_of
+from moiety.console.navigation import ways
 from moiety.foundation.ids import GalleryId
 from moiety.storage import Gallery, GalleryState
 
@@ -32,7 +34,7 @@ GALLERY = Gallery(
     created_at=0.0,
 )
 OF_STAFF = ("access.html", "join.html", "sign-in.html", "takeover.html")
-TEMPLATES = ("door.html", "problem.html", "who.html", *OF_STAFF)
+TEMPLATES = ("door.html", "home.html", "problem.html", "who.html", *OF_STAFF)
 
 
 def page(name: str, galleries: tuple[Gallery, ...] = (GALLERY,)) -> str:
@@ -46,6 +48,10 @@ def page(name: str, galleries: tuple[Gallery, ...] = (GALLERY,)) -> str:
         "anybody": True,
         "register_at": "http://sign.example/register",
         "roles": list(Role),
+        "ways": ways(OWNER, {"/", "/identify"}),
+        "here": "home",
+        "mine": True,
+        "address": "/",
     }
     return bytes(templates_of.page(name, **values).body).decode()
 
@@ -110,6 +116,7 @@ def test_every_word_of_a_script_by_id_is_on_the_page() -> None:
 
 
 def test_a_problem_is_a_page_with_its_status() -> None:
-    shown = pages.problem_page(None, of_status(404))  # type: ignore[arg-type]  # it does not look at the request
+    request = Request({"type": "http", "path": "/nowhere", "headers": []})
+    shown = pages.problem_page(request, of_status(404))
     assert shown.status_code == 404
     assert b"There is nothing at this address." in shown.body

@@ -1,8 +1,8 @@
 """The console's pages and how they are put onto the API's application."""
 
-from typing import Final
+from typing import Annotated, Final
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Query
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
@@ -11,16 +11,26 @@ from moiety.access import Permission
 from moiety.api.entrance import cookie_name
 from moiety.api.problems import Problem
 from moiety.api.routes import Gate, Routes
-from moiety.api.visits import Here
-from moiety.console import staff, statics
-from moiety.console.templates_of import page
-from moiety.foundation.errors import Forbidden, ProofMissing, Unauthenticated
+from moiety.console import home, staff, statics
+from moiety.console.frame import Frame, Framed
+from moiety.console.languages import COOKIE, NAMES
+from moiety.console.marking import N_
+from moiety.foundation.errors import BadInput, ProofMissing, Unauthenticated
 from moiety.storage import Gallery, GalleryState
 
 routes = Routes("console")
+# Whoever adds pages adds their routes here; the navigation shows what is mounted.
+MODULES: Final = (home, staff)
 
-PARTS: Final = {"eye": "eye", "vault-a": "vault A", "vault-b": "vault B", "mint": "mint", "witness": "witness"}
+PARTS: Final = {
+    "eye": N_("eye"),
+    "vault-a": N_("vault A"),
+    "vault-b": N_("vault B"),
+    "mint": N_("mint"),
+    "witness": N_("witness"),
+}
 REASON: Final = "console: identify"
+YEAR_SECONDS: Final = 365 * 24 * 3600
 _FILES: Final = statics.load()
 
 
@@ -28,14 +38,16 @@ def attach(app: FastAPI) -> None:
     """Put the pages onto an application that `moiety.api.create_app` made; browsers then see its problems as pages."""
     gate: Gate = app.state.gate
     routes.mount(app, gate)
-    staff.routes.mount(app, gate)
+    for module in MODULES:
+        module.routes.mount(app, gate)
     app.state.problem_page = problem_page
 
 
-def problem_page(_: Request, problem: Problem) -> Response:
+def problem_page(request: Request, problem: Problem) -> Response:
     """Show a problem to a person; where only the device's proof is missing, a page that lets its worker take over."""
     name = "takeover.html" if problem.slug == ProofMissing.slug else "problem.html"
-    response = page(name, problem.status, problem=problem)
+    frame = Frame(request, getattr(request.state, "visit", None))
+    response = frame.page(name, problem.status, problem=problem)
     response.headers.update(problem.headers)
     return response
 
@@ -48,12 +60,13 @@ def rates(gallery: Gallery) -> dict[str, int]:
 @routes.add(
     "GET",
     "/",
-    public="shows strangers how to come in; shows the console to a session only",
+    public="shows strangers how to come in; shows the first page to a session only",
     response_class=HTMLResponse,
     include_in_schema=False,
 )
-async def who(request: Request, visit: Here) -> Response:
-    """Show the question, or to strangers the way in; whoever may ask nothing here gets their own page."""
+async def first_page(request: Request, frame: Framed) -> Response:
+    """Show what needs the reader now, or to strangers the way in."""
+    visit = frame.visit
     try:
         visit.visitor = await visit.gate.entrance.session(request)
         visit.visitor.check_body(b"")
@@ -62,15 +75,46 @@ async def who(request: Request, visit: Here) -> Response:
     except Unauthenticated:
         if visit.gate.staff.operators.anybody:
             return RedirectResponse("/sign-in", 303)
-        return page("door.html", ended=cookie_name(request) in request.cookies)
-    found = await visit.gate.house.galleries.list()
-    try:
-        here = visit.visitor.caller.visible(Permission.PROBE_IDENTIFY, [one.id for one in found])
-    except Forbidden:
-        return RedirectResponse("/access", 303)
+        return frame.page("door.html", ended=cookie_name(request) in request.cookies)
+    return await home.show(frame)
+
+
+@routes.add(
+    "GET",
+    "/identify",
+    permission=Permission.PROBE_IDENTIFY,
+    listing=True,
+    response_class=HTMLResponse,
+    include_in_schema=False,
+)
+async def identify_page(frame: Framed) -> HTMLResponse:
+    """Show the question "Who is this?" for the galleries in which the reader may ask it."""
+    found = await frame.visit.gate.house.galleries.list()
+    here = frame.caller.visible(Permission.PROBE_IDENTIFY, [one.id for one in found])
     galleries = [one for one in found if one.state is GalleryState.OPEN and one.id in here]
     shown = [(one, rates(one)) for one in galleries]
-    return page("who.html", galleries=shown, parts=PARTS, reason=REASON, sign_at=visit.gate.sign_at)
+    return frame.page("who.html", here="identify", galleries=shown, parts=PARTS, reason=REASON)
+
+
+@routes.add(
+    "GET",
+    "/language",
+    public="keeps in a cookie in which language its reader wants the pages",
+    response_class=RedirectResponse,
+    include_in_schema=False,
+)
+async def choose_language(
+    request: Request,
+    to: Annotated[str, Query(max_length=8)],
+    back: Annotated[str, Query(max_length=200, pattern=r"^/([^/\\].*)?$")] = "/",
+) -> Response:
+    """Keep the language that was chosen, and go back to the page."""
+    if to not in NAMES:
+        raise BadInput("There are no pages in this language.")
+    response = RedirectResponse(back, 303)
+    secure = request.url.scheme == "https"
+    response.set_cookie(COOKIE, to, max_age=YEAR_SECONDS, httponly=True, samesite="lax", secure=secure)
+    return response
 
 
 @routes.add(

@@ -6,9 +6,8 @@ from starlette.responses import HTMLResponse, Response
 
 from moiety.access import Permission, Role
 from moiety.api.routes import Routes
-from moiety.api.visits import Here
 from moiety.console import statics
-from moiety.console.templates_of import page
+from moiety.console.frame import Framed
 
 routes = Routes("staff")
 
@@ -22,9 +21,9 @@ _WORKER: Final = statics.load()["worker.js"]
     response_class=HTMLResponse,
     include_in_schema=False,
 )
-async def sign_in(visit: Here) -> HTMLResponse:
+async def sign_in(frame: Framed) -> HTMLResponse:
     """Show the way in for those who work here."""
-    return page("sign-in.html", sign_at=visit.gate.sign_at, anybody=visit.gate.staff.operators.anybody)
+    return frame.page("sign-in.html", anybody=frame.visit.gate.staff.operators.anybody)
 
 
 @routes.add(
@@ -34,17 +33,16 @@ async def sign_in(visit: Here) -> HTMLResponse:
     response_class=HTMLResponse,
     include_in_schema=False,
 )
-async def join(visit: Here) -> HTMLResponse:
+async def join(frame: Framed) -> HTMLResponse:
     """Show the page that an invitation's link opens."""
-    return page("join.html", sign_at=visit.gate.sign_at)
+    return frame.page("join.html")
 
 
 @routes.add("GET", "/access", permission=Permission.SELF, response_class=HTMLResponse, include_in_schema=False)
-async def access(visit: Here) -> HTMLResponse:
+async def access(frame: Framed) -> HTMLResponse:
     """Show one's own page: passkeys, approvals, colleagues."""
-    sign_at = visit.gate.sign_at
-    register_at = sign_at.removesuffix("/sign") + "/register"
-    return page("access.html", sign_at=sign_at, register_at=register_at, roles=list(Role))
+    register_at = frame.visit.gate.sign_at.removesuffix("/sign") + "/register"
+    return frame.page("access.html", here="me", register_at=register_at, roles=list(Role))
 
 
 @routes.add(

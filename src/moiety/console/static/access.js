@@ -1,7 +1,6 @@
 // The page about oneself and one's colleagues: passkeys, what waits for a second person, who works here.
 
-import { Refused, ask, leave } from "/static/api.js";
-import { device } from "/static/device.js";
+import { Refused, ask } from "/static/api.js";
 import { tell } from "/static/signin.js";
 import { atWitness } from "/static/witness.js";
 
@@ -153,11 +152,6 @@ of("add").addEventListener("click", () => tell(of("trouble"), of("add"), addPass
 of("invite-form").addEventListener("submit", (event) => {
   event.preventDefault();
   tell(of("trouble"), of("propose"), invite);
-});
-of("leave").addEventListener("click", async () => {
-  await leave();
-  await device("left");
-  location.assign("/sign-in");
 });
 show().catch((error) => {
   if (!(error instanceof Refused)) throw error;

@@ -4,6 +4,7 @@ import { signIn, tell } from "/static/signin.js";
 
 const button = document.getElementById("enter");
 
-button.addEventListener("click", () =>
+// Without the witness's address, or before anybody works here, there is none.
+button?.addEventListener("click", () =>
   tell(document.getElementById("trouble"), button, () => signIn(button.dataset.signAt)),
 );

@@ -1,6 +1,6 @@
 // The page "Who is this?": a picture in, faces and candidates out.
 
-import { Refused, identify, leave, parts } from "/static/api.js";
+import { Refused, identify, parts } from "/static/api.js";
 import { cards, sentence, summary } from "/static/answer.js";
 import * as camera from "/static/camera.js";
 import { answerOf, beginSigning } from "/static/signing.js";
@@ -158,19 +158,6 @@ for (const kind of ["dragleave", "drop"]) {
 }
 document.addEventListener("drop", (event) => take(event.dataTransfer.files[0]));
 document.addEventListener("paste", (event) => take(event.clipboardData.files[0]));
-
-of("leave").addEventListener("click", async () => {
-  camera.stop();
-  try {
-    await leave();
-  } catch (error) {
-    if (!(error instanceof Refused && error.status === 401)) {
-      say(error.message, { wrong: true });
-      return;
-    }
-  }
-  location.reload();
-});
 
 async function watchParts() {
   let state = null;
