@@ -56,6 +56,7 @@ if TYPE_CHECKING:
 
     from moiety.foundation.ids import SubjectId
     from moiety.storage import Gallery
+    from moiety.vault.emergency import Emergency
     from moiety.vault.policy import GalleryPolicy
     from moiety.vault.roster import Roster
     from moiety.vault.upkeep import Upkeep
@@ -192,7 +193,7 @@ class InProcess:
         changed = replace(book.standing, version=book.standing.version + 1, **more)
         book.put_standing(Endorsed(changed.encode()).by(keeping.keeper_key(self.installation.keys)))
 
-    def endorsed(self, record: Roster | GalleryPolicy) -> Endorsed:
+    def endorsed(self, record: Roster | GalleryPolicy | Emergency) -> Endorsed:
         """Sign as the installation's keeper."""
         return Endorsed(record.encode()).by(keeping.keeper_key(self.installation.keys))
 
@@ -203,6 +204,14 @@ class InProcess:
             before = vault._policies.book.roster
             changed = replace(before, version=before.version + 1, **more)
             await vault.words()["roster-put"]({"endorsed": self.endorsed(changed).encode().hex()})
+
+    async def let_go(self, *roles: Role) -> None:
+        """Let go of stop and kill at running vaults, as the installation's keeper."""
+        for role in roles or VAULTS:
+            vault = self.vault(role)
+            before = vault._policies.book.emergencies.now
+            freed = replace(before, version=before.version + 1, stopped=0, killed=0)
+            await vault.words()["emergency-put"]({"endorsed": self.endorsed(freed).encode().hex()})
 
     async def put_policy(self, gallery: str, *roles: Role, **more: Any) -> int:
         """Put a gallery's next policy into running vaults' books; gives its version."""

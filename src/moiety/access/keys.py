@@ -17,8 +17,9 @@ from argon2.exceptions import InvalidHashError, VerificationError
 
 from moiety.access.callers import Caller
 from moiety.access.permissions import Scope
-from moiety.foundation.errors import BadInput, KeyExpired, Unauthenticated, Unavailable
+from moiety.foundation.errors import BadInput, Forbidden, KeyExpired, Unauthenticated, Unavailable
 from moiety.foundation.ids import KeyId, new_key_id
+from moiety.storage import Switch
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -30,6 +31,7 @@ SECRET_BYTES = 32
 CACHE_SECONDS = 60.0
 CACHE_ENTRIES_MAX = 1024
 HOUR_S = 3600
+KILLED: Final = "The kill switch is pressed: nothing and nobody is let in anew before two people have lifted it."
 
 _TOKEN = re.compile(r"moi_(key_[a-z2-7]{16})_([A-Za-z0-9_-]{43})")
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
@@ -124,6 +126,8 @@ class ApiKeys:
     ) -> tuple[KeyId, str]:
         """Make a key as `issue` does, as a part of another act's transaction; raises as that."""
         parsed = self.checked(name, scopes, expires_at)
+        if tx.emergencies.on(Switch.KILL):
+            raise Forbidden(KILLED)
         key_id = new_key_id()
         secret = base64.urlsafe_b64encode(os.urandom(SECRET_BYTES)).rstrip(b"=").decode()
         tx.api_keys.add(key_id, name, _HASHER.hash(secret), sorted(str(scope) for scope in parsed), expires_at)

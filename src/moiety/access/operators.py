@@ -13,12 +13,14 @@ from urllib.parse import urlsplit
 
 from moiety.access.callers import Caller
 from moiety.access.device_proofs import to_text
+from moiety.access.keys import KILLED
+from moiety.access.permissions import Permission
 from moiety.access.roles import parse_grants, scopes_of
 from moiety.foundation.envelopes import pack
 from moiety.foundation.errors import AlreadyThere, BadInput, Forbidden, NotFound, Unauthenticated, Unverified
 from moiety.foundation.ids import KeyId, OperatorId, new_operator_id
 from moiety.ledger import Kind as Record
-from moiety.storage import OperatorState
+from moiety.storage import OperatorState, Switch
 from moiety.warrants.passkeys import Passkey, check_assertion, registered
 from moiety.warrants.proofs import Assertion
 
@@ -133,7 +135,14 @@ class Operators:
             return operator_id, self.way_for(tx, operator_id)
 
     def way_for(self, tx: Transaction, operator_id: OperatorId) -> str:
-        """Make the secret of a link by which an operator makes a passkey; only its hash is kept."""
+        """Make the secret of a link by which an operator makes a passkey; only its hash is kept.
+
+        Raises:
+            Forbidden: the kill switch is pressed.
+
+        """
+        if tx.emergencies.on(Switch.KILL):
+            raise Forbidden(KILLED)
         code = secrets.token_urlsafe(32)
         tx.operators.add_way(operator_id, _hash(code), self._store.clock.now() + WAY_SECONDS)
         return code
@@ -301,6 +310,23 @@ class Operators:
             raise Unauthenticated("The session has ended; sign in again.")
         scopes = scopes_of(grants_of(operator))
         return Caller(KeyId(operator.id), "operator", scopes, "Your roles do not allow this ({}).")
+
+    def kills(self) -> int:
+        """Count how often the kill switch was ever pressed."""
+        with self._store.read() as tx:
+            return tx.emergencies.kills()
+
+    def may_enter(self, operator: Operator) -> None:
+        """Let somebody open a session.
+
+        Raises:
+            Forbidden: the kill switch is pressed, and this is nobody who could lift it.
+
+        """
+        with self._store.read() as tx:
+            killed = tx.emergencies.on(Switch.KILL)
+        if killed and not any(one.permission is Permission.EMERGENCY_LIFT for one in scopes_of(grants_of(operator))):
+            raise Forbidden("The kill switch is pressed: only those who can lift it sign in until two of them have.")
 
     def disable(self, operator_id: OperatorId, actor: str, reason: str) -> None:
         """Stop somebody for good, at once; one person is enough for that.

@@ -37,6 +37,14 @@ class Permission(StrEnum):
     OPERATOR_MANAGE = "access:operator:manage"
     APPROVAL_READ = "access:approval:read"
     APPROVAL_SIGN = "access:approval:sign"
+    STOP_PRESS = "incident:stop:press"
+    KILL_PRESS = "incident:kill:press"
+    EMERGENCY_LIFT = "incident:emergency:lift"
+    INCIDENT_READ = "incident:case:read"
+    INCIDENT_MANAGE = "incident:case:manage"
+    REPORT_READ = "incident:report:read"
+    REPORT_ANSWER = "incident:report:answer"
+    DRILL_KEEP = "incident:drill:keep"
 
     @property
     def narrowable(self) -> bool:
@@ -45,8 +53,10 @@ class Permission(StrEnum):
 
     @property
     def personal(self) -> bool:
-        """Whether only a person may have it, never a program's key: it speaks of operators, or of reasons."""
+        """Whether only a person may have it, never a program's key: operators, reasons, incidents; a key may stop."""
         own = {Permission.SELF, Permission.LEDGER_REASON}
+        if self.value.startswith("incident:"):
+            return self not in {Permission.STOP_PRESS, Permission.DRILL_KEEP}
         return self in own or self.value.startswith(("access:operator:", "access:approval:"))
 
 

@@ -41,11 +41,15 @@ class Duty:
 
 
 _P = Permission
-_SIGNS: Final = frozenset({_P.SELF, _P.GALLERY_LIST, _P.APPROVAL_READ, _P.APPROVAL_SIGN})
+_SIGNS: Final = frozenset({_P.SELF, _P.GALLERY_LIST, _P.APPROVAL_READ, _P.APPROVAL_SIGN, _P.STOP_PRESS})
+_IN_CHARGE: Final = frozenset(
+    {_P.KILL_PRESS, _P.EMERGENCY_LIFT, _P.INCIDENT_READ, _P.INCIDENT_MANAGE, _P.REPORT_READ, _P.REPORT_ANSWER}
+)
 
 DUTIES: Final[dict[Role, Duty]] = {
     Role.ADMINISTRATOR: Duty(
         _SIGNS
+        | _IN_CHARGE
         | {_P.GALLERY_CREATE, _P.KEY_MANAGE, _P.OPERATOR_READ, _P.OPERATOR_MANAGE, _P.LEDGER_READ, _P.METRICS_READ},
         (
             "look for anybody, or compare faces",
@@ -75,7 +79,7 @@ DUTIES: Final[dict[Role, Duty]] = {
         ("enrol or erase anybody", "read the ledger", "invite anybody or make keys"),
     ),
     Role.GUARD: Duty(
-        frozenset({_P.SELF, _P.GALLERY_LIST, _P.PROBE_IDENTIFY, _P.PROBE_VERIFY}),
+        frozenset({_P.SELF, _P.GALLERY_LIST, _P.PROBE_IDENTIFY, _P.PROBE_VERIFY, _P.STOP_PRESS}),
         (
             "list anybody, or read a name or any other sealed field",
             "enrol or erase anybody",
@@ -85,7 +89,8 @@ DUTIES: Final[dict[Role, Duty]] = {
     ),
     Role.AUDITOR: Duty(
         frozenset(
-            {_P.SELF, _P.GALLERY_LIST, _P.OPERATOR_READ, _P.APPROVAL_READ, _P.LEDGER_READ, _P.LEDGER_REASON},
+            {_P.SELF, _P.GALLERY_LIST, _P.OPERATOR_READ, _P.APPROVAL_READ, _P.LEDGER_READ, _P.LEDGER_REASON}
+            | {_P.INCIDENT_READ, _P.REPORT_READ},
         ),
         (
             "look for anybody, compare faces or see one",
@@ -97,7 +102,7 @@ DUTIES: Final[dict[Role, Duty]] = {
         narrowable=False,
     ),
     Role.VAULT_OPERATOR: Duty(
-        _SIGNS | {_P.LEDGER_READ, _P.METRICS_READ},
+        _SIGNS | _IN_CHARGE | {_P.LEDGER_READ, _P.METRICS_READ},
         (
             "look for anybody, or compare faces",
             "list, read, enrol or erase anybody",

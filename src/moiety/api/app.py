@@ -14,8 +14,12 @@ from starlette.routing import Match, Route
 from moiety.access import RateLimiter, Staff
 from moiety.api import (
     approvals,
+    breaches,
+    drills,
+    emergencies,
     entry,
     galleries,
+    incident_schemas,
     journal,
     keys,
     ledger_search,
@@ -24,6 +28,7 @@ from moiety.api import (
     persons,
     probes,
     questions,
+    reports,
     rights,
     schemas,
     sign_in,
@@ -43,6 +48,7 @@ from moiety.api.sessions import Sessions
 from moiety.api.shell import Shell
 from moiety.api.watching import Watching
 from moiety.foundation.errors import Fault, ProofMissing, Refusal
+from moiety.incidents import Incidents
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -68,6 +74,10 @@ MODULES: Final = (
     sign_in,
     operators,
     approvals,
+    emergencies,
+    breaches,
+    reports,
+    drills,
     state,
     entry,
     watch,
@@ -113,6 +123,7 @@ def create_app(
         sign_at=sign_at,
         watching=Watching(Parts(house.desk.links.counts, clock), background or {}),
         staff=staff,
+        incidents=Incidents.over(house, staff),
     )
     house.parked.on_fault = on_fault
     app = FastAPI(
@@ -186,7 +197,7 @@ def _words() -> frozenset[str]:
     """Collect the names in the API's description: only these are ever repeated in an answer."""
     models = [
         one
-        for module in (schemas, waiting, staff_schemas, person_schemas, ledger_search)
+        for module in (emergencies, incident_schemas, schemas, waiting, staff_schemas, person_schemas, ledger_search)
         for one in vars(module).values()
         if isinstance(one, type) and issubclass(one, schemas.Taken | schemas.Given)
     ]

@@ -172,6 +172,15 @@ class Entrance:
         self._run = f"run_{access.run_token}".encode()
         self._sessions = sessions
         self._strikes = strikes
+        self._kills = staff.operators.kills()
+
+    async def follow(self) -> None:
+        """End all sessions where the kill switch was pressed since the last look, by this process or another."""
+        kills = await asyncio.to_thread(self._staff.operators.kills)
+        if kills > self._kills:
+            self._kills = kills
+            self._sessions.end_all()
+            self._staff.sessions.end_all()
 
     async def admit(self, request: Request) -> Visitor:
         """Say who is calling: by `Authorization`, else `x-api-key`, else the session's cookie.
@@ -216,6 +225,7 @@ class Entrance:
         secret = request.cookies.get(cookie_name(request))
         if not secret:
             raise Unauthenticated
+        await self.follow()
         if self._staff.sessions.knows(secret):
             visitor = await self._device(request, secret)
         else:

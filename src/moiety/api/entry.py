@@ -38,6 +38,7 @@ async def enter(
     request: Request, visit: Here, ticket: Annotated[str, Query(min_length=1, max_length=100)]
 ) -> RedirectResponse:
     """Spend a ticket for a session."""
+    await visit.gate.entrance.follow()
     secret = visit.gate.sessions.enter(ticket)
     response = RedirectResponse("/", 303)
     response.set_cookie(

@@ -25,11 +25,14 @@ FOR_OWNER: Final = "owner"
 FOR_KEY: Final = "key"
 FOR_STRANGER: Final = "stranger"
 FOR_FAILURE: Final = "failure"
+FOR_REPORT: Final = "report"
 
 _KEY_RATE: Final = Allowance(per_minute=3_000, burst=100)
 # The owner enrols in bulk and measures; this stops a runaway loop, nothing else.
 _OWNER_RATE: Final = Allowance(per_minute=120_000, burst=4_000)
 _STRANGER_RATE: Final = Allowance(per_minute=1_200, burst=300)
+# A stranger with a hole to report sends one report, and perhaps two more; asking for the answer counts as well.
+_REPORTS: Final = Allowance(per_minute=2, burst=10)
 _FAILURES: Final = Allowance(per_minute=20, burst=30)
 
 
@@ -38,7 +41,8 @@ class Limits:
     """The defaults suit one site; all of them may be set.
 
     `image_bytes` and `json_bytes` bound one picture and one JSON body (or the words beside a picture). Rates are per
-    caller: a key, the owner, or for what needs no key the client's address; `failures` are wrong keys per address.
+    caller: a key, the owner, or for what needs no key the client's address; `failures` are wrong keys per address,
+    `reports` what strangers send to the inbox.
     `pictures_at_once` are worked on, `pictures_waiting` more may wait in memory; the next is told to come again.
     """
 
@@ -51,6 +55,7 @@ class Limits:
     owner_rate: Allowance = _OWNER_RATE
     stranger_rate: Allowance = _STRANGER_RATE
     failures: Allowance = _FAILURES
+    reports: Allowance = _REPORTS
 
     def rates(self) -> dict[str, Allowance]:
         """Name the allowances for `RateLimiter`."""
@@ -59,6 +64,7 @@ class Limits:
             FOR_KEY: self.key_rate,
             FOR_STRANGER: self.stranger_rate,
             FOR_FAILURE: self.failures,
+            FOR_REPORT: self.reports,
         }
 
 

@@ -48,6 +48,7 @@ PROBLEMS: Final[Mapping[type[Refusal], tuple[int, str]]] = {
     errors.OnHold: (403, "On legal hold"),
     errors.ConsentNeeded: (403, "Consent needed"),
     errors.MatchingStopped: (403, "Matching stopped"),
+    errors.Halted: (403, "Matching halted"),
     errors.WarrantRefused: (403, "Warrant refused"),
     errors.SignatureNeeded: (403, "Signature needed"),
     errors.TooMany: (429, "Too many requests"),

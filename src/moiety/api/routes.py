@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from moiety.api.parts import Parts
     from moiety.api.sessions import Sessions
     from moiety.api.watching import Watching
+    from moiety.incidents import Incidents
     from moiety.matching.parked import Question
     from moiety.people.house import House
     from moiety.storage import Gallery
@@ -87,6 +88,7 @@ class Gate:
     sign_at: str
     watching: Watching
     staff: Staff
+    incidents: Incidents
 
 
 @dataclass(slots=True, repr=False)

@@ -80,6 +80,11 @@ class Sessions:
             raise Unauthenticated("The session has ended; run `moiety open` for a new one.")
         session.seen_at = now
 
+    def end_all(self) -> None:
+        """End all of them, and the tickets."""
+        self._sessions.clear()
+        self._tickets.clear()
+
     def leave(self, secret: str) -> None:
         """End a session."""
         self._sessions.pop(_mark(secret), None)

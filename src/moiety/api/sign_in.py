@@ -109,6 +109,8 @@ async def open_session(request: Request, body: SignedBody, visit: Here) -> Respo
     staff.sessions.spend(paper)
     signed = Signed(from_text(body.signer), from_text(body.value))
     operator = await asyncio.to_thread(staff.operators.signed_by, signed, paper.digest())
+    await visit.gate.entrance.follow()
+    await asyncio.to_thread(staff.operators.may_enter, operator)
     await asyncio.to_thread(_note, visit, "sign-in", operator.id)
     # Whoever signs in anew on a device leaves the session that it had.
     visit.gate.entrance.leave(request)

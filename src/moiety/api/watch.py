@@ -1,5 +1,7 @@
 """Watching the installation: figures for Prometheus, every part in plain words, and whether the gate itself lives."""
 
+import asyncio
+
 from starlette.responses import Response
 
 from moiety.access import Permission
@@ -71,7 +73,8 @@ async def live(visit: Here) -> Health:
 )
 async def metrics(visit: Here) -> Figures:
     """Give the figures of all parts in Prometheus's text format."""
-    return Figures(await visit.gate.watching.text())
+    incidents = await asyncio.to_thread(visit.gate.incidents.figures)
+    return Figures(await visit.gate.watching.text(incidents))
 
 
 @routes.add("GET", "/v1/parts", permission=Permission.METRICS_READ, summary="Parts")

@@ -19,6 +19,7 @@ from prometheus_client import (
 )
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
+from moiety.incidents.room import FIGURES
 from moiety.watch import lines
 from moiety.watch.closed import known
 from moiety.watch.counts import heard, number
@@ -50,6 +51,7 @@ class Watching:
         self._background = dict(background)
         self._began = time.monotonic()
         self._others: dict[str, Told | None] = {}
+        self._incidents: dict[str, float] = {}
         self._registry = CollectorRegistry()
         self._requests = Counter(
             "moiety_http_requests", "Requests answered.", ("method", "route", "status"), registry=self._registry
@@ -78,8 +80,9 @@ class Watching:
         """Count the seconds since the gate was put together."""
         return time.monotonic() - self._began
 
-    async def text(self) -> bytes:
-        """Ask the parts, and write everything in Prometheus's text format."""
+    async def text(self, incidents: dict[str, float]) -> bytes:
+        """Ask the parts, and write everything in Prometheus's text format; `incidents` is what that room tells."""
+        self._incidents = incidents
         self._others = await self.parts.state()
         return generate_latest(self._registry)
 
@@ -96,6 +99,8 @@ class Watching:
         for name, goes_on in self._background.items():
             going.add_metric([name], float(goes_on()))
         known_of = {part: told for part, told in everybody.items() if told is not None}
+        for name, figure in self._incidents.items():
+            yield GaugeMetricFamily(name, FIGURES[name], value=figure)
         yield from (up, uptime, going, *_answers(known_of), *_log_lines(known_of), *_rows(known_of))
 
 

@@ -15,6 +15,8 @@ from moiety.wire.kinds import Role
 from moiety.wire.local import NAME, LocalClient
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from moiety.cli.installation import Installation
     from moiety.vault.endorsed import Endorsed
 
@@ -38,7 +40,7 @@ class BookLine:
             PartDown: the vault runs and does not answer.
 
         """
-        return self._reach("book-show", {}, None)
+        return self._reach("book-show", {}, tell_book)
 
     def put(self, kind: str, endorsed: Endorsed) -> dict[str, Any]:
         """Put a signed `roster`, `standing` or `policy`; gives its version. It is in force at once.
@@ -47,9 +49,26 @@ class BookLine:
             Refusal: the vault does not take it; nothing has changed.
 
         """
-        return self._reach(f"{kind}-put", {"endorsed": endorsed.encode().hex()}, (kind, endorsed))
 
-    def _reach(self, word: str, given: dict[str, Any], put: tuple[str, Endorsed] | None) -> dict[str, Any]:
+        def here(book: Book) -> dict[str, Any]:
+            return {"version": PUTS[kind](book, endorsed)}
+
+        return self._reach(f"{kind}-put", {"endorsed": endorsed.encode().hex()}, here)
+
+    def press(self, *, stop: bool, kill: bool) -> dict[str, Any]:
+        """Press stop or kill at this vault; gives the version that is in force then. Nobody has to sign that.
+
+        Raises:
+            PartDown: the vault runs and does not answer.
+
+        """
+
+        def here(book: Book) -> dict[str, Any]:
+            return {"version": book.emergencies.press(stop=stop, kill=kill).version}
+
+        return self._reach("emergency-press", {"stop": stop, "kill": kill}, here)
+
+    def _reach(self, word: str, given: dict[str, Any], here: Callable[[Book], dict[str, Any]]) -> dict[str, Any]:
         """Ask the running vault; where none runs, keep it from starting and do it here."""
         end = time.monotonic() + WAIT_SECONDS
         while True:
@@ -66,16 +85,10 @@ class BookLine:
                 time.sleep(0.1)
                 continue
             with lock:
-                return self._here(put)
-
-    def _here(self, put: tuple[str, Endorsed] | None) -> dict[str, Any]:
-        """Open the book itself; the journal is brought into line when the vault starts."""
-        clock = SystemClock()
-        book = Book(self.at.folder(self.role), self.at.tenant, self.at.identity(self.role, clock).signing, clock)
-        if put is None:
-            return tell_book(book)
-        kind, endorsed = put
-        return {"version": PUTS[kind](book, endorsed)}
+                # The book itself; the journal is brought into line when the vault starts.
+                clock = SystemClock()
+                signing = self.at.identity(self.role, clock).signing
+                return here(Book(self.at.folder(self.role), self.at.tenant, signing, clock))
 
 
 def lines(at: Installation, half: str | None) -> list[BookLine]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from moiety.foundation.envelopes import write_durably
 from moiety.foundation.errors import BadInput, Unverified
+from moiety.vault.emergency import Emergency
 from moiety.vault.endorsed import Endorsed, Endorsement
 from moiety.vault.policy import GalleryPolicy, Standing
 from moiety.vault.roster import Roster
@@ -14,12 +15,13 @@ from moiety.vault.roster import Roster
 if TYPE_CHECKING:
     from pathlib import Path
 
-    Draft = Roster | Standing | GalleryPolicy
+    Draft = Roster | Standing | GalleryPolicy | Emergency
 
-KINDS: dict[str, type[Roster | Standing | GalleryPolicy]] = {
+KINDS: dict[str, type[Roster | Standing | GalleryPolicy | Emergency]] = {
     "roster": Roster,
     "standing": Standing,
     "policy": GalleryPolicy,
+    "emergency": Emergency,
 }
 FORMAT = "draft/1"
 

@@ -147,7 +147,7 @@ async def serve(at: Place, listener: socket.socket, hosts: list[str], ready: Cal
         access,
         on_fault=lambda fault: _stop(server, fault),
         sign_at=sign_at(),
-        background={name: partial(_goes_on, works, name) for name in ("tidy", "tend", "cosign")},
+        background={name: partial(_goes_on, works, name) for name in ("tidy", "tend", "cosign", "emergency")},
         span=_span(),
     )
     attach(app)
@@ -157,7 +157,12 @@ async def serve(at: Place, listener: socket.socket, hosts: list[str], ready: Cal
     standing = Standing(at, lambda: {"ledger": told_of(over.checkpointing.standing())})
     local = local_server(at, standing, {"reconcile": Reconciling(at, over).reconcile})
     await local.start()
-    lasting = {"tidy": _tidy(over), "tend": _tend(over), "cosign": _cosign(over)}
+    lasting = {
+        "tidy": _tidy(over),
+        "tend": _tend(over),
+        "cosign": _cosign(over),
+        "emergency": app.state.gate.incidents.emergencies.run(),
+    }
     works |= {name: asyncio.create_task(work) for name, work in lasting.items()}
     ready()
     try:

@@ -16,6 +16,7 @@ from moiety.cli.commands import (
     drill,
     drill_restore,
     galleries,
+    incident,
     keys,
     ledger,
     measuring,
@@ -54,6 +55,7 @@ app.add_typer(ledger.app, name="ledger")
 app.add_typer(questions.app, name="question")
 app.add_typer(operators.app, name="operator")
 app.add_typer(approvals.app, name="approval")
+app.add_typer(incident.app, name="incident")
 app.add_typer(vault.app, name="vault")
 app.add_typer(ceremony.mint_app, name="mint")
 app.add_typer(ceremony.eye_app, name="eye")

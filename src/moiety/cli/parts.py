@@ -185,7 +185,7 @@ def _parts(at: Place, half: str, journal: Journal, halves: Halves) -> Parts:
     cabinet = Cabinet(journal, halves, at.clock)
     trust = Trust(at.installation.tenant, (at.public(Role.GATE),), at.public(Role.EYE))
     book = Book(at.installation.folder(at.role), at.installation.tenant, at.identity.signing, at.clock, at.disk)
-    guard = Guard(journal, trust, at.clock, lambda: book.roster)
+    guard = Guard(journal, trust, at.clock, lambda: book.roster, lambda: book.emergencies.now)
     policies = Policies(book, cabinet)
     questions = Questions("A" if half == "a" else "B", half, cabinet, guard, at.identity.sealing)
     return Parts(half, cabinet, halves, guard, policies, questions, at.identity.sealing)

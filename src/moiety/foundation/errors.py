@@ -172,6 +172,12 @@ class MatchingStopped(Forbidden):
     slug = "matching-stopped"
 
 
+class Halted(Forbidden):
+    """Matching is halted: somebody pressed the stop button, and two people must let it go on."""
+
+    slug = "halted"
+
+
 class WarrantRefused(Refusal):
     """The vaults refused the warrant."""
 

@@ -69,6 +69,15 @@ SETTINGS = (
         "Whether a gallery without a rule may keep people whose basis, controller and source nobody stated.",
         ("optional", "needed"),
     ),
+    Setting(
+        "MOIETY_SECURITY_CONTACT",
+        "",
+        "Where strangers report holes (`mailto:…` or `https://…`), in security.txt; empty: the gate's own form.",
+    ),
+    Setting("MOIETY_SECURITY_POLICY", "", "Address of the policy for such reports, in security.txt; empty: none."),
+    Setting("MOIETY_SECURITY_LANGUAGES", "en", "Languages in which reports are read, in security.txt."),
+    Setting("MOIETY_REPORT_DAYS", "7", "After so many days a report without an answer counts in public."),
+    Setting("MOIETY_DRILL_DAYS", "30", "After so many days without a report of drills one is overdue; 0: never."),
     Setting("MOIETY_LOG", "info", "How much the parts log.", ("debug", "info", "warning", "error")),
 )
 _BY_NAME = {setting.name: setting for setting in SETTINGS}

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from moiety.foundation.envelopes import pack, seal, unseal
-from moiety.foundation.errors import UnknownGallery, Unverified
+from moiety.foundation.errors import Halted, UnknownGallery, Unverified
 from moiety.foundation.ids import GalleryId, RowId
 from moiety.matching.alarms import Alarms
 from moiety.matching.signing import BY_ACT, QUICK_SECONDS, Paper, Papers, Signed, Signing, Terms, Unsigned, named
-from moiety.storage import GalleryState
+from moiety.storage import GalleryState, Switch
 from moiety.vault.policy import EPOCH_FIRST, Needs
 from moiety.vault.turns import Turns
 from moiety.warrants.statement import Statement, face_nonce
@@ -96,6 +96,17 @@ class Desk:
         if gallery.state is not GalleryState.OPEN:
             raise UnknownGallery
         return gallery
+
+    def must_match(self) -> None:
+        """Let a question pass; it is asked of the database, so that no restart forgets.
+
+        Raises:
+            Halted: the stop button is pressed.
+
+        """
+        with self.store.read() as tx:
+            if tx.emergencies.on(Switch.STOP):
+                raise Halted
 
     async def terms(self, gallery: Gallery, act: Act) -> Terms:
         """Ask vault A which policy is in force, and whose signature an act needs by it.

@@ -41,10 +41,12 @@ class Identifier:
             BadInput: the picture cannot be read.
             SignatureNeeded: the policy wants a signature that has not come.
             WarrantRefused: a vault refuses, or its budget for this hour is spent.
+            Halted: the stop button is pressed, also where it was while this was asked.
             Unavailable: a part is away, the vaults are out of step, or they failed their canaries.
 
         """
         self._desk.alarms.check(gallery.id)
+        await asyncio.to_thread(self._desk.must_match)
         terms = await self._desk.terms(gallery, Act.SEARCH)
         gallery, nonce = terms.gallery, asker.signing.nonce
         probes = terms.chosen(await self._asking.probes(gallery, image, nonce), asker.signing.face)
@@ -58,6 +60,7 @@ class Identifier:
         self._desk.alarms.check(gallery.id)
         async with self._desk.turns.shared(gallery.id):
             answers = await self._ask(gallery, probes, signed.warrants)
+        await asyncio.to_thread(self._desk.must_match)
         await asyncio.to_thread(self._disclose, gallery, asker, answers)
         return answers
 

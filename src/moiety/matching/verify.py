@@ -61,12 +61,14 @@ class Verifier:
             MatchingStopped: this person objected or withdrew.
             NoFace: the picture shows none.
             SignatureNeeded: the policy wants a signature that has not come.
+            Halted: the stop button is pressed, also where it was while this was asked.
             OutOfStep: the rows changed their places while somebody was about to sign.
             CanaryFailed: the vaults failed a question with a known answer.
             Unavailable: a part is away, or a half of each of the subject's photos was damaged at a vault.
 
         """
         self._desk.alarms.check(gallery.id)
+        await asyncio.to_thread(self._desk.must_match)
         rows = await asyncio.to_thread(self._rows, gallery, subject)
         terms = await self._desk.terms(gallery, Act.VERIFY)
         nonce = asker.signing.nonce
@@ -79,6 +81,7 @@ class Verifier:
         claim = _Claim(terms, subject, whole, one_of(probes, asker.signing.face), image, nonce)
         await self._settle(gallery)
         band = await self._band(claim, asker)
+        await asyncio.to_thread(self._desk.must_match)
         return Verdict(band is not None, band, (claim.probe.face,))
 
     def _rows(self, gallery: Gallery, subject: SubjectId) -> set[RowId]:
@@ -154,8 +157,10 @@ class Verifier:
         Raises:
             NoFace: one of them shows none.
             BadInput: one of them cannot be read.
+            Halted: the stop button is pressed.
 
         """
+        await asyncio.to_thread(self._desk.must_match)
         await asyncio.to_thread(self._note_pair, asker)
         answer = await self._desk.links.eye.call(Kind.COMPARE, {}, [first, second])
         reached = int(answer.meta["band"])

@@ -49,6 +49,16 @@ def as_pdf(export: Mapping[str, Any]) -> bytes:
     return page.written()
 
 
+def text_as_pdf(title: str, text: str) -> bytes:
+    """Write a plain text as a PDF, line by line; its first line is the heading."""
+    page = _Page(needed(text), title)
+    first, _, rest = text.partition("\n")
+    page.heading(first, 14)
+    for line in rest.splitlines():
+        page.line(line or " ")
+    return page.written()
+
+
 def _section(page: _Page, name: str, found: Any) -> None:
     """Write one section."""
     if not found:
@@ -97,11 +107,11 @@ def _strings(value: Any) -> Iterator[str]:
 class _Page:
     """A document that is written from top to bottom."""
 
-    def __init__(self, faces: Any) -> None:
+    def __init__(self, faces: Any, title: str = TITLE) -> None:
         self._faces = faces
         self._pdf = FPDF(format="A4")
         self._pdf.set_margin(MARGIN_MM)
-        self._pdf.set_title(TITLE)
+        self._pdf.set_title(title)
         self._pdf.set_lang("en")
         for face in faces:
             self._pdf.add_font(face.name, fname=str(face.path))

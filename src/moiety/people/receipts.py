@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -24,16 +24,19 @@ if TYPE_CHECKING:
     from moiety.matching.desk import Desk
     from moiety.storage import Transaction
 
-FORM: Final = "moiety/receipt/1"
 PERSON: Final = "person-erased"
 FACE: Final = "face-erased"
-_KEYS: Final = {"moiety", "id", "tenant", "gallery", "subject", "act", "photos", "fields", "at"}
-BAD: Final = "This is no receipt, or it was altered."
 
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
     """One receipt as it is handed out: the exact signed text, the signature and the gate's public key."""
+
+    FORM: ClassVar[str] = "moiety/receipt/1"
+    KEYS: ClassVar[frozenset[str]] = frozenset(
+        {"moiety", "id", "tenant", "gallery", "subject", "act", "photos", "fields", "at"}
+    )
+    BAD: ClassVar[str] = "This is no receipt, or it was altered."
 
     document: str
     signature: bytes
@@ -51,11 +54,16 @@ class Receipt:
             told = json.loads(text)
             return cls(str(told["document"]), bytes.fromhex(told["signature"]), bytes.fromhex(told["key"]))
         except (ValueError, TypeError, KeyError):
-            raise Unverified(BAD) from None
+            raise Unverified(cls.BAD) from None
 
     def as_json(self) -> dict[str, str]:
         """Give it for a file."""
         return {"document": self.document, "signature": self.signature.hex(), "key": self.key.hex()}
+
+    @classmethod
+    def signed(cls, document: str) -> bytes:
+        """Give the bytes that are signed."""
+        return pack(cls.FORM, document)
 
     def verify(self) -> dict[str, Any]:
         """Check the signature by the key that the receipt names, and give what was signed.
@@ -65,18 +73,13 @@ class Receipt:
 
         """
         try:
-            Ed25519PublicKey.from_public_bytes(self.key).verify(self.signature, _signed(self.document))
+            Ed25519PublicKey.from_public_bytes(self.key).verify(self.signature, self.signed(self.document))
             told = json.loads(self.document)
         except (InvalidSignature, ValueError):
-            raise Unverified(BAD) from None
-        if not isinstance(told, dict) or set(told) != _KEYS or told["moiety"] != FORM:
-            raise Unverified(BAD)
+            raise Unverified(self.BAD) from None
+        if not isinstance(told, dict) or set(told) != self.KEYS or told["moiety"] != self.FORM:
+            raise Unverified(self.BAD)
         return told
-
-
-def _signed(document: str) -> bytes:
-    """Give the bytes that are signed."""
-    return pack(FORM, document)
 
 
 def issue(
@@ -84,7 +87,7 @@ def issue(
 ) -> None:
     """Sign for an erasure, in its own transaction; `fields` is None where only the face went."""
     told = {
-        "moiety": FORM,
+        "moiety": Receipt.FORM,
         "id": new_id("rct"),
         "tenant": desk.tenant,
         "gallery": gallery,
@@ -95,7 +98,7 @@ def issue(
         "at": datetime.fromtimestamp(int(desk.clock.now()), UTC).isoformat(),
     }
     document = json.dumps(told, sort_keys=True, separators=(",", ":"))
-    signature = desk.secrets.service.sign(_signed(document))
+    signature = desk.secrets.service.sign(Receipt.signed(document))
     tx.receipts.put(KeptReceipt(str(told["id"]), subject, gallery, document, signature))
 
 

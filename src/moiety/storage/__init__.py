@@ -1,6 +1,7 @@
 """The gate's tables: ciphertext, ids and states; migrations; repositories that speak in frozen records."""
 
 from moiety.storage.access_records import Approval, ApprovalState, Operator, OperatorPasskey, OperatorState
+from moiety.storage.incident_records import DrillReport, Incident, Pressed, Report, Switch
 from moiety.storage.records import (
     ActiveRow,
     ApiKey,
@@ -29,9 +30,11 @@ __all__ = [
     "ApprovalState",
     "Canary",
     "Cosigned",
+    "DrillReport",
     "FieldClass",
     "Gallery",
     "GalleryState",
+    "Incident",
     "Intent",
     "IntentKind",
     "IntentState",
@@ -39,11 +42,14 @@ __all__ = [
     "Operator",
     "OperatorPasskey",
     "OperatorState",
+    "Pressed",
+    "Report",
     "StateCounts",
     "Store",
     "Subject",
     "SubjectField",
     "SubjectState",
+    "Switch",
     "Template",
     "TemplateState",
     "Transaction",

@@ -47,10 +47,15 @@ _NAMED: Final[dict[Holds, dict[str, str]]] = {
         "hold": "id gallery_id subject_id proposed_by approved_by release_by released_by",
         "receipt": "id subject_id gallery_id",
         "follow_up": "id gallery_id subject_id recipient done_by",
+        "emergency": "id pressed_by lifted_by",
+        "incident": "id opened_by galleries",
+        "report": "id answered_by",
+        "drill_report": "id",
     },
     Holds.STATE: {"gallery": "state", "subject": "state", "subject_field": "klass", "template": "state"}
     | {"intent": "kind state", "operator": "state", "approval": "state", "subject_record": "stopped_for"}
-    | {"consent": "kind", "hold": "state", "follow_up": "cause"},
+    | {"consent": "kind", "hold": "state", "follow_up": "cause"}
+    | {"emergency": "kind"},
     Holds.TIME: {
         "gallery": "created_at",
         "subject": "created_at expires_at",
@@ -68,6 +73,10 @@ _NAMED: Final[dict[Holds, dict[str, str]]] = {
         "consent": "given_at ends_at withdrawn_at",
         "hold": "created_at review_at",
         "follow_up": "created_at done_at",
+        "emergency": "pressed_at lifted_at",
+        "incident": "opened_at aware_at began_at ended_at closed_at",
+        "report": "received_at answered_at",
+        "drill_report": "at",
     },
     Holds.COUNT: {
         "gallery": "dim fmr_target thresholds retention_days policy_version next_seq",
@@ -79,6 +88,7 @@ _NAMED: Final[dict[Holds, dict[str, str]]] = {
         "passkey": "counter",
         "gallery_rule": "keep_days",
         "follow_up": "seq",
+        "drill_report": "drills failed",
     },
     Holds.CIPHERTEXT: {
         "subject_field": "wrapped_key ciphertext",
@@ -86,6 +96,8 @@ _NAMED: Final[dict[Holds, dict[str, str]]] = {
         "ledger_entry": "reason_sealed",
         "operator": "name_sealed",
         "approval": "content_sealed",
+        "incident": "content_sealed",
+        "report": "content_sealed answer_sealed",
     },
     Holds.BLIND: {"subject_field": "blind"},
     Holds.HASH: {
@@ -97,6 +109,7 @@ _NAMED: Final[dict[Holds, dict[str, str]]] = {
         "way_in": "code_sha256",
         "approval": "digest",
         "consent": "release_sha256",
+        "report": "secret_sha256",
     },
     Holds.CODE: {
         "gallery": "model_name bands",
@@ -110,6 +123,8 @@ _NAMED: Final[dict[Holds, dict[str, str]]] = {
         "consent": "notice",
         "receipt": "document",
         "follow_up": "act",
+        "incident": "lost done",
+        "drill_report": "document",
     },
     Holds.FLAG: {"gallery_rule": "consent keep_photos", "subject_record": "minor", "consent": "by_guardian"},
     Holds.SIGNATURE: {
@@ -117,6 +132,7 @@ _NAMED: Final[dict[Holds, dict[str, str]]] = {
         "passkey": "public_key",
         "approval": "signature",
         "receipt": "signature",
+        "drill_report": "signature",
     },
     Holds.WORDS: {
         "gallery": "name purpose",

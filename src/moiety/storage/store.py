@@ -18,8 +18,10 @@ from moiety.storage.batches import BatchTable
 from moiety.storage.belonging import claim
 from moiety.storage.canaries import CanaryTable
 from moiety.storage.engine import BUSY_TIMEOUT_MS, open_engines, plain_errors
+from moiety.storage.exposed import ExposedTable
 from moiety.storage.fields import FieldTable
 from moiety.storage.galleries import GalleryTable
+from moiety.storage.incidents import DrillTable, EmergencyTable, IncidentTable, ReportTable
 from moiety.storage.intents import IntentTable
 from moiety.storage.keeping import RecordTable, RuleTable
 from moiety.storage.ledger_entries import LedgerTable
@@ -128,6 +130,31 @@ class Transaction:
     def approvals(self) -> ApprovalTable:
         """Acts that two people stand behind."""
         return ApprovalTable(self.session, self._clock)
+
+    @cached_property
+    def emergencies(self) -> EmergencyTable:
+        """Stop and kill."""
+        return EmergencyTable(self.session)
+
+    @cached_property
+    def exposed(self) -> ExposedTable:
+        """Counts of what a breach could have touched."""
+        return ExposedTable(self.session)
+
+    @cached_property
+    def incidents(self) -> IncidentTable:
+        """Breaches and their clocks."""
+        return IncidentTable(self.session)
+
+    @cached_property
+    def reports(self) -> ReportTable:
+        """What strangers told us of holes."""
+        return ReportTable(self.session)
+
+    @cached_property
+    def drills(self) -> DrillTable:
+        """Reports of drills."""
+        return DrillTable(self.session)
 
     @cached_property
     def ledger(self) -> LedgerTable:

@@ -2,6 +2,7 @@
 
 book/roster-000001.kept   every version of the roster: each is signed by a quorum of the version before
 book/standing.kept        what the gate's service key may do by itself
+book/emergency.kept       whether stop or kill is pressed (`emergency`)
 book/gallery-<id>.kept    the policy of a gallery
 book/wish-<id>.policy     a first policy that the gate asks keepers for; nobody has signed it, and it is not in force
 
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from moiety.foundation.disk import SYSTEM_DISK
 from moiety.foundation.errors import AlreadyThere, BadInput, Fault, Forbidden, UnknownGallery, Unverified
+from moiety.vault.emergency import Emergencies, Emergency
 from moiety.vault.endorsed import Endorsed, Entry, Kept, Origin
 from moiety.vault.policy import FIRST_VERSION, THRESHOLD_PAUSE_SECONDS, GalleryPolicy, Standing, check_gallery_id
 from moiety.vault.roster import Roster
@@ -73,6 +75,8 @@ class Book:
         self._disk = disk
         self._lock = threading.RLock()
         self._rosters = self._load_rosters()
+        none = Emergency(tenant)
+        self.emergencies = Emergencies(self._folder, vault, none, clock, disk, lambda: self.roster)
         self._standing_entry, self._standing = self._load(STANDING, Standing)
         self._policies: dict[str, tuple[Entry, GalleryPolicy]] = {}
         for path in sorted(self._folder.glob(f"{_GALLERY}*.kept")):

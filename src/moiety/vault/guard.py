@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from moiety.foundation.errors import UnknownGallery, Unverified, WarrantRefused
+from moiety.vault.emergency import Emergency
 from moiety.vault.signers import Believed, joined
 from moiety.warrants import statement as statements
 from moiety.warrants.warrant import SKEW_SECONDS, in_force
@@ -76,12 +77,20 @@ def refusals_alike(half: str, handler: Callable[[Frame], Awaitable[Answer]]) -> 
 class Guard:
     """Checks warrants and statements against this vault's own knowledge, and spends nonces and budgets."""
 
-    def __init__(self, journal: Journal, trust: Trust, clock: Clock, roster: Callable[[], Roster]) -> None:
-        """Keep nonces and budgets in `journal`; `roster` gives the one in force."""
+    def __init__(
+        self,
+        journal: Journal,
+        trust: Trust,
+        clock: Clock,
+        roster: Callable[[], Roster],
+        emergency: Callable[[], Emergency] | None = None,
+    ) -> None:
+        """Keep nonces and budgets in `journal`; `roster` and `emergency` give those in force."""
         self._journal = journal
         self._trust = trust
         self._clock = clock
         self._roster = roster
+        self._emergency = emergency or (lambda: Emergency(trust.tenant))
 
     def now(self) -> float:
         """Say what time it is for this vault, in seconds since 1970 UTC."""
@@ -92,8 +101,10 @@ class Guard:
 
         Raises:
             Unverified: any check fails.
+            Halted: the stop button is pressed at this vault.
 
         """
+        self._emergency().must_allow(act, signed)
         believed = Believed(self._trust.services, self._roster(), self._clock.now())
         for one in signed:
             self._fits(one.warrant, act, policy)

@@ -12,10 +12,11 @@ from moiety.vault.policy import GalleryPolicy
 from moiety.watch import declare
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Mapping
 
     from moiety.vault.book import Book
     from moiety.vault.cabinet import Cabinet
+    from moiety.vault.emergency import Emergency
     from moiety.vault.endorsed import Entry
     from moiety.vault.policy import Standing
     from moiety.vault.roster import Roster
@@ -27,9 +28,10 @@ PUTS: dict[str, Callable[[Book, Endorsed], int]] = {
     "roster": lambda book, endorsed: book.put_roster(endorsed).version,
     "standing": lambda book, endorsed: book.put_standing(endorsed).version,
     "policy": lambda book, endorsed: book.put_policy(endorsed).version,
+    "emergency": lambda book, endorsed: book.emergencies.put(endorsed).version,
 }
 
-NAMES = {"roster": "roster", "standing": "standing policy", "policy": "gallery policy"}
+NAMES = {"roster": "roster", "standing": "standing policy", "policy": "gallery policy", "emergency": "emergency"}
 declare("what", NAMES.values())
 
 
@@ -127,6 +129,8 @@ class BookWords:
             "roster-put": self._put_roster,
             "standing-put": self._put_standing,
             "policy-put": self._put_policy,
+            "emergency-put": self._put_emergency,
+            "emergency-press": self._press,
         }
 
     async def _show(self, _: dict[str, Any]) -> dict[str, Any]:
@@ -143,17 +147,36 @@ class BookWords:
         endorsed = read_endorsed(given.get("endorsed"))
         return self._done(NAMES["standing"], await asyncio.to_thread(self._policies.book.put_standing, endorsed))
 
+    async def _put_emergency(self, given: dict[str, Any]) -> dict[str, Any]:
+        """Take the next version of the emergency, which lets go."""
+        endorsed = read_endorsed(given.get("endorsed"))
+        return self._done(NAMES["emergency"], await asyncio.to_thread(self._policies.book.emergencies.put, endorsed))
+
+    async def _press(self, given: dict[str, Any]) -> dict[str, Any]:
+        """Press stop or kill; nobody's signature is asked for."""
+        return await press(self._half, self._policies.book, given)
+
     async def _put_policy(self, given: dict[str, Any]) -> dict[str, Any]:
         """Take the next policy of a gallery."""
         endorsed = read_endorsed(given.get("endorsed"))
         gallery = GalleryPolicy.decode(endorsed.body).gallery
         return self._done(NAMES["policy"], await self._alone(gallery, self._policies.put, endorsed))
 
-    def _done(self, what: str, record: Roster | Standing | GalleryPolicy) -> dict[str, Any]:
+    def _done(self, what: str, record: Roster | Standing | GalleryPolicy | Emergency) -> dict[str, Any]:
         """Write it into the vault's own log and tell the version."""
         about = {"half": self._half, "what": what, "version": record.version}
         _log.info("vault-%(half)s: keepers put %(what)s version %(version)d into force", about)
         return {"version": record.version}
+
+
+async def press(half: str, book: Book, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Press what is given as true, `stop` and `kill`; tells what is pressed then, also where nothing was given."""
+    before = book.emergencies.now
+    stop, kill = given.get("stop") is True, given.get("kill") is True
+    now = await asyncio.to_thread(book.emergencies.press, stop=stop, kill=kill) if stop or kill else before
+    if now != before:
+        _log.critical("vault-%(half)s: an emergency switch was pressed", {"half": half})
+    return {"stopped": bool(now.stopped), "killed": bool(now.killed), "version": now.version}
 
 
 def read_endorsed(told: object) -> Endorsed:
@@ -174,6 +197,7 @@ def tell_book(book: Book) -> dict[str, Any]:
     return {
         "roster": book.roster.plain(),
         "standing": book.standing.plain(),
+        "emergency": book.emergencies.now.plain(),
         "wishes": [policy.plain() for policy in book.wishes],
         "policies": [_tell(*book.entry(policy.gallery)) for policy in book.policies],
     }

@@ -10,10 +10,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from moiety.foundation.envelopes import unseal_from
-from moiety.foundation.errors import BadInput, ExchangeAborted, OtherEpoch, Unverified
+from moiety.foundation.errors import BadInput, ExchangeAborted, Halted, OtherEpoch, Unverified
 from moiety.vault.dropping import Dropping
 from moiety.vault.guard import DAY_HOURS, Charge, refusals_alike
-from moiety.vault.policies import BookWords
+from moiety.vault.policies import BookWords, press
 from moiety.vault.policy import GalleryPolicy, Needs
 from moiety.vault.questions import Asked, SealedFace
 from moiety.vault.turns import Changes, Turns
@@ -89,6 +89,7 @@ class Vault(ABC):
             Kind.ROWS: self._rows,
             Kind.STATE: self._state,
             Kind.LEFT: self._left,
+            Kind.EMERGENCY: self._emergency,
             Kind.SEARCH: self._alike(self._search),
             Kind.BANDS: self._alike(self._bands),
         }
@@ -258,6 +259,10 @@ class Vault(ABC):
         told = {"epoch": self._cabinet.epoch(gallery), "rows": rows, "policy": policy.told()}
         return Answer(told | {"excluded": [row_id.hex() for row_id in excluded]})
 
+    async def _emergency(self, frame: Frame) -> Answer:
+        """Press stop or kill at the gate's word, which lets go of neither; tell what is pressed."""
+        return Answer(await press(self._half, self._policies.book, frame.meta))
+
     # ---- questions ----
 
     async def _search(self, frame: Frame) -> Answer:
@@ -281,6 +286,9 @@ class Vault(ABC):
         """Compare picked positions of a search at the higher thresholds."""
         request = str(frame.meta["request"])
         asked = self._asked.pop(str(frame.meta["parent"]), None)
+        if self._policies.book.emergencies.now.stopped:
+            self._decline(request, Halted())
+            raise Halted
         picks: Any = frame.meta["picks"]
         if asked is None:
             over = ExchangeAborted("The search that these bands belong to is over.")

@@ -44,6 +44,8 @@ class Kind(IntEnum):
     POLICY_DROP = 28
     STATE = 29
     LEFT = 80
+    # gate -> both vaults: press stop or kill, or ask whether they are pressed
+    EMERGENCY = 81
     # gate -> vault B
     WRAP = 30
     REVEAL = 31
@@ -101,6 +103,7 @@ ALLOWED: dict[Kind, tuple[set[Role], set[Role]]] = {
             Kind.STATE,
             Kind.LEFT,
             Kind.HELD,
+            Kind.EMERGENCY,
         )
     },
     **{kind: ({Role.GATE}, {Role.VAULT_B}) for kind in (Kind.WRAP, Kind.REVEAL, Kind.BLIND, Kind.FORGET)},

@@ -8,13 +8,11 @@ from typing import Annotated, Any
 
 import typer
 
-from moiety.cli.cardfile import CardFile
 from moiety.cli.commands.options import Data, GalleryName, Json
 from moiety.cli.gateway import gate
 from moiety.cli.output import result
-from moiety.foundation.errors import BadInput, Unverified
+from moiety.cli.papers import checked
 from moiety.people.receipts import Receipt
-from moiety.wire.kinds import Role
 
 app = typer.Typer(no_args_is_help=True, help="Receipts of erasures, which anybody can check.")
 
@@ -46,15 +44,6 @@ def verify(
     json: Json = False,
 ) -> None:
     """Check a receipt without any installation; with --card also that this gate signed it."""
-    try:
-        receipt = Receipt.read(file.read_bytes())
-    except OSError as error:
-        raise BadInput(f"The file {file.name!r} cannot be read: {error.strerror}.") from None
-    told = receipt.verify()
-    if card is not None:
-        known = CardFile.read(card)
-        if known.card.role != Role.GATE or known.card.signing != receipt.key.hex() or known.tenant != told["tenant"]:
-            raise Unverified("Another gate signed this receipt than the one of the card.")
-    signer = "the gate of the card" if card else f"the key {receipt.key.hex()}"
-    lines = [f"{told['act']}: {told['subject']} of {told['gallery']} at {told['at']}", f"signed by {signer}"]
-    result(told | {"key": receipt.key.hex(), "card": card is not None}, as_json=json, lines=lines)
+    told, signed = checked(file, Receipt, card)
+    lines = [f"{told['act']}: {told['subject']} of {told['gallery']} at {told['at']}", signed]
+    result(told, as_json=json, lines=lines)
