@@ -37,6 +37,10 @@ PUBLIC = {
     "GET /join",
     "GET /language",
     "GET /worker.js",
+    "GET /.well-known/security.txt",
+    "GET /v1/reports/clock",
+    "POST /v1/reports",
+    "POST /v1/reports/answer",
 }
 # What asks for the permission under which a question was asked; test_signing_api holds them to it.
 OF_QUESTION = {

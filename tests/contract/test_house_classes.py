@@ -21,6 +21,9 @@ from moiety.access.roles import parse_grants
 from moiety.foundation.clock import HandClock
 from moiety.foundation.errors import BadInput
 from moiety.foundation.ids import new_gallery_id, new_subject_id
+from moiety.incidents.breaches import check_step
+from moiety.incidents.drills import Ran, check_drills
+from moiety.incidents.losses import parse as parse_lost
 from moiety.ledger import Ledger
 from moiety.matching.galleries import NewGallery
 from moiety.people.enrol import Who
@@ -154,6 +157,9 @@ GUARDS: dict[str, Callable[[Path], object]] = {
     "subject_record.basis": _stated(basis=PERSON),
     "subject_record.source": _stated(source=PERSON),
     "consent.notice": lambda _: check_notice(PERSON),
+    "incident.lost": lambda _: parse_lost([PERSON]),
+    "incident.done": lambda _: check_step(PERSON),
+    "drill_report.document": lambda _: check_drills([Ran(PERSON, 0, 1, 1.0)], "1.0"),
     # Taken from the ledger.
     "follow_up.act": _entry(act=PERSON),
 }

@@ -93,6 +93,17 @@ class Opened:
         return self.incident.aware_at + CLOCK_S
 
 
+def check_step(step: str) -> None:
+    """Check that there is such a step.
+
+    Raises:
+        BadInput: there is none.
+
+    """
+    if step not in STEPS:
+        raise BadInput(f"There is no such step; there are: {', '.join(STEPS)}.")
+
+
 class Breaches:
     """The incidents of one gate."""
 
@@ -214,8 +225,7 @@ class Breaches:
             AlreadyThere: the incident is closed.
 
         """
-        if step not in STEPS:
-            raise BadInput(f"There is no such step; there are: {', '.join(STEPS)}.")
+        check_step(step)
         known = self._alive(incident_id)
         done = tuple(one for one in STEPS if one in {*known.incident.done, step})
         made = replace(known.incident, done=done)

@@ -63,6 +63,20 @@ class LastDrill:
     days: int
 
 
+def check_drills(ran: Sequence[Ran], version: str) -> None:
+    """Check what a report tells.
+
+    Raises:
+        BadInput: a name or the version is none, or there are none or too many.
+
+    """
+    names = [one.name for one in ran]
+    if not 1 <= len(ran) <= DRILLS_MAX or len(set(names)) != len(names) or not all(map(_NAME.fullmatch, names)):
+        raise BadInput(f"A report tells of 1 to {DRILLS_MAX} drills by different names.")
+    if not _VERSION.fullmatch(version):
+        raise BadInput("A version is a short code such as 1.2.0.")
+
+
 class Drills:
     """The reports of one gate."""
 
@@ -77,11 +91,7 @@ class Drills:
             BadInput: a name, a number or the version is none, or there are none or too many.
 
         """
-        names = [one.name for one in ran]
-        if not 1 <= len(ran) <= DRILLS_MAX or len(set(names)) != len(names) or not all(map(_NAME.fullmatch, names)):
-            raise BadInput(f"A report tells of 1 to {DRILLS_MAX} drills by different names.")
-        if not _VERSION.fullmatch(version):
-            raise BadInput("A version is a short code such as 1.2.0.")
+        check_drills(ran, version)
         now = self._desk.clock.now()
         told = {
             "moiety": SignedDrills.FORM,
