@@ -18,11 +18,15 @@ from moiety.cli.bench.scratch_postgres import ScratchServer, programs, scratch_s
 from moiety.foundation.clock import HandClock
 from moiety.foundation.errors import NotFound
 from moiety.storage import Store
+from moiety.storage.engine import open_engines
+from moiety.storage.schema import migrate
 from moiety.storage.tables import Base
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from sqlalchemy import Engine
 
 KINDS = ("sqlite", "postgresql")
 BOTH = pytest.mark.both_databases
@@ -61,11 +65,11 @@ class Databases:
         """Name the database that stands for a path."""
         return "t_" + hashlib.sha256(str(path).encode()).hexdigest()[:24]
 
-    def url(self, path: Path) -> str:
-        """Give the URL of the database that stands for a path."""
+    def url(self, path: Path, like: str = TEMPLATE) -> str:
+        """Give the URL of the database that stands for a path; a new one is a copy of another."""
         name = self.name(path)
         if name not in self._made:
-            self._made[name] = self.server.create(name, like=TEMPLATE)
+            self._made[name] = self.server.create(name, like=like)
         return self._made[name]
 
     def forget(self) -> None:
@@ -81,6 +85,14 @@ DATABASES = Databases()
 def at(path: Path) -> Path | str:
     """Give the place of a test's database."""
     return path if DATABASES.kind == "sqlite" else DATABASES.url(path)
+
+
+def at_version(path: Path, version: str) -> Engine:
+    """Make the database that an earlier version of moiety wrote, without rows; whoever asks disposes of the engine."""
+    where = path if DATABASES.kind == "sqlite" else DATABASES.url(path, "template0")
+    engine = open_engines(where, create=True).writers
+    migrate(engine, version)
+    return engine
 
 
 def run_beside(path: Path, *statements: str) -> None:

@@ -130,14 +130,16 @@ def _gallery() -> Gallery:
     return Gallery(new_gallery_id(), "doors", "a door", *model)
 
 
+def _told() -> Rule:
+    return Rule(new_gallery_id(), True, "2026-11", "consent", "a school", "person", 30, False)  # noqa: FBT003 - two flags of many
+
+
 def _stated(**given: str) -> Callable[[Path], object]:
-    told = {"basis": "consent", "controller": "a school", "source": "person"} | given
-    return lambda _: record_of(_gallery(), None, new_subject_id(), Stated(**told), 0.0)  # type: ignore[arg-type] # texts only
+    return lambda _: record_of(_gallery(), _told(), new_subject_id(), Stated(**given), 0.0)  # type: ignore[arg-type] # texts only
 
 
 def _rule(**given: str) -> Callable[[Path], object]:
-    told = Rule(new_gallery_id(), True, "2026-11", "consent", "a school", "person", 30, False)  # noqa: FBT003 - two flags of many
-    return lambda _: check_rule(replace(told, **given))  # type: ignore[arg-type] # texts only
+    return lambda _: check_rule(replace(_told(), **given))  # type: ignore[arg-type] # texts only
 
 
 GUARDS: dict[str, Callable[[Path], object]] = {

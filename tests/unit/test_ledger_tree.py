@@ -5,11 +5,12 @@ from __future__ import annotations
 import sqlite3
 from contextlib import closing
 from dataclasses import asdict, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from sqlalchemy import event, insert
 
+from databases import BOTH, SQLITE, at, at_version, run_beside, without_trigger
 from moiety.foundation.clock import HandClock
 from moiety.foundation.errors import BadInput, Fault, NotFound
 from moiety.ledger import Kind, Ledger, LedgerBroken, leaf_bytes
@@ -132,57 +133,49 @@ def test_the_database_refuses_to_change_hashes(tmp_path: Path, gate: Store, stat
         thief.execute(statement)
 
 
-def back_to_0002(path: Path) -> None:
-    """Make of a database what the version before wrote."""
-    with closing(sqlite3.connect(path, isolation_level=None)) as db:
-        db.execute("DROP INDEX ix_ledger_entry_subject_id")
-        for table in LATER:
-            db.execute(f"DROP TABLE {table}")
-        db.execute("UPDATE alembic_version SET version_num = '0002'")
-
-
-# The tables that came after version 0002, those that others point to last.
-LATER = (
-    *("ledger_hash", "ledger_cosigned", "way_in", "passkey", "operator", "approval"),
-    *("gallery_rule", "subject_record", "consent", "hold", "receipt", "follow_up"),
-)
-
-
-def pour(gate: Store, count: int) -> None:
-    """Write many entries as they stood in a database of before."""
+def of_before(path: Path, count: int) -> list[dict[str, Any]]:
+    """Make a database of version 0002 with many entries, as they stood there; gives them."""
     rows, before = [], bytes(32)
     for seq in range(1, count + 1):
         entry = LedgerEntry(seq, seq, "erasure", "erase", "owner", "p", None, None, None, "{}", before, b"")
         before = leaf_hash(leaf_bytes(entry))
         rows.append(asdict(replace(entry, hash=before)))
+    engine = at_version(path, "0002")
     if rows:
-        with gate.begin() as tx:
-            tx.session.execute(insert(LedgerRow), rows)
+        with engine.begin() as connection:
+            connection.execute(insert(LedgerRow), rows)
+    engine.dispose()
+    return rows
 
 
-@pytest.mark.parametrize("count", [0, 1, 255, 256, 257, 65_536 + 300])
+@BOTH
+@pytest.mark.parametrize("count", [0, 255, 600])
 def test_a_database_of_before_gets_its_tree(tmp_path: Path, count: int) -> None:
-    with Store(tmp_path / FILE, HandClock()) as gate:
-        pour(gate, count)
+    check_tree_of_before(tmp_path / FILE, count)
+
+
+@SQLITE
+def test_a_large_database_of_before_gets_a_tree_of_two_levels(tmp_path: Path) -> None:
+    check_tree_of_before(tmp_path / FILE, 65_536 + 300)
+
+
+def check_tree_of_before(path: Path, count: int) -> None:
+    """Open a database of before, and hold its entries and hashes against what was there."""
+    before = of_before(path, count)
+    with Store(at(path), HandClock()) as gate:
         with gate.read() as tx:
-            before = tx.ledger.page(limit=count + 1)
-    back_to_0002(tmp_path / FILE)
-    with Store(tmp_path / FILE, HandClock()) as gate:
-        with gate.read() as tx:
-            assert tx.ledger.page(limit=count + 1) == before
+            assert [asdict(one) for one in tx.ledger.page(limit=count + 1)] == before
             assert tx.ledger.hash_count() == count // 256 + count // 65_536
         assert Ledger(gate, bytes(32)).verify().size == count
         fill(gate, 256)
         assert Ledger(gate, bytes(32)).verify().size == count + 256
 
 
+@BOTH
 def test_a_database_of_before_with_a_gap_still_opens_and_is_found_out(tmp_path: Path) -> None:
-    with Store(tmp_path / FILE, HandClock()) as gate:
-        pour(gate, 600)
-    back_to_0002(tmp_path / FILE)
-    with closing(sqlite3.connect(tmp_path / FILE, isolation_level=None)) as thief:
-        thief.execute("DROP TRIGGER ledger_entry_no_delete")
-        thief.execute("DELETE FROM ledger_entry WHERE seq = 300")
-    with Store(tmp_path / FILE, HandClock()) as gate, pytest.raises(LedgerBroken) as caught:
+    of_before(tmp_path / FILE, 600)
+    off = without_trigger("ledger_entry", "ledger_entry_no_delete")
+    run_beside(tmp_path / FILE, off, "DELETE FROM ledger_entry WHERE seq = 300")
+    with Store(at(tmp_path / FILE), HandClock()) as gate, pytest.raises(LedgerBroken) as caught:
         Ledger(gate, bytes(32)).verify()
     assert caught.value.seq == 300

@@ -101,7 +101,6 @@ class PersonNew(Why):
     reference: Reference
     fields: Fields = Field(default_factory=dict)
     basis: Basis | None = None
-    controller: Controller | None = None
     source: Source | None = None
     minor: Annotated[bool, Field(description="Under eighteen; then a guardian is named.")] = False
     guardian: GuardianNew | None = None

@@ -120,7 +120,7 @@ async def show_rules(house: TheHouse, gallery: TheGallery) -> RuleSeen:
 async def enter_person(new: PersonNew, house: TheHouse, caller: TheCaller, gallery: TheGallery) -> PersonMade:
     """Enter a person by a card's or PIN's reference; a photo may follow once there is what the gallery asks for."""
     guardian = Guardian(**new.guardian.model_dump()) if new.guardian else None
-    stated = Stated(new.basis or "", new.controller or "", new.source or "", new.minor)
+    stated = Stated(new.basis or "", new.source or "", new.minor)
     newcomer = Newcomer(new.reference, new.fields, stated, guardian, new.pin)
     asker = asker_of(caller, new.reason, new.case)
     return PersonMade(subject_id=await house.registry.registrar.enter(gallery, newcomer, asker))

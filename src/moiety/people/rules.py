@@ -34,10 +34,9 @@ _NOTICE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}")
 
 @dataclass(frozen=True, slots=True)
 class Stated:
-    """What a record says of itself; what is empty is taken from the gallery's rule."""
+    """What a record says of itself; what is empty is taken from the gallery's rule, and always who answers for it."""
 
     basis: str = ""
-    controller: str = ""
     source: str = ""
     minor: bool = False
 
@@ -137,11 +136,11 @@ def record_of(
         BadInput: something is missing.
 
     """
-    said = any((stated.basis, stated.controller, stated.source, stated.minor))
+    said = any((stated.basis, stated.source, stated.minor))
     if rule is None and not said and settings.setting("MOIETY_RECORDS") == "optional":
         return None
     basis = stated.basis or (rule.basis if rule else "")
-    controller = stated.controller or (rule.controller if rule else "")
+    controller = rule.controller if rule else ""
     source = stated.source or (rule.source if rule else "")
     _check_stated(basis, controller, source)
     return SubjectRecord(subject, gallery.id, gallery.purpose, basis, controller, source, stated.minor, now)

@@ -56,7 +56,6 @@ def add(
     gallery: GalleryName,
     field: Fields = None,
     basis: Annotated[str | None, typer.Option(help="Why it is lawful; else what the gallery says.")] = None,
-    controller: Annotated[str | None, typer.Option(help="Who answers for it; else what the gallery says.")] = None,
     source: Annotated[str | None, typer.Option(help="From whom it comes; else what the gallery says.")] = None,
     guardian: Annotated[
         str | None, typer.Option(metavar="NAME,RELATION,WHY", help="Who answers for a person under eighteen, and why.")
@@ -68,7 +67,7 @@ def add(
 ) -> None:
     """Enter a person without a photo: every job goes on by the reference alone."""
     body: dict[str, Any] = {"reference": reference, "fields": _fields(field), "reason": reason}
-    body |= {"basis": basis, "controller": controller, "source": source}
+    body |= {"basis": basis, "source": source}
     if guardian is not None:
         parts = [part.strip() for part in guardian.split(",", 2)]
         if len(parts) != 3:  # noqa: PLR2004 - name, relation, reason
