@@ -53,7 +53,7 @@ async def test_a_persons_whole_life(api: Api) -> None:
 
         found = await owner.post("/v1/galleries/doors/find", json=WHY | {"reference": " ada "})
         assert found.json() == {"subject_id": made["subject_id"]}
-        shown = await owner.post(f"{subject}/reveal", json=WHY | {"fields": ["reference", "reference"]})
+        shown = await owner.post(f"{subject}/reveal", json=WHY | {"fields": ["reference"]})
         assert shown.json() == {"fields": {"reference": "Ada"}}
 
         gone = await owner.delete(f"{subject}/photos/{made['photo_id']}", params=WHY)
@@ -121,9 +121,11 @@ async def test_fields_are_sealed_and_shown_on_demand(api: Api) -> None:
             "/v1/galleries/doors/subjects", data=form, files=upload(api.photo(api.site.sight.person()))
         )
         path = f"/v1/galleries/doors/subjects/{made.json()['subject_id']}/reveal"
-        shown = await owner.post(path, json=WHY | {"fields": ["phone", "reference"]})
+        shown = [await owner.post(path, json=WHY | {"fields": [one]}) for one in ("phone", "reference")]
+        both = await owner.post(path, json=WHY | {"fields": ["phone", "reference"]})
         missing = await owner.post(path, json=WHY | {"fields": ["address"]})
-    assert shown.json() == {"fields": {"phone": "555-0100", "reference": "staff-7"}}
+    assert [one.json()["fields"] for one in shown] == [{"phone": "555-0100"}, {"reference": "staff-7"}]
+    assert both.status_code == 422
     assert missing.status_code == 404
 
 

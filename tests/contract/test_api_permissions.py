@@ -125,10 +125,10 @@ async def test_a_key_with_every_other_scope_is_refused(api: Api) -> None:
 async def test_a_key_for_one_gallery_opens_no_other_and_cannot_tell_which_exist(api: Api) -> None:
     async with api.owner as owner:
         doors = (await owner.get("/v1/galleries/doors")).json()["id"]
-    narrow = [f"{one}@{doors}" for one in Permission if one.narrowable]
-    async with api.client(api.key(*narrow)) as client:
+    programs = {one for one in Permission if one.narrowable and not one.personal}
+    async with api.client(api.key(*(f"{one}@{doors}" for one in programs))) as client:
         for route in guarded(api):
-            if "{gallery}" in route.path:
+            if "{gallery}" in route.path and route.rule.permission in programs:
                 # There are more routes than a key may ask at once.
                 api.site.clock.move(1)
                 assert (await call(client, route)).status_code != 403, route.path

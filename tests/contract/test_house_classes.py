@@ -26,6 +26,7 @@ from moiety.incidents.drills import Ran, check_drills
 from moiety.incidents.losses import parse as parse_lost
 from moiety.ledger import Ledger
 from moiety.matching.galleries import NewGallery
+from moiety.people.deploying import check_reference
 from moiety.people.enrol import Who
 from moiety.people.fields import check_fields
 from moiety.people.rules import Stated, check_notice, check_rule, record_of
@@ -162,6 +163,7 @@ GUARDS: dict[str, Callable[[Path], object]] = {
     "incident.lost": lambda _: parse_lost([PERSON]),
     "incident.done": lambda _: check_step(PERSON),
     "drill_report.document": lambda _: check_drills([Ran(PERSON, 0, 1, 1.0)], "1.0"),
+    "deployment.assessment": lambda _: check_reference(PERSON),
     # Taken from the ledger.
     "follow_up.act": _entry(act=PERSON),
 }

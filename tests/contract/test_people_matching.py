@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from api_in_process import WHY, Api, api_over, upload
-from api_people import STAFF, candidates, complete, consent, entered, later, made, photographed
+from api_people import STAFF, candidates, complete, consent, entered, made, photographed
 from moiety.foundation.ids import GalleryId
 from moiety.matching.identify import HITS_MAX
 
@@ -114,7 +114,3 @@ async def test_lists_are_masked_and_open_no_more_than_they_show(api: Api) -> Non
             assert not any(word in text for word in ("Ada", "Bob", "Zanzibar", "2345"))
         entries = (await owner.get("/v1/ledger", params={"limit": 1000})).json()["entries"]
         assert sum(one["act"] == "reveal" for one in entries) == 2 + 1 + 3
-        hold = await owner.post(
-            f"{STAFF}/subjects/{people[0]['subject_id']}/holds", json={"review_at": later(api, 9), **WHY}
-        )
-        assert hold.status_code == 201

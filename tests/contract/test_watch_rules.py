@@ -94,6 +94,6 @@ def test_every_logger_is_of_the_standard_library_and_goes_by_a_name_that_the_rul
 
 def test_there_is_no_shape_of_free_text() -> None:
     assert {shape.name for shape in KEYS.values()} == {
-        "WORD", "COUNT", "MEASURE", "GALLERY", "CALLER", "ROW", "ERROR", "PLACE", "WHY",
+        "WORD", "COUNT", "MEASURE", "GALLERY", "CALLER", "ROW", "MARK", "ERROR", "PLACE", "WHY",
     }  # fmt: skip
     assert not {"subject", "name", "reference", "reason", "operator", "person", "photo"} & set(KEYS)

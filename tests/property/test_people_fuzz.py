@@ -121,7 +121,10 @@ def _bodies(api: Api, subject: str, text: str) -> list[tuple[str, str, dict[str,
         ("POST", f"{one}/object", {"case": "d"} | WHY),
         ("POST", f"{one}/merge", {"into": "sub_aaaaaaaaaaaaaaaa"} | WHY),
         ("POST", f"{one}/split", {"into": "sub_aaaaaaaaaaaaaaaa", "photos": ["pho_aaaaaaaaaaaaaaaa"]} | WHY),
-        ("POST", f"{one}/holds", {"review_at": "2026-12-01T00:00:00Z"} | WHY),
+        ("POST", f"{one}/holds", {"review_at": "2026-12-01T00:00:00Z", "approval": "apr_aaaaaaaaaaaaaaaa"} | WHY),
+        ("PUT", f"{STAFF}/deployment", {"assessment": "a", "review_at": "2026-12-01T00:00:00Z", "case": "d"} | WHY),
+        ("POST", f"{STAFF}/thresholds", {"report": "r", "case": "d"} | WHY),
+        ("POST", f"{STAFF}/decoys", {"reference": "r", "fields": {"note": "x"}} | WHY),
         ("POST", f"{STAFF}/follow-ups/fol_a/done", dict(WHY)),
     ]
     filled: list[tuple[str, str, dict[str, Any]]] = []

@@ -27,7 +27,7 @@ WAY = "way"
 
 
 class Acts:
-    """Invitations, roles, recoveries, and keys beyond what their maker holds."""
+    """Invitations, roles, recoveries, unlocking, and keys beyond what their maker holds."""
 
     def __init__(self, operators: Operators, approvals: Approvals, keys: ApiKeys) -> None:
         """Let `approvals` carry them out here."""
@@ -37,6 +37,7 @@ class Acts:
         approvals.carry_out_with(kinds.INVITE.name, self._invited)
         approvals.carry_out_with(kinds.ROLES.name, self._given)
         approvals.carry_out_with(kinds.RECOVERY.name, self._recovered)
+        approvals.carry_out_with(kinds.UNLOCK.name, self._unlocked)
         approvals.carry_out_with(kinds.KEY.name, self._issued)
 
     # ---- proposing; each raises as `Approvals.propose` ----
@@ -55,6 +56,12 @@ class Acts:
     def recover(self, caller: Caller, operator_id: OperatorId, reason: str) -> Proposal:
         """Propose that somebody who lost all passkeys makes new ones."""
         return self._approvals.propose(kinds.RECOVERY, caller, self._who(operator_id, caller), reason)
+
+    def unlock(self, caller: Caller, actor: str, reason: str) -> Proposal:
+        """Propose that an account or a key which an alarm locked opens again."""
+        lock = self._operators.lock_of(actor)
+        facts = self._who(OperatorId(actor), caller) if actor.startswith("opr_") else [Fact("key", actor)]
+        return self._approvals.propose(kinds.UNLOCK, caller, [*facts, Fact("alert", lock.alert_id)], reason)
 
     def key(self, caller: Caller, name: str, scopes: Sequence[str], expires_at: float, reason: str) -> Proposal:
         """Propose a program's key with scopes that its maker does not hold."""
@@ -99,6 +106,16 @@ class Acts:
         operator = self._here(tx, content)
         self._operators.note(tx, "operator-recover", content.proposer, operator.id)
         return {"operator": operator.id, WAY: self._operators.way_for(tx, operator.id)}
+
+    def _unlocked(self, tx: Transaction, content: Content) -> dict[str, str]:
+        """Take the lock away that the alert of this content put there, and no later one."""
+        actor = content.fact("operator") or content.fact("key")
+        lock = tx.alerts.locked(actor)
+        if lock is None or lock.alert_id != content.fact("alert"):
+            raise BadInput("Another alarm has locked this account since; look at that one first.")
+        tx.alerts.unlock(actor)
+        self._operators.note(tx, "operator-unlock", content.proposer, actor)
+        return {"unlocked": actor}
 
     def _issued(self, tx: Transaction, content: Content) -> dict[str, str]:
         scopes = content.fact("scopes").split(", ")

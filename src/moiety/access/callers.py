@@ -15,12 +15,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """A verified API key, an operator, or the owner of the data folder; the ledger names `key_id` as the actor."""
+    """A verified API key, an operator, or the owner of the data folder; the ledger names `key_id` as the actor.
+
+    `session` is a mark of an operator's session, by which vault B tells two of them apart.
+    """
 
     key_id: KeyId
     name: str
     scopes: frozenset[Scope]
     why_not: str = "The key does not carry the scope {} that this needs."
+    session: str = ""
 
     def require(self, permission: Permission, gallery_id: GalleryId | None = None) -> None:
         """Do nothing if the caller may.

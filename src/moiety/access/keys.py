@@ -17,7 +17,7 @@ from argon2.exceptions import InvalidHashError, VerificationError
 
 from moiety.access.callers import Caller
 from moiety.access.permissions import Scope
-from moiety.foundation.errors import BadInput, Forbidden, KeyExpired, Unauthenticated, Unavailable
+from moiety.foundation.errors import BadInput, Forbidden, KeyExpired, Locked, Unauthenticated, Unavailable
 from moiety.foundation.ids import KeyId, new_key_id
 from moiety.storage import Switch
 
@@ -153,6 +153,7 @@ class ApiKeys:
         Raises:
             Unauthenticated: the token is malformed, unknown, wrong or revoked.
             KeyExpired: it was right and its time is over.
+            Locked: an alarm locked it.
 
         """
         match = _TOKEN.fullmatch(token)
@@ -160,11 +161,13 @@ class ApiKeys:
             raise Unauthenticated
         key_id, secret = KeyId(match[1]), match[2]
         with self._store.read() as tx:
-            key = tx.api_keys.find(key_id)
+            key, locked = tx.api_keys.find(key_id), tx.alerts.locked(key_id)
         if not self._matches(secret, key) or key is None or key.revoked_at is not None:
             raise Unauthenticated
         if key.expires_at <= self._clock.now():
             raise KeyExpired
+        if locked:
+            raise Locked
         self._touch(key)
         return Caller(key.id, key.name, frozenset(Scope.parse(text) for text in key.scopes))
 

@@ -36,6 +36,7 @@ class Kind:
 INVITE: Final = Kind("invite", Permission.OPERATOR_MANAGE, _SIGNING)
 ROLES: Final = Kind("roles", Permission.OPERATOR_MANAGE, _SIGNING)
 RECOVERY: Final = Kind("recovery", Permission.OPERATOR_MANAGE, _SIGNING)
+UNLOCK: Final = Kind("unlock", Permission.OPERATOR_MANAGE, _SIGNING)
 KEY: Final = Kind("key", Permission.KEY_MANAGE, _SIGNING)
 POLICY: Final = Kind("policy", Permission.GALLERY_CREATE, _OF_HALVES)
 THRESHOLD: Final = Kind("threshold", Permission.GALLERY_CREATE, _OF_HALVES)
@@ -47,10 +48,10 @@ LIFT: Final = Kind("lift", Permission.EMERGENCY_LIFT, frozenset({Role.ADMINISTRA
 
 KINDS: Final[dict[str, Kind]] = {
     kind.name: kind
-    for kind in (INVITE, ROLES, RECOVERY, KEY, POLICY, THRESHOLD, BULK_EXPORT, LEGAL_HOLD, CASE_SEARCH, LIFT)
+    for kind in (INVITE, ROLES, RECOVERY, UNLOCK, KEY, POLICY, THRESHOLD, BULK_EXPORT, LEGAL_HOLD, CASE_SEARCH, LIFT)
 }
 # These speak of people who work here; routes of their own propose them, and they are carried out here.
-OWN: Final[Sequence[str]] = (INVITE.name, ROLES.name, RECOVERY.name, KEY.name, LIFT.name)
+OWN: Final[Sequence[str]] = (INVITE.name, ROLES.name, RECOVERY.name, UNLOCK.name, KEY.name, LIFT.name)
 
 
 def kind_of(name: str) -> Kind:

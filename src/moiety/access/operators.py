@@ -17,7 +17,7 @@ from moiety.access.keys import KILLED
 from moiety.access.permissions import Permission
 from moiety.access.roles import parse_grants, scopes_of
 from moiety.foundation.envelopes import pack
-from moiety.foundation.errors import AlreadyThere, BadInput, Forbidden, NotFound, Unauthenticated, Unverified
+from moiety.foundation.errors import AlreadyThere, BadInput, Forbidden, Locked, NotFound, Unauthenticated, Unverified
 from moiety.foundation.ids import KeyId, OperatorId, new_operator_id
 from moiety.ledger import Kind as Record
 from moiety.storage import OperatorState, Switch
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from moiety.access.sealing import Sealing
     from moiety.ledger import Ledger
     from moiety.storage import Operator, OperatorPasskey, Store, Transaction
+    from moiety.storage.guard_records import Lock
 
 PURPOSE: Final = "who works here"
 NAME_CHARS_MAX: Final = 100
@@ -209,6 +210,7 @@ class Operators:
 
         Raises:
             Forbidden: it is nobody's signature over this who works here.
+            Locked: an alarm locked the account.
 
         """
         with self._store.begin() as tx:
@@ -232,6 +234,8 @@ class Operators:
         operator = tx.operators.get(known.operator_id)
         if operator.state is not OperatorState.ACTIVE:
             raise wrong
+        if tx.alerts.locked(operator.id):
+            raise Locked
         tx.operators.count_up(known.credential, counter)
         return operator
 
@@ -302,12 +306,15 @@ class Operators:
 
         Raises:
             Unauthenticated: they do not work here any more.
+            Locked: an alarm locked the account.
 
         """
         with self._store.read() as tx:
-            operator = tx.operators.get(operator_id)
+            operator, locked = tx.operators.get(operator_id), tx.alerts.locked(operator_id)
         if operator.state is not OperatorState.ACTIVE:
             raise Unauthenticated("The session has ended; sign in again.")
+        if locked:
+            raise Locked
         scopes = scopes_of(grants_of(operator))
         return Caller(KeyId(operator.id), "operator", scopes, "Your roles do not allow this ({}).")
 
@@ -327,6 +334,19 @@ class Operators:
             killed = tx.emergencies.on(Switch.KILL)
         if killed and not any(one.permission is Permission.EMERGENCY_LIFT for one in scopes_of(grants_of(operator))):
             raise Forbidden("The kill switch is pressed: only those who can lift it sign in until two of them have.")
+
+    def lock_of(self, actor: str) -> Lock:
+        """Give the lock of an account or key.
+
+        Raises:
+            NotFound: it is not locked.
+
+        """
+        with self._store.read() as tx:
+            lock = tx.alerts.locked(actor)
+        if lock is None:
+            raise NotFound("This account is not locked.")
+        return lock
 
     def disable(self, operator_id: OperatorId, actor: str, reason: str) -> None:
         """Stop somebody for good, at once; one person is enough for that.

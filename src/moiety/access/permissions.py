@@ -32,6 +32,8 @@ class Permission(StrEnum):
     LEDGER_READ = "ledger:entry:read"
     LEDGER_REASON = "ledger:reason:read"
     METRICS_READ = "watch:metrics:read"
+    ALERT_READ = "watch:alert:read"
+    DECOY_PLANT = "gallery:decoy:plant"
     SELF = "access:self:read"
     OPERATOR_READ = "access:operator:read"
     OPERATOR_MANAGE = "access:operator:manage"
@@ -53,8 +55,8 @@ class Permission(StrEnum):
 
     @property
     def personal(self) -> bool:
-        """Whether only a person may have it, never a program's key: operators, reasons, incidents; a key may stop."""
-        own = {Permission.SELF, Permission.LEDGER_REASON}
+        """Whether only a person may have it, never a program's key: operators, reasons, decoys, incidents."""
+        own = {Permission.SELF, Permission.LEDGER_REASON, Permission.ALERT_READ, Permission.DECOY_PLANT}
         if self.value.startswith("incident:"):
             return self not in {Permission.STOP_PRESS, Permission.DRILL_KEEP}
         return self in own or self.value.startswith(("access:operator:", "access:approval:"))

@@ -50,7 +50,8 @@ DUTIES: Final[dict[Role, Duty]] = {
     Role.ADMINISTRATOR: Duty(
         _SIGNS
         | _IN_CHARGE
-        | {_P.GALLERY_CREATE, _P.KEY_MANAGE, _P.OPERATOR_READ, _P.OPERATOR_MANAGE, _P.LEDGER_READ, _P.METRICS_READ},
+        | {_P.GALLERY_CREATE, _P.KEY_MANAGE, _P.OPERATOR_READ, _P.OPERATOR_MANAGE, _P.LEDGER_READ, _P.METRICS_READ}
+        | {_P.ALERT_READ, _P.DECOY_PLANT},
         (
             "look for anybody, or compare faces",
             "list, read, enrol or erase anybody",
@@ -90,7 +91,7 @@ DUTIES: Final[dict[Role, Duty]] = {
     Role.AUDITOR: Duty(
         frozenset(
             {_P.SELF, _P.GALLERY_LIST, _P.OPERATOR_READ, _P.APPROVAL_READ, _P.LEDGER_READ, _P.LEDGER_REASON}
-            | {_P.INCIDENT_READ, _P.REPORT_READ},
+            | {_P.INCIDENT_READ, _P.REPORT_READ, _P.ALERT_READ},
         ),
         (
             "look for anybody, compare faces or see one",

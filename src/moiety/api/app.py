@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from fastapi import FastAPI
@@ -13,8 +14,10 @@ from starlette.routing import Match, Route
 
 from moiety.access import RateLimiter, Staff
 from moiety.api import (
+    alerts,
     approvals,
     breaches,
+    deployments,
     drills,
     emergencies,
     entry,
@@ -58,6 +61,7 @@ if TYPE_CHECKING:
 
     from moiety.access.sessions import Span
     from moiety.api.problems import Problem
+    from moiety.matching.desk import Desk
     from moiety.people.house import House
 
 MODULES: Final = (
@@ -78,6 +82,8 @@ MODULES: Final = (
     breaches,
     reports,
     drills,
+    alerts,
+    deployments,
     state,
     entry,
     watch,
@@ -121,7 +127,7 @@ def create_app(
         queue=Queue(limits.pictures_at_once, limits.pictures_waiting),
         parts=Parts(house.desk.links.state, clock),
         sign_at=sign_at,
-        watching=Watching(Parts(house.desk.links.counts, clock), background or {}),
+        watching=Watching(Parts(house.desk.links.counts, clock), background or {}, partial(_alerts, house.desk)),
         staff=staff,
         incidents=Incidents.over(house, staff),
     )
@@ -141,6 +147,12 @@ def create_app(
         module.routes.mount(app, gate)
     _answer_errors(app, on_fault)
     return app
+
+
+def _alerts(desk: Desk) -> dict[tuple[str, bool], int]:
+    """Count alerts by kind and whether somebody has seen them."""
+    with desk.store.read() as tx:
+        return tx.alerts.counts()
 
 
 def _answer_errors(app: FastAPI, on_fault: Callable[[Fault], None]) -> None:

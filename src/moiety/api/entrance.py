@@ -8,7 +8,7 @@ import hmac
 import ipaddress
 import os
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final, TypeVar
 from urllib.parse import urlsplit
@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from moiety.access import OWNER, OWNER_BESIDE_OPERATORS, ApiKeys, Caller
 from moiety.access.device_proofs import HEADER
 from moiety.api.limits import FOR_FAILURE
-from moiety.foundation.errors import Forbidden, KeyExpired, ProofMissing, RateLimited, Unauthenticated
+from moiety.foundation.errors import Forbidden, KeyExpired, Locked, ProofMissing, RateLimited, Unauthenticated
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -33,6 +33,7 @@ LOCAL_HOSTS: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 SAFE_METHODS: Final = frozenset({"GET", "HEAD"})
 WELCOME_SECONDS: Final = 600.0
 REMEMBERED_MAX: Final = 10_000
+SESSION_MARK_CHARS: Final = 32
 _K = TypeVar("_K", str, bytes)
 
 
@@ -242,7 +243,12 @@ class Entrance:
             address += b"?" + request.scope["query_string"]
         header = request.headers.get(HEADER)
         found, proof = self._staff.sessions.check(secret, header, request.method, address.decode("latin-1"))
-        caller = await asyncio.to_thread(self._staff.operators.caller, found.operator_id)
+        try:
+            caller = await asyncio.to_thread(self._staff.operators.caller, found.operator_id)
+        except Locked:
+            self._staff.sessions.end_all(found.operator_id)
+            raise
+        caller = replace(caller, session=hashlib.sha256(found.id.encode()).hexdigest()[:SESSION_MARK_CHARS])
         return Visitor(caller, Via.DEVICE, found, proof.body_sha256)
 
     def leave(self, request: Request) -> None:

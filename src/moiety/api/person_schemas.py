@@ -14,6 +14,10 @@ STROKES_MAX: Final = 200
 POINTS_MAX: Final = 3000
 
 Basis = Literal["consent", "contract", "legal-obligation", "vital-interest", "public-task", "legitimate-interest"]
+Police = Annotated[
+    Literal["suspect", "convicted", "victim", "witness", "missing"],
+    Field(description="What the person is to the police; said in galleries of the police, and in no other."),
+]
 Source = Literal["person", "guardian", "relative", "employer", "authority", "import"]
 Notice = Annotated[
     str,
@@ -29,6 +33,11 @@ Encoded = Annotated[
     str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,60000}$"), Field(description="base64url, unpadded.")
 ]
 SubjectName = Annotated[str, StringConstraints(pattern=r"^sub_[a-z2-7]{16}$")]
+ApprovalName = Annotated[
+    str,
+    StringConstraints(pattern=r"^apr_[a-z2-7]{16}$"),
+    Field(description="The approval of exactly this, which another person has signed."),
+]
 FieldName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,39}$")]
 FieldValue = Annotated[str, StringConstraints(min_length=1, max_length=4000)]
 Fields = Annotated[dict[FieldName, FieldValue], Field(max_length=40, description="Names and values, kept sealed.")]
@@ -105,6 +114,7 @@ class PersonNew(Why):
     minor: Annotated[bool, Field(description="Under eighteen; then a guardian is named.")] = False
     guardian: GuardianNew | None = None
     pin: Pin | None = None
+    police_status: Police | None = None
 
 
 class PersonMade(Given):
@@ -247,9 +257,16 @@ class RecordsFound(Given):
 
 
 class HoldNew(Why):
-    """A legal hold to be approved by another, with the day on which it is reviewed."""
+    """A legal hold that another has approved, with the day on which it is reviewed."""
 
     review_at: AwareDatetime
+    approval: ApprovalName
+
+
+class HoldRelease(Why):
+    """The approval of letting a hold go."""
+
+    approval: ApprovalName
 
 
 class HoldSeen(Given):
@@ -257,7 +274,7 @@ class HoldSeen(Given):
 
     id: str
     subject_id: str
-    state: str = Field(description="proposed, active, releasing or released.")
+    state: str = Field(description="active or released.")
     proposed_by: str
     approved_by: str | None
     release_by: str | None

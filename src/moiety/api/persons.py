@@ -8,6 +8,9 @@ from pydantic import BaseModel
 from starlette.responses import Response
 
 from moiety.access import Permission
+from moiety.access.kinds import BULK_EXPORT
+from moiety.access.spending import by_two
+from moiety.api.deployments import approval_of
 from moiety.api.person_schemas import (
     ConsentNew,
     ConsentSeen,
@@ -50,6 +53,7 @@ GALLERY = "/v1/galleries/{gallery}"
 ONE = GALLERY + "/subjects/{subject}"
 After = Annotated[str | None, Query(pattern=r"^sub_[a-z2-7]{16}$", description="Begin behind this subject.")]
 Limit = Annotated[int, Query(ge=1, le=PAGE_MAX)]
+Approval = Annotated[str | None, Query(pattern=r"^apr_[a-z2-7]{16}$", description="The approval of this export.")]
 Reasoned = Annotated[Reason, Query()]
 
 
@@ -120,7 +124,7 @@ async def show_rules(house: TheHouse, gallery: TheGallery) -> RuleSeen:
 async def enter_person(new: PersonNew, house: TheHouse, caller: TheCaller, gallery: TheGallery) -> PersonMade:
     """Enter a person by a card's or PIN's reference; a photo may follow once there is what the gallery asks for."""
     guardian = Guardian(**new.guardian.model_dump()) if new.guardian else None
-    stated = Stated(new.basis or "", new.source or "", new.minor)
+    stated = Stated(new.basis or "", new.source or "", new.minor, new.police_status or "")
     newcomer = Newcomer(new.reference, new.fields, stated, guardian, new.pin)
     asker = asker_of(caller, new.reason, new.case)
     return PersonMade(subject_id=await house.registry.registrar.enter(gallery, newcomer, asker))
@@ -145,11 +149,22 @@ async def list_people(
     summary="List, masked, as a table",
 )
 async def list_people_csv(
-    house: TheHouse, caller: TheCaller, gallery: TheGallery, reason: Reasoned, after: After = None, limit: Limit = 1000
+    visit: Here,
+    caller: TheCaller,
+    gallery: TheGallery,
+    reason: Reasoned,
+    after: After = None,
+    limit: Limit = 1000,
+    approval: Approval = None,
 ) -> Response:
-    """Give a page as CSV that no spreadsheet runs; `Moiety-Next` is the `after` of the next page."""
+    """Give a page as CSV that no spreadsheet runs; `Moiety-Next` is the `after` of the next page.
+
+    It is an export of more than one person: each page needs the approval (`bulk-export`) of exactly that page.
+    """
     start = None if after is None else SubjectId(after)
-    text, following = await house.registry.listing.as_csv(gallery, start, limit, asker_of(caller, reason))
+    spend = by_two(visit.gate.staff, caller, BULK_EXPORT, approval_of(approval), gallery.id)
+    listing = visit.gate.house.registry.listing
+    text, following = await listing.as_csv(gallery, start, limit, asker_of(caller, reason), spend)
     headers = {"content-disposition": 'attachment; filename="people.csv"'}
     if following:
         headers["moiety-next"] = following

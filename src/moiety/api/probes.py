@@ -1,10 +1,16 @@
 """The questions: who is this, is it really them, and do two pictures show the same person."""
 
+import hashlib
+from collections.abc import Callable
+
 from pydantic import BaseModel
 from starlette.responses import Response
 
 from moiety.access import Caller, Permission
+from moiety.access.kinds import CASE_SEARCH
+from moiety.access.spending import by_two
 from moiety.api import faces
+from moiety.api.deployments import approval_of
 from moiety.api.questions import Request, answered
 from moiety.api.routes import Routes
 from moiety.api.schemas import (
@@ -23,7 +29,7 @@ from moiety.matching.answers import Candidate, FaceAnswer
 from moiety.matching.desk import Asker
 from moiety.people.house import House
 from moiety.people.masks import DOTS, masked
-from moiety.storage import Gallery
+from moiety.storage import Gallery, Transaction
 
 routes = Routes("questions")
 
@@ -51,14 +57,32 @@ async def identify(visit: Here, house: TheHouse, caller: TheCaller, gallery: The
     if form.masked:
         caller.require(Permission.SUBJECT_READ, gallery.id)
 
+    spend = await _spend(visit, caller, gallery, form)
+
     async def act(asker: Asker) -> Identified:
-        answers = await house.identifier.identify(gallery, form.image, asker)
+        answers = await house.identifier.identify(gallery, form.image, asker, spend)
         named = form.reveal or form.masked
         labels = await _labels(house, gallery, answers, caller, form) if named else {}
         return Identified(faces=[_found(answer, labels, form) for answer in answers])
 
     of = Request(Permission.PROBE_IDENTIFY, form.reason, form.case, form, form.image, set_only=True)
     return await answered(visit, caller, of, act)
+
+
+async def _spend(
+    visit: Here, caller: Caller, gallery: Gallery, form: IdentifyForm
+) -> Callable[[Transaction], None] | None:
+    """Give what a search of two people uses up; None where the gallery does not want that."""
+    under = await visit.gate.house.registry.deploying.get(gallery)
+    if under is None or not under.two_to_search:
+        return None
+    spend = by_two(visit.gate.staff, caller, CASE_SEARCH, approval_of(form.approval), gallery.id)
+    lines = {"case": form.case, "picture": hashlib.sha256(form.image).hexdigest()}
+
+    def use_up(tx: Transaction) -> None:
+        spend(tx, lines)
+
+    return use_up
 
 
 async def _labels(
@@ -68,7 +92,8 @@ async def _labels(
     subjects = sorted({candidate.subject for answer in answers for candidate in answer.candidates})
     if not subjects:
         return {}
-    return await house.fields.labels(gallery, subjects, asker_of(caller, form.reason, form.case))
+    asker = asker_of(caller, form.reason, form.case)
+    return await house.fields.labels(gallery, subjects, asker, bare=form.reveal)
 
 
 def _candidate(one: Candidate, labels: dict[SubjectId, str], form: IdentifyForm) -> CandidateInfo:

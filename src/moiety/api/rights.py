@@ -7,6 +7,8 @@ from pydantic import BaseModel
 from starlette.responses import Response
 
 from moiety.access import Permission
+from moiety.access.kinds import LEGAL_HOLD
+from moiety.access.spending import by_two
 from moiety.api.person_schemas import (
     AccessBody,
     AccessMade,
@@ -15,6 +17,7 @@ from moiety.api.person_schemas import (
     FollowUpSeen,
     HoldList,
     HoldNew,
+    HoldRelease,
     HoldSeen,
     MatchingSeen,
     MergeBody,
@@ -28,7 +31,7 @@ from moiety.api.questions import Request, answered
 from moiety.api.routes import Routes
 from moiety.api.schemas import moment, moment_or_none
 from moiety.api.visits import Here, TheCaller, TheGallery, TheHouse, asker_of
-from moiety.foundation.ids import PhotoId, SubjectId
+from moiety.foundation.ids import ApprovalId, PhotoId, SubjectId
 from moiety.matching.desk import Asker
 from moiety.people.changing import Changed
 from moiety.people.readable import as_pdf
@@ -212,15 +215,14 @@ async def follow_up_done(
     permission=Permission.SUBJECT_HOLD,
     body=HoldNew,
     status_code=201,
-    summary="Propose a legal hold",
+    summary="Begin a legal hold",
 )
-async def propose_hold(
-    subject: str, asked: HoldNew, house: TheHouse, caller: TheCaller, gallery: TheGallery
-) -> HoldSeen:
-    """Propose to keep a record from erasure; it begins when somebody else approves."""
+async def begin_hold(visit: Here, subject: str, asked: HoldNew, caller: TheCaller, gallery: TheGallery) -> HoldSeen:
+    """Keep a record from erasure, with the approval (`legal-hold`) of exactly that."""
     asker = asker_of(caller, asked.reason, asked.case)
-    review_at = asked.review_at.timestamp()
-    return _hold(await house.registry.holds.propose(gallery, SubjectId(subject), review_at, asker))
+    spend = by_two(visit.gate.staff, caller, LEGAL_HOLD, ApprovalId(asked.approval), gallery.id, always=True)
+    holds, review_at = visit.gate.house.registry.holds, asked.review_at.timestamp()
+    return _hold(await holds.begin(gallery, SubjectId(subject), review_at, asker, spend))
 
 
 @routes.add("GET", GALLERY + "/holds", permission=Permission.SUBJECT_HOLD, summary="List legal holds")
@@ -230,16 +232,14 @@ async def list_holds(house: TheHouse, gallery: TheGallery) -> HoldList:
 
 
 @routes.add(
-    "POST", GALLERY + "/holds/{hold}/approve", permission=Permission.SUBJECT_HOLD, body=Why, summary="Approve a hold"
+    "POST",
+    GALLERY + "/holds/{hold}/release",
+    permission=Permission.SUBJECT_HOLD,
+    body=HoldRelease,
+    summary="Release a hold",
 )
-async def approve_hold(hold: str, asked: Why, house: TheHouse, caller: TheCaller, gallery: TheGallery) -> HoldSeen:
-    """Approve what another proposed: that a hold begins, or that it ends."""
-    return _hold(await house.registry.holds.approve(gallery, hold, asker_of(caller, asked.reason, asked.case)))
-
-
-@routes.add(
-    "POST", GALLERY + "/holds/{hold}/release", permission=Permission.SUBJECT_HOLD, body=Why, summary="Release a hold"
-)
-async def release_hold(hold: str, asked: Why, house: TheHouse, caller: TheCaller, gallery: TheGallery) -> HoldSeen:
-    """Propose to let a hold go; it holds until somebody else approves."""
-    return _hold(await house.registry.holds.release(gallery, hold, asker_of(caller, asked.reason, asked.case)))
+async def release_hold(visit: Here, hold: str, asked: HoldRelease, caller: TheCaller, gallery: TheGallery) -> HoldSeen:
+    """Let a hold go, with the approval (`legal-hold`) of exactly that."""
+    asker = asker_of(caller, asked.reason, asked.case)
+    spend = by_two(visit.gate.staff, caller, LEGAL_HOLD, ApprovalId(asked.approval), gallery.id, always=True)
+    return _hold(await visit.gate.house.registry.holds.release(gallery, hold, asker, spend))

@@ -168,6 +168,11 @@ class IdentifyForm(BySigner):
     case: Case = ""
     reveal: bool = False
     masked: bool = False
+    approval: Annotated[
+        str | None,
+        StringConstraints(pattern=r"^apr_[a-z2-7]{16}$"),
+        Field(description="Of this very search, where the gallery wants two people behind each."),
+    ] = None
 
 
 class VerifyForm(BySigner):
@@ -201,6 +206,11 @@ class EnrolForm(BySigner):
         Json[dict[str, str]],
         Field(default_factory=dict, description="A JSON object of names and values, kept sealed."),
     ]
+    police_status: Annotated[
+        str | None,
+        StringConstraints(pattern=r"^[a-z]{1,20}$"),
+        Field(description="What a new person is to the police; said in galleries of the police, and in no other."),
+    ] = None
 
 
 class PhotoForm(BySigner):
@@ -286,18 +296,18 @@ class Found(Given):
 
 
 class RevealBody(Taken):
-    """Fields to be shown."""
+    """The one field to be shown: fields are opened one by one."""
 
     fields: Annotated[
         list[Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,39}$")]],
-        Field(min_length=1, max_length=40, examples=[["reference"]]),
+        Field(min_length=1, max_length=1, examples=[["reference"]]),
     ]
     reason: Reason
     case: Case = ""
 
 
 class Revealed(Given):
-    """The fields' values."""
+    """The field's value."""
 
     fields: dict[str, str]
 

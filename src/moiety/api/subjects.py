@@ -32,11 +32,12 @@ from moiety.api.schemas import (
     moment,
     moment_or_none,
 )
-from moiety.api.visits import Here, TheCaller, TheGallery, TheHouse, form_of
+from moiety.api.visits import Here, TheCaller, TheGallery, TheHouse, asker_of, form_of
 from moiety.foundation.ids import PhotoId, SubjectId
 from moiety.matching.desk import Asker
 from moiety.people.directory import SubjectInfo
 from moiety.people.enrol import Enrolled, Who
+from moiety.people.rules import Stated
 from moiety.storage import Gallery
 
 routes = Routes("subjects")
@@ -91,7 +92,8 @@ async def _enrol(
 async def enrol(visit: Here, caller: TheCaller, gallery: TheGallery) -> BaseModel | Response:
     """Enrol the one person that the photo shows: a new subject, or the one that has this reference already."""
     form = form_of(visit, EnrolForm)
-    return await _enrol(visit, caller, gallery, form, Who(reference=form.reference, fields=form.fields))
+    stated = Stated(police=form.police_status or "")
+    return await _enrol(visit, caller, gallery, form, Who(None, form.reference, form.fields, stated))
 
 
 @routes.add("GET", BASE, permission=Permission.SUBJECT_READ, summary="List")
@@ -198,9 +200,10 @@ async def look_at(visit: Here, house: TheHouse, gallery: TheGallery) -> LookSeen
 
 
 @routes.add("POST", "/v1/galleries/{gallery}/find", permission=Permission.SUBJECT_READ, body=FindBody, summary="Find")
-async def find_subject(asked: FindBody, house: TheHouse, gallery: TheGallery) -> Found:
+async def find_subject(asked: FindBody, house: TheHouse, caller: TheCaller, gallery: TheGallery) -> Found:
     """Look a reference up by its blind index."""
-    return Found(subject_id=await house.fields.find(gallery, asked.reference))
+    asker = asker_of(caller, asked.reason)
+    return Found(subject_id=await house.fields.looked_up(gallery, asked.reference, asker))
 
 
 @routes.add(
@@ -210,14 +213,13 @@ async def find_subject(asked: FindBody, house: TheHouse, gallery: TheGallery) ->
     body=RevealBody,
     parks=True,
     response_model=Revealed,
-    summary="Reveal fields",
+    summary="Reveal a field",
 )
 async def reveal_fields(
     visit: Here, subject: str, asked: RevealBody, caller: TheCaller, gallery: TheGallery
 ) -> BaseModel | Response:
-    """Open sealed fields: one signed warrant each, metered at vault B, written into the ledger."""
-    who = SubjectId(subject)
-    pairs = [(who, name) for name in dict.fromkeys(asked.fields)]
+    """Open one sealed field: a signed warrant, metered here and at vault B, written into the ledger."""
+    pairs = [(SubjectId(subject), name) for name in asked.fields]
 
     async def act(asker: Asker) -> Revealed:
         values = await visit.gate.house.fields.reveal(gallery, pairs, asker)

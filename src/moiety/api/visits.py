@@ -49,7 +49,7 @@ TheGallery = Annotated[Gallery, Depends(_gallery)]
 
 def asker_of(caller: Caller, reason: str, case: str = "", signing: Signing | None = None) -> Asker:
     """Say who asks and why, and how the signatures come."""
-    return Asker(caller.key_id, reason, case, signing or Unsigned())
+    return Asker(caller.key_id, reason, case, signing or Unsigned(), caller.session)
 
 
 def form_of(visit: Visit, model: type[_Form]) -> _Form:

@@ -6,6 +6,7 @@ the log. What another part tells is read as numbers under our own words; nothing
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import TYPE_CHECKING, Any, Final
 
@@ -20,6 +21,7 @@ from prometheus_client import (
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from moiety.incidents.room import FIGURES
+from moiety.storage.guard_records import AlertKind
 from moiety.watch import lines
 from moiety.watch.closed import known
 from moiety.watch.counts import heard, number
@@ -45,8 +47,18 @@ Told = dict[str, Any]
 class Watching:
     """The figures of one gate."""
 
-    def __init__(self, parts: Parts[Told | None], background: Mapping[str, Callable[[], bool]]) -> None:
-        """Ask the other parts through `parts`; `background` says of the gate's own lasting work whether it goes on."""
+    def __init__(
+        self,
+        parts: Parts[Told | None],
+        background: Mapping[str, Callable[[], bool]],
+        alerts: Callable[[], Mapping[tuple[str, bool], int]] = dict,
+    ) -> None:
+        """Ask the other parts through `parts`; `background` says of the gate's own lasting work whether it goes on.
+
+        `alerts` counts the notices for another unit, by kind and whether somebody has seen them.
+        """
+        self._count_alerts = alerts
+        self._alerts: Mapping[tuple[str, bool], int] = {}
         self.parts = parts
         self._background = dict(background)
         self._began = time.monotonic()
@@ -84,6 +96,7 @@ class Watching:
         """Ask the parts, and write everything in Prometheus's text format; `incidents` is what that room tells."""
         self._incidents = incidents
         self._others = await self.parts.state()
+        self._alerts = await asyncio.to_thread(self._count_alerts)
         return generate_latest(self._registry)
 
     def collect(self) -> Iterator[Metric]:
@@ -101,7 +114,26 @@ class Watching:
         known_of = {part: told for part, told in everybody.items() if told is not None}
         for name, figure in self._incidents.items():
             yield GaugeMetricFamily(name, FIGURES[name], value=figure)
-        yield from (up, uptime, going, *_answers(known_of), *_log_lines(known_of), *_rows(known_of))
+        yield from (
+            up,
+            uptime,
+            going,
+            *_notices(self._alerts),
+            *_answers(known_of),
+            *_log_lines(known_of),
+            *_rows(known_of),
+        )
+
+
+def _notices(of: Mapping[tuple[str, bool], int]) -> Iterator[Metric]:
+    """Count alerts, and those that nobody has looked into."""
+    count = CounterMetricFamily("moiety_alerts", "Alerts that were written for another unit.", labels=["kind"])
+    unseen = GaugeMetricFamily("moiety_alerts_unseen", "Alerts that nobody has looked into.", labels=["kind"])
+    for kind in AlertKind:
+        new, old = of.get((kind.value, False), 0), of.get((kind.value, True), 0)
+        count.add_metric([kind.value], new + old)
+        unseen.add_metric([kind.value], new)
+    yield from (count, unseen)
 
 
 def _answers(of: Mapping[str, Told]) -> Iterator[Metric]:

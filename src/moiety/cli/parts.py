@@ -35,6 +35,7 @@ from moiety.vault.dealings import Dealings
 from moiety.vault.exchange import Asking, Parties
 from moiety.vault.guard import Guard, Trust
 from moiety.vault.journal import Journal
+from moiety.vault.pace import Pace
 from moiety.vault.personal import PersonalKeys
 from moiety.vault.policies import Policies
 from moiety.vault.questions import Questions
@@ -233,7 +234,8 @@ def vault_b(at: Place) -> Wired:
     dealings = Dealings(at.client(Role.MINT), at.streams(Role.MINT), stock)
     answering = Answering(_parties(at), _keys(at, "b", Role.VAULT_A), dealings)
     blind = at.identity.keys.secret("blind.key")
-    personal = PersonalKeys(journal, store_key, blind, parts.guard, lambda: parts.policies.book.standing)
+    book = parts.policies.book
+    personal = PersonalKeys(journal, store_key, blind, parts.guard, lambda: book.standing, Pace.of_settings())
     _BACKGROUND.add(asyncio.create_task(_turn_keys_daily(store_key, seeds)))
     comparing = Comparing(parts.cabinet, seeds, parts.turns, parts.changes)
     renewing = Renewing(journal, parts.cabinet, seeds, at.clock, parts.turns, parts.changes)

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from moiety.drill.ground import Ground
 
 CALL_SECONDS = 60.0
-TABLES = ("passkey", "way_in", "approval", "operator")
+TABLES = ("passkey", "way_in", "approval", "operator", "alert", "account_lock", "spent")
 
 
 @dataclass
@@ -87,29 +87,55 @@ def administrator(ground: Ground) -> Iterator[tuple[Browser, SoftwareAuthenticat
 
     """
     with ground.owner() as line:
-        page = urlsplit(line.ask("GET", "ready")["sign_at"])
         way = line.ask("POST", "operators/first")
-    passkey = SoftwareAuthenticator(origin=f"{page.scheme}://{page.netloc}", rp_id=page.hostname or "", counter=None)
     browser = Browser(ground.url)
     try:
-        code = way["path"].partition("#")[2]
-        record = browser.ask("POST", "/v1/join/begin", json={"code": code}).json()["record"]
-        challenge = to_text(Joining.decode(from_text(record)).digest())
-        client = {"type": "webauthn.create", "challenge": challenge, "origin": passkey.origin, "crossOrigin": False}
-        made = {
-            "code": code,
-            "record": record,
-            "name": "a drill's administrator",
-            "authenticator_data": to_text(passkey.register()),
-            "client_data": to_text(json.dumps(client).encode()),
-        }
-        joined = browser.ask("POST", "/v1/join", json=made)
-        if not joined.is_success or not browser.sign_in(passkey).is_success:
-            raise Fault("The drill's administrator cannot sign in; nothing would be proved.")
-        yield browser, passkey
+        yield browser, joined(ground, browser, way["path"], "a drill's administrator")
     finally:
         browser.http.close()
         _nobody(ground)
+
+
+def joined(ground: Ground, browser: Browser, path: str, name: str = "") -> SoftwareAuthenticator:
+    """Come in by a link: make a passkey and sign in.
+
+    Raises:
+        Fault: that is refused.
+
+    """
+    with ground.owner() as line:
+        page = urlsplit(line.ask("GET", "ready")["sign_at"])
+    passkey = SoftwareAuthenticator(origin=f"{page.scheme}://{page.netloc}", rp_id=page.hostname or "", counter=None)
+    code = path.partition("#")[2]
+    record = browser.ask("POST", "/v1/join/begin", json={"code": code}).json()["record"]
+    challenge = to_text(Joining.decode(from_text(record)).digest())
+    client = {"type": "webauthn.create", "challenge": challenge, "origin": passkey.origin, "crossOrigin": False}
+    made = {
+        "code": code,
+        "record": record,
+        "name": name,
+        "authenticator_data": to_text(passkey.register()),
+        "client_data": to_text(json.dumps(client).encode()),
+    }
+    if not browser.ask("POST", "/v1/join", json=made).is_success or not browser.sign_in(passkey).is_success:
+        raise Fault("Somebody of the drill's cannot sign in; nothing would be proved.")
+    return passkey
+
+
+@contextmanager
+def hired(ground: Ground, by: Browser, *roles: str) -> Iterator[Browser]:
+    """Let somebody come in whom the only operator invites, so that the owner of the machine is the second person."""
+    asked = {"name": "a drill's colleague", "roles": list(roles), "reason": "a drill"}
+    approval = by.ask("POST", "/v1/operators", json=asked).json()["id"]
+    with ground.owner() as line:
+        line.ask("POST", f"approvals/{approval}/confirm")
+    done = by.ask("POST", f"/v1/approvals/{approval}/carry-out").json()
+    browser = Browser(ground.url)
+    try:
+        joined(ground, browser, f"/join#{done['result']['way']}")
+        yield browser
+    finally:
+        browser.http.close()
 
 
 def _nobody(ground: Ground) -> None:

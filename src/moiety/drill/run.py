@@ -16,6 +16,7 @@ from moiety.drill.hacked_questions import Enumerate, InventProbe, LoudProbe, Swa
 from moiety.drill.hacked_records import Enrol, Erase, Loosen, ReadBeyond
 from moiety.drill.insider import Insider
 from moiety.drill.ledger import ChangedLedger
+from moiety.drill.lookers import Scraper, Stalker
 from moiety.drill.scratch import scratch
 from moiety.drill.staff import Administrator, Password, StolenSession
 from moiety.drill.steal import StealA, StealB
@@ -43,6 +44,8 @@ DRILLS: tuple[type[Drill], ...] = (
     Password,
     StolenSession,
     Administrator,
+    Scraper,
+    Stalker,
     StealGate,
     StealBackups,
     Traces,

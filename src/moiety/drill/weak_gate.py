@@ -18,6 +18,7 @@ from moiety.archive import packing
 from moiety.drill.weaknesses import put
 from moiety.foundation.envelopes import seal
 from moiety.foundation.errors import Unauthenticated
+from moiety.matching import vigil
 from moiety.matching.desk import Desk
 from moiety.people import fields
 from moiety.watch import lines
@@ -135,6 +136,12 @@ def _administrator_looks() -> None:
     put(roles, "DUTIES", {**roles.DUTIES, roles.Role.ADMINISTRATOR: roles.Duty(frozenset(Permission), ())})
 
 
+def _looks_unwatched() -> None:
+    """Count no looks, tell nobody of any, and show decoys like anybody."""
+    for name in ("spend", "searched", "check_decoys"):
+        put(vigil, name, lambda *_: None)
+
+
 WEAKNESSES: dict[str, Any] = {
     "careless": _careless,
     "careless_and_unsieved": _careless_and_unsieved,
@@ -146,4 +153,5 @@ WEAKNESSES: dict[str, Any] = {
     "proof_unchecked": _proof_unchecked,
     "passkey_unchecked": _passkey_unchecked,
     "administrator_looks": _administrator_looks,
+    "looks_unwatched": _looks_unwatched,
 }

@@ -178,6 +178,24 @@ class Halted(Forbidden):
     slug = "halted"
 
 
+class Locked(Forbidden):
+    """This account is locked after an alarm; two colleagues can unlock it."""
+
+    slug = "account-locked"
+
+
+class NotApproved(Forbidden):
+    """This needs a second person: an approval of exactly this, signed by a colleague."""
+
+    slug = "not-approved"
+
+
+class NotDeployed(Forbidden):
+    """This gallery is not in use: its impact assessment is missing, or the day of its review has passed."""
+
+    slug = "not-deployed"
+
+
 class WarrantRefused(Refusal):
     """The vaults refused the warrant."""
 

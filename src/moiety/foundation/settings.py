@@ -78,6 +78,36 @@ SETTINGS = (
     Setting("MOIETY_SECURITY_LANGUAGES", "en", "Languages in which reports are read, in security.txt."),
     Setting("MOIETY_REPORT_DAYS", "7", "After so many days a report without an answer counts in public."),
     Setting("MOIETY_DRILL_DAYS", "30", "After so many days without a report of drills one is overdue; 0: never."),
+    Setting(
+        "MOIETY_PERSON_FIELDS_HOUR",
+        "60",
+        "Fields that one person who works here may have shown in an hour, set at the gate and at vault B.",
+    ),
+    Setting("MOIETY_PERSON_FIELDS_MONTH", "500", "The same in thirty days, set at vault B."),
+    Setting(
+        "MOIETY_PERSON_LABELS_HOUR",
+        "2000",
+        "References that one person may see in an hour, masked ones of lists too, set at the gate and at vault B.",
+    ),
+    Setting("MOIETY_PERSON_LABELS_MONTH", "20000", "The same in thirty days, set at vault B."),
+    Setting(
+        "MOIETY_GALLERY_FIELDS_MONTH",
+        "10000",
+        "Fields of one gallery that all together may have shown in thirty days, set at vault B.",
+    ),
+    Setting("MOIETY_GALLERY_LABELS_MONTH", "1000000", "The same of references."),
+    Setting(
+        "MOIETY_REPEATS",
+        "5",
+        "So many looks at one person by one who works here tell another unit; 0: never.",
+    ),
+    Setting("MOIETY_REPEAT_DAYS", "7", "Days in which those looks are counted."),
+    Setting(
+        "MOIETY_ASSESSMENT",
+        "optional",
+        "Whether faces are enrolled and asked for in a gallery without an impact assessment and a day of its review.",
+        ("optional", "needed"),
+    ),
     Setting("MOIETY_LOG", "info", "How much the parts log.", ("debug", "info", "warning", "error")),
 )
 _BY_NAME = {setting.name: setting for setting in SETTINGS}

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import hashlib
+import hmac
 import os
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -9,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 from moiety.foundation.envelopes import pack, seal, unseal
 from moiety.foundation.errors import Halted, UnknownGallery, Unverified
 from moiety.foundation.ids import GalleryId, RowId
+from moiety.matching import vigil
 from moiety.matching.alarms import Alarms
+from moiety.matching.deployed import must_not_be_lowered
 from moiety.matching.signing import BY_ACT, QUICK_SECONDS, Paper, Papers, Signed, Signing, Terms, Unsigned, named
 from moiety.storage import GalleryState, Switch
 from moiety.vault.policy import EPOCH_FIRST, Needs
@@ -31,6 +36,8 @@ if TYPE_CHECKING:
     from moiety.storage import Gallery, Store, Transaction
     from moiety.tlog.notes import VerifierKey
 
+MARK_BYTES = 16
+
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Secrets:
@@ -45,13 +52,14 @@ class Secrets:
 class Asker:
     """Who asks and why; `actor` is the id of a key or `owner`, `case` a case or door, `reason` a person's words.
 
-    `signing` is how the signatures come that the gallery's policy wants.
+    `signing` is how the signatures come that the gallery's policy wants, `session` a mark of the asker's session.
     """
 
     actor: str
     reason: str
     case: str = ""
     signing: Signing = field(default_factory=Unsigned)
+    session: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +121,7 @@ class Desk:
 
         Raises:
             PartDown: the vault is away.
+            NotApproved: a threshold was lowered there that nobody has taken here.
 
         """
         state = (await self.links.a.call(Kind.STATE, {"gallery": gallery.id})).meta
@@ -120,7 +129,16 @@ class Desk:
         self.standings[gallery.id] = Standing(int(state["epoch"]), excluded)
         policy = state["policy"]
         now = replace(gallery, policy_version=int(policy["version"]), thresholds=tuple(policy["thresholds"]))
+        if act in {Act.SEARCH, Act.VERIFY} and now.thresholds != gallery.thresholds:
+            await asyncio.to_thread(self._take_raised, now)
         return Terms(now, act, Needs(policy[BY_ACT[act]]))
+
+    def _take_raised(self, gallery: Gallery) -> None:
+        """Take thresholds that keepers have raised; raises as `terms`."""
+        with self.store.begin() as tx:
+            # A crash before the commit leaves those of before; they are taken with the next question.
+            must_not_be_lowered(tx.galleries.get(gallery.id), gallery.thresholds)
+            tx.galleries.set_thresholds(gallery.id, gallery.thresholds)
 
     async def sign(self, papers: Papers, asker: Asker) -> Signed:
         """Have warrants signed by whom the policy names: by the gate itself at once, by others when they have signed.
@@ -224,6 +242,13 @@ class Desk:
             reason=asker.reason if with_reason else None,
             **(detail | dict(signers or {})),
         )
+        if subject is not None and act in vigil.SEARCHES:
+            vigil.searched(self, tx, gallery, asker, subject)
+
+    def mark_of(self, picture: bytes) -> str:
+        """Give a keyed mark of a picture for the ledger: who has the picture and the key finds its entries by it."""
+        digest = hashlib.sha256(picture).digest()
+        return hmac.digest(self.secrets.blind, pack("moiety/input-mark/1", digest), "sha256")[:MARK_BYTES].hex()
 
     def bind_row(self, gallery: Gallery, row_id: RowId, subject: SubjectId) -> bytes:
         """Bind a row id to its subject, so that an altered table does not show somebody else."""

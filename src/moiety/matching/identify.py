@@ -6,9 +6,11 @@ import asyncio
 import random
 from typing import TYPE_CHECKING
 
+from moiety.foundation.errors import NotApproved
 from moiety.ledger import Kind as Record
 from moiety.matching.answers import Candidate, FaceAnswer
 from moiety.matching.asking import WORD_BITS, Asking, Bits, Order
+from moiety.matching.deployed import must_be_deployed
 from moiety.storage import SubjectState, TemplateState
 from moiety.warrants.warrant import Act
 
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
     from moiety.foundation.ids import RowId, SubjectId
     from moiety.matching.asking import SealedProbe
     from moiety.matching.desk import Asker, Desk
-    from moiety.storage import Gallery
+    from moiety.storage import Gallery, Transaction
 
 # The higher bands run on 64 positions: at most this many hits among at least 16 decoys.
 HITS_MAX = 48
@@ -34,8 +36,12 @@ class Identifier:
         self._asking = asking
         self._settle = settle
 
-    async def identify(self, gallery: Gallery, image: bytes, asker: Asker) -> list[FaceAnswer]:
+    async def identify(
+        self, gallery: Gallery, image: bytes, asker: Asker, spend: Callable[[Transaction], None] | None = None
+    ) -> list[FaceAnswer]:
         """Answer for every face of the picture, biggest first; where others than the gate sign, for one of them.
+
+        `spend` uses up the approval of two people, in the transaction that writes the search down.
 
         Raises:
             BadInput: the picture cannot be read.
@@ -47,22 +53,36 @@ class Identifier:
         """
         self._desk.alarms.check(gallery.id)
         await asyncio.to_thread(self._desk.must_match)
+        await asyncio.to_thread(self._may, gallery, approved=spend is not None)
         terms = await self._desk.terms(gallery, Act.SEARCH)
         gallery, nonce = terms.gallery, asker.signing.nonce
         probes = terms.chosen(await self._asking.probes(gallery, image, nonce), asker.signing.face)
         if not probes:
-            await asyncio.to_thread(self._note, gallery, asker, 0, {})
+            await asyncio.to_thread(self._note, gallery, asker, 0, {}, spend)
             return []
         signed = await self._desk.for_faces(terms, [probe.statement for probe in probes], asker, image, nonce)
-        await asyncio.to_thread(self._note, gallery, asker, len(probes), signed.signers)
+        began = self._desk.clock.now()
+        await asyncio.to_thread(self._note, gallery, asker, len(probes), signed.signers, spend)
         await self._settle(gallery)
         # It may have rung while somebody was about to sign.
         self._desk.alarms.check(gallery.id)
         async with self._desk.turns.shared(gallery.id):
             answers = await self._ask(gallery, probes, signed.warrants)
         await asyncio.to_thread(self._desk.must_match)
-        await asyncio.to_thread(self._disclose, gallery, asker, answers)
+        await asyncio.to_thread(self._disclose, gallery, asker, answers, int(began), self._desk.mark_of(image))
         return answers
+
+    def _may(self, gallery: Gallery, *, approved: bool) -> None:
+        """Check that the gallery is in use, and that two people stand behind the search where it wants that.
+
+        Raises:
+            NotDeployed, NotApproved: it is not, or they do not.
+
+        """
+        with self._desk.store.read() as tx:
+            under = must_be_deployed(tx, gallery, self._desk.clock.now())
+        if under is not None and under.two_to_search and not approved:
+            raise NotApproved
 
     async def _ask(
         self, gallery: Gallery, probes: Sequence[SealedProbe], warrants: Sequence[bytes]
@@ -109,14 +129,26 @@ class Identifier:
         ordered = sorted(bands.items(), key=lambda item: (-item[1], item[0]))
         return tuple(Candidate(subject, gallery.bands[band]) for subject, band in ordered)
 
-    def _note(self, gallery: Gallery, asker: Asker, faces: int, signers: Mapping[str, str]) -> None:
+    def _note(
+        self,
+        gallery: Gallery,
+        asker: Asker,
+        faces: int,
+        signers: Mapping[str, str],
+        spend: Callable[[Transaction], None] | None,
+    ) -> None:
         """Write the search into the ledger before a vault hears of it."""
         with self._desk.store.begin() as tx:
             # A crash after this leaves an entry for a search that was never answered: it was asked all the same.
+            if spend is not None:
+                spend(tx)
             self._desk.write_down(tx, Record.CONSULTATION, "identify", gallery, asker, signers=signers, faces=faces)
 
-    def _disclose(self, gallery: Gallery, asker: Asker, answers: Sequence[FaceAnswer]) -> None:
-        """Write each candidate into the ledger before anyone is shown."""
+    def _disclose(self, gallery: Gallery, asker: Asker, answers: Sequence[FaceAnswer], began: int, mark: str) -> None:
+        """Write each candidate into the ledger before anyone is shown: when the search began, and of which picture.
+
+        Regulation (EU) 2024/1689, article 12 (3): period of use, reference database, input that led to a match.
+        """
         found = {(candidate.subject, candidate.band) for answer in answers for candidate in answer.candidates}
         if not found:
             return
@@ -124,7 +156,16 @@ class Identifier:
             # A crash after this leaves entries for an answer that nobody saw.
             for subject, band in sorted(found):
                 self._desk.write_down(
-                    tx, Record.DISCLOSURE, "candidate", gallery, asker, subject=subject, with_reason=False, band=band
+                    tx,
+                    Record.DISCLOSURE,
+                    "candidate",
+                    gallery,
+                    asker,
+                    subject=subject,
+                    with_reason=False,
+                    band=band,
+                    began=began,
+                    input=mark,
                 )
 
 

@@ -10,8 +10,10 @@ from moiety.foundation.errors import MatchingStopped, NoFace, OutOfStep, Unavail
 from moiety.ledger import Kind as Record
 from moiety.matching.answers import Verdict
 from moiety.matching.asking import WORD_BITS, told
+from moiety.matching.deployed import must_be_deployed
 from moiety.matching.signing import one_of
 from moiety.matching.thresholds import BAND_NAMES
+from moiety.matching.tries import TRIES, TRIES_WITH_PAD, Tries
 from moiety.storage import SubjectState, TemplateState
 from moiety.warrants import targets
 from moiety.warrants.warrant import Act
@@ -50,6 +52,7 @@ class Verifier:
         self._desk = desk
         self._asking = asking
         self._settle = settle
+        self._tries = Tries(desk.clock)
 
     async def verify(self, gallery: Gallery, subject: SubjectId, image: bytes, asker: Asker) -> Verdict:
         """Compare a face of the picture, the biggest unless the request says which, with the photos of one subject.
@@ -59,6 +62,8 @@ class Verifier:
         Raises:
             UnknownSubject: the gallery has no such active subject.
             MatchingStopped: this person objected or withdrew.
+            NotDeployed: the gallery is not in use.
+            RateLimited: too many tries with this claim have failed; wait thirty seconds.
             NoFace: the picture shows none.
             SignatureNeeded: the policy wants a signature that has not come.
             Halted: the stop button is pressed, also where it was while this was asked.
@@ -79,14 +84,17 @@ class Verifier:
         if rows and not whole:
             raise Unavailable(DAMAGED)
         claim = _Claim(terms, subject, whole, one_of(probes, asker.signing.face), image, nonce)
+        self._tries.check(subject, TRIES if claim.probe.face.liveness is None else TRIES_WITH_PAD)
         await self._settle(gallery)
         band = await self._band(claim, asker)
         await asyncio.to_thread(self._desk.must_match)
+        self._tries.note(subject, passed=band is not None)
         return Verdict(band is not None, band, (claim.probe.face,))
 
     def _rows(self, gallery: Gallery, subject: SubjectId) -> set[RowId]:
         """Give the row ids of an active subject."""
         with self._desk.store.read() as tx:
+            must_be_deployed(tx, gallery, self._desk.clock.now())
             if tx.subjects.get(gallery.id, subject).state is not SubjectState.ACTIVE:
                 raise UnknownSubject
             record = tx.records.get(subject)

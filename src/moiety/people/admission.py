@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from moiety.foundation.errors import ConsentNeeded, MatchingStopped
+from moiety.matching.deployed import must_be_deployed
 from moiety.storage.person_records import SubjectRecord
 
 if TYPE_CHECKING:
@@ -34,8 +35,10 @@ def admit(tx: Transaction, gallery: Gallery, subject: SubjectId | None, now: flo
     Raises:
         ConsentNeeded: the gallery wants a consent that is not in force, or a guardian is missing.
         MatchingStopped: the person objected or withdrew.
+        NotDeployed: the gallery is not in use.
 
     """
+    must_be_deployed(tx, gallery, now)
     rule = tx.rules.get(gallery.id)
     record = None if subject is None else tx.records.get(subject)
     if record is not None and record.stopped_at is not None:

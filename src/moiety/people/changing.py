@@ -6,12 +6,14 @@ import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from moiety.foundation.errors import BadInput, NotFound
+from moiety.foundation.errors import BadInput, Forbidden, NotFound
 from moiety.ledger import Kind as Record
+from moiety.matching import vigil
 from moiety.people.admission import OBJECTION, resume, stop
 from moiety.people.fields import check_given
 from moiety.people.follow_ups import MATCHES, note_change
-from moiety.people.rules import BIRTH, is_minor
+from moiety.people.rules import BIRTH, POLICE_STATUS, Stated, check_police, is_minor
+from moiety.storage.guard_records import AlertKind
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -57,7 +59,9 @@ class Changing:
         """
         if not fields:
             raise BadInput("Say which fields are to be put right.")
-        check_given(fields)
+        check_given({name: value for name, value in fields.items() if name != POLICE_STATUS})
+        if POLICE_STATUS in fields:
+            await asyncio.to_thread(self._police, gallery, fields[POLICE_STATUS])
         if BIRTH in fields and is_minor(fields, self._desk.clock.now()):
             await asyncio.to_thread(self._is_young, subject)
         made: list[FollowUp] = []
@@ -67,6 +71,11 @@ class Changing:
 
         await self._fields.put(gallery, subject, fields, asker, act="rectify", also=also)
         return changed(made)
+
+    def _police(self, gallery: Gallery, status: str) -> None:
+        """Check what somebody is to the police now."""
+        with self._desk.store.read() as tx:
+            check_police(tx.deployments.get(gallery.id), Stated(police=status))
 
     def _is_young(self, subject: SubjectId) -> None:
         """Refuse to make somebody young whose record has no guardian."""
@@ -91,18 +100,22 @@ class Changing:
                 stop(tx, gallery, subject, OBJECTION, now)
                 made = note_change(tx, gallery.id, subject, "objected", now)
                 self._desk.write_down(tx, Record.ALTERATION, "object", gallery, asker, subject=subject)
+                vigil.notice(self._desk, tx, AlertKind.CONTESTED, gallery, asker.actor, subject, 0.0)
                 return changed(made)
 
         return await asyncio.to_thread(keep)
 
     async def overrule(self, gallery: Gallery, subject: SubjectId, asker: Asker) -> None:
-        """Decide against an objection, with the reason on record: matching goes on.
+        """Decide against an objection, with the reason on record: matching goes on. A person decides, no program.
 
         Raises:
+            Forbidden: a program's key asks.
             UnknownSubject: the gallery has no such subject.
             NotFound: nobody objected.
 
         """
+        if asker.actor.startswith("key_"):
+            raise Forbidden("A person decides about an objection; a program's key does not.")
 
         def keep() -> None:
             with self._desk.store.begin() as tx:

@@ -18,7 +18,7 @@ from moiety.matching.asking import told
 from moiety.people.admission import FIRST, admit
 from moiety.people.burial import image_field
 from moiety.people.fields import REFERENCE, check_given
-from moiety.people.rules import Stated, end_of, is_minor, record_of
+from moiety.people.rules import POLICE_STATUS, Stated, check_police, end_of, is_minor, record_of
 from moiety.storage import IntentKind, IntentState, SubjectState
 from moiety.warrants.warrant import Act
 from moiety.wire.kinds import Kind
@@ -139,7 +139,7 @@ class Enroller:
                 async def once(now: _Seen) -> Enrolled:
                     plan = _plan(now, subject, mark)
                     plan.stated = who.stated
-                    given = dict(fields if plan.new_subject else who.fields)
+                    given = dict(fields if plan.new_subject else who.fields) | police_fields(plan.new_subject, who)
                     if await asyncio.to_thread(self._keeps_photos, gallery):
                         given[image_field(plan.photo)] = base64.b64encode(image).decode()
                     return await self._carry_out(plan, given, blinds, asker)
@@ -333,6 +333,11 @@ class Enroller:
             )
 
 
+def police_fields(new: bool, who: Who) -> dict[str, str]:  # noqa: FBT001 - it is all that it says
+    """Give what a new person is to the police, as a sealed field."""
+    return {POLICE_STATUS: who.stated.police} if new and who.stated.police else {}
+
+
 def enter(tx: Transaction, gallery: Gallery, subject: SubjectId, stated: Stated, now: float) -> None:
     """Add a pending subject with its record and its end, in the caller's transaction.
 
@@ -340,6 +345,7 @@ def enter(tx: Transaction, gallery: Gallery, subject: SubjectId, stated: Stated,
         BadInput: the record says too little.
 
     """
+    check_police(tx.deployments.get(gallery.id), stated)
     rule = tx.rules.get(gallery.id)
     record = record_of(gallery, rule, subject, stated, now)
     tx.subjects.add(gallery.id, subject, expires_at=end_of(gallery, rule, now))

@@ -7,22 +7,33 @@ import hashlib
 import hmac
 import unicodedata
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from moiety.foundation.envelopes import pack, seal, unseal
-from moiety.foundation.errors import AlreadyThere, BadInput, NotFound, UnknownSubject
+from moiety.foundation.errors import (
+    AlreadyThere,
+    BadInput,
+    NotFound,
+    RateLimited,
+    UnknownSubject,
+    WarrantRefused,
+)
 from moiety.ledger import Kind as Record
+from moiety.matching import vigil
 from moiety.storage import FieldClass, SubjectState
 from moiety.warrants import targets
 from moiety.warrants.warrant import Act
 from moiety.wire.kinds import Kind
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from moiety.foundation.ids import SubjectId
     from moiety.matching.desk import Asker, Desk
+    from moiety.matching.signing import Signed
     from moiety.storage import Gallery, Transaction
+
+T = TypeVar("T")
 
 REFERENCE = "reference"
 NAME_CHARS_MAX = 40
@@ -42,7 +53,7 @@ class SealedField:
 
 
 # Names under which the gate itself keeps things of a person; nobody writes them as a plain field.
-RESERVED = ("pin", "release_", "image_", "guardian_")
+RESERVED = ("pin", "release_", "image_", "guardian_", "police_")
 
 
 def check_given(fields: Mapping[str, str]) -> None:
@@ -98,6 +109,19 @@ class Fields:
         """Normalise a field's text for the blind index: NFKC, case folded, blanks joined."""
         plain = " ".join(unicodedata.normalize("NFKC", text).casefold().split())
         return pack("subject_field", name, plain)
+
+    async def looked_up(self, gallery: Gallery, reference: str, asker: Asker) -> SubjectId | None:
+        """Find as `find` for somebody who asks; whoever is found stands in the ledger."""
+        subject = await self.find(gallery, reference)
+
+        def note() -> None:
+            with self._desk.store.begin() as tx:
+                # A crash after this leaves an entry for an answer that nobody saw.
+                self._desk.write_down(tx, Record.CONSULTATION, "find", gallery, asker, subject=subject)
+
+        if subject is not None:
+            await asyncio.to_thread(note)
+        return subject
 
     async def find(self, gallery: Gallery, reference: str) -> SubjectId | None:
         """Find the active subject with this reference."""
@@ -197,8 +221,13 @@ class Fields:
 
     # ---- reading ----
 
-    async def labels(self, gallery: Gallery, subjects: Sequence[SubjectId], asker: Asker) -> dict[SubjectId, str]:
-        """Reveal the reference of each subject that has one; none where the policy wants more than the gate's key."""
+    async def labels(
+        self, gallery: Gallery, subjects: Sequence[SubjectId], asker: Asker, *, bare: bool = False
+    ) -> dict[SubjectId, str]:
+        """Reveal the reference of each subject that has one; none where the policy wants more than the gate's key.
+
+        What is shown `bare`, and not masked, is charged to a person like any field.
+        """
         if not (await self._desk.terms(gallery, Act.REVEAL)).at_once:
             return {}
 
@@ -208,7 +237,7 @@ class Fields:
                 return [(one, REFERENCE) for one in subjects if REFERENCE in names.get(one, ())]
 
         asked = await asyncio.to_thread(having)
-        revealed = await self.reveal(gallery, asked, asker) if asked else {}
+        revealed = await self._open(gallery, asked, asker, bare=bare) if asked else {}
         return {subject: value for (subject, _), value in revealed.items()}
 
     async def reveal(
@@ -219,24 +248,44 @@ class Fields:
         Raises:
             UnknownSubject, NotFound: there is no such subject or field.
             SignatureNeeded: the policy wants a signature that has not come.
-            WarrantRefused: B refuses, or the budget of this hour is spent.
+            WarrantRefused: B refuses, or a budget there is spent.
+            RateLimited: the asker's budget of this hour is spent.
+            Locked: one of them is nobody, whom no one has a reason to open.
 
         """
+        await asyncio.to_thread(vigil.check_decoys, self._desk, gallery, asker, [subject for subject, _ in asked])
+        return await self._open(gallery, asked, asker, bare=True)
+
+    async def _open(
+        self, gallery: Gallery, asked: Sequence[tuple[SubjectId, str]], asker: Asker, *, bare: bool
+    ) -> dict[tuple[SubjectId, str], str]:
+        """Do as `reveal`, in lists too, where decoys stand among people."""
         terms = await self._desk.terms(gallery, Act.REVEAL)
         found = await asyncio.to_thread(self._wanted, gallery, asked)
         aims = [self._aim(gallery, subject, name, wrapped) for (subject, name), (wrapped, _) in found.items()]
         signed = await self._desk.for_targets(terms, asker, aims)
-        await asyncio.to_thread(self._note_reveal, gallery, list(found), asker, signed.signers)
+        await self._watched(
+            gallery, asker, asyncio.to_thread(self._note_reveal, gallery, list(found), asker, signed, bare=bare)
+        )
         buffers: list[bytes] = []
         names = []
         for warrant, ((subject, name), (wrapped, _)) in zip(signed.warrants, found.items(), strict=True):
             buffers += [warrant, self._handle(gallery, subject), wrapped]
             names.append([subject, name, class_of(name).value])
-        answer = await self._desk.links.b.call(Kind.REVEAL, {"gallery": gallery.id, "names": names}, buffers)
+        meta = {"gallery": gallery.id, "names": names, "by": vigil.by_of(self._desk, asker, bare=bare)}
+        answer = await self._watched(gallery, asker, self._desk.links.b.call(Kind.REVEAL, meta, buffers))
         return {
             (subject, name): unseal(bytes(key), sealed, self._bound(gallery, subject, name)).decode()
             for ((subject, name), (_, sealed)), key in zip(found.items(), answer.buffers, strict=True)
         }
+
+    async def _watched(self, gallery: Gallery, asker: Asker, work: Awaitable[T]) -> T:
+        """Have another unit told where a budget is spent."""
+        try:
+            return await work
+        except (RateLimited, WarrantRefused):
+            await asyncio.to_thread(vigil.over_budget, self._desk, gallery, asker)
+            raise
 
     def _wanted(
         self, gallery: Gallery, asked: Sequence[tuple[SubjectId, str]]
@@ -252,14 +301,15 @@ class Fields:
         return {one: (fields[one].wrapped_key, fields[one].ciphertext) for one in asked}
 
     def _note_reveal(
-        self, gallery: Gallery, asked: Sequence[tuple[SubjectId, str]], asker: Asker, signers: Mapping[str, str]
+        self, gallery: Gallery, asked: Sequence[tuple[SubjectId, str]], asker: Asker, signed: Signed, *, bare: bool
     ) -> None:
-        """Write down who is going to read what, and why."""
+        """Charge whoever is going to read, and write down who reads what, and why."""
         with self._desk.store.begin() as tx:
             # A crash after this leaves entries for fields that were never shown.
+            vigil.spend(self._desk, tx, asker, "field" if bare else "label", len(asked))
             for subject, _ in asked:
                 self._desk.write_down(
-                    tx, Record.CONSULTATION, "reveal", gallery, asker, subject=subject, signers=signers, fields=1
+                    tx, Record.CONSULTATION, "reveal", gallery, asker, subject=subject, signers=signed.signers, fields=1
                 )
 
     def _aim(self, gallery: Gallery, subject: SubjectId, name: str, wrapped: bytes) -> tuple[bytes, dict[str, str]]:

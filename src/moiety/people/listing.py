@@ -15,6 +15,7 @@ from moiety.storage import GalleryState
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
+    from moiety.access.spending import Spend
     from moiety.foundation.ids import GalleryId, SubjectId
     from moiety.matching.desk import Asker, Desk
     from moiety.people.fields import Fields
@@ -39,6 +40,11 @@ class Listed:
     on_hold: bool
     created_at: float
     expires_at: float | None
+
+
+def export_lines(after: SubjectId | None, limit: int) -> dict[str, str]:
+    """Give the lines that two people agree on for an export of a page of people."""
+    return {"export": "people, references masked", "behind": after or "the beginning", "people": str(limit)}
 
 
 class Listing:
@@ -80,9 +86,16 @@ class Listing:
         return await asyncio.to_thread(read)
 
     async def as_csv(
-        self, gallery: Gallery, after: SubjectId | None, limit: int, asker: Asker
+        self, gallery: Gallery, after: SubjectId | None, limit: int, asker: Asker, spend: Spend
     ) -> tuple[str, SubjectId | None]:
-        """Write a page as a table for a spreadsheet; gives the id behind which the next page begins, too."""
+        """Write a page as a table for a spreadsheet; gives the id behind which the next page begins, too.
+
+        Raises:
+            NotApproved: what two people agreed on is not this page.
+            WarrantRefused: the budget of labels of this hour is spent.
+
+        """
+        await asyncio.to_thread(self._note_export, gallery, export_lines(after, limit), asker, spend)
         page = await self.page(gallery, after, limit, asker)
         rows = [
             (
@@ -98,13 +111,14 @@ class Listing:
             for one in page
         ]
 
-        def note() -> None:
-            with self._desk.store.begin() as tx:
-                # A crash after this leaves an entry for a list that nobody got.
-                self._desk.write_down(tx, Record.DISCLOSURE, "list", gallery, asker, people=len(page))
-
-        await asyncio.to_thread(note)
         return as_csv(COLUMNS, rows), page[-1].subject if len(page) == limit else None
+
+    def _note_export(self, gallery: Gallery, lines: dict[str, str], asker: Asker, spend: Spend) -> None:
+        """Use up the approval and write the export down, before anybody is read."""
+        with self._desk.store.begin() as tx:
+            # A crash after this leaves an entry for a list that nobody got, and the approval used up.
+            spend(tx, lines)
+            self._desk.write_down(tx, Record.DISCLOSURE, "list", gallery, asker, people=int(lines["people"]))
 
     async def everywhere(
         self, galleries: Collection[GalleryId], reference: str, asker: Asker

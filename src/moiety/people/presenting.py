@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import hmac
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from moiety.foundation.errors import NotFound, RateLimited
+from moiety.foundation.errors import NotFound
 from moiety.ledger import Kind as Record
+from moiety.matching.tries import Tries
 from moiety.people.registrar import PIN
 
 if TYPE_CHECKING:
@@ -17,10 +18,6 @@ if TYPE_CHECKING:
     from moiety.people.fields import Fields
     from moiety.people.registrar import Registrar
     from moiety.storage import Gallery
-
-# NIST SP 800-63B-4, section 3.2.3: five failed tries, then a wait of thirty seconds.
-TRIES: Final = 5
-WAIT_SECONDS: Final = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +36,7 @@ class Presenting:
         self._desk = desk
         self._fields = fields
         self._registrar = registrar
-        self._failed: dict[SubjectId, tuple[int, float]] = {}
+        self._tries = Tries(desk.clock)
 
     async def present(self, gallery: Gallery, reference: str, pin: str | None, asker: Asker) -> Presented:
         """Say whether somebody of the gallery has this reference, and this PIN where one is set.
@@ -68,20 +65,11 @@ class Presenting:
         kept = await asyncio.to_thread(self._kept, subject)
         if kept is None:
             return True
-        self._wait(subject)
-        if pin is not None and hmac.compare_digest(kept, await self._registrar.pin_mark(gallery, subject, pin)):
-            self._failed.pop(subject, None)
-            return True
-        tries = self._failed.get(subject, (0, 0.0))[0] + 1
-        self._failed[subject] = (tries, self._desk.clock.monotonic())
-        return False
-
-    def _wait(self, subject: SubjectId) -> None:
-        """Refuse a sixth try within half a minute of the fifth."""
-        tries, last = self._failed.get(subject, (0, 0.0))
-        left = WAIT_SECONDS - (self._desk.clock.monotonic() - last)
-        if tries >= TRIES and left > 0:
-            raise RateLimited("Too many wrong PINs; try again later.", wait_s=int(left) + 1)
+        self._tries.check(subject)
+        mark = None if pin is None else await self._registrar.pin_mark(gallery, subject, pin)
+        passed = mark is not None and hmac.compare_digest(kept, mark)
+        self._tries.note(subject, passed=passed)
+        return passed
 
     def _kept(self, subject: SubjectId) -> bytes | None:
         """Read the mark of a subject's PIN."""

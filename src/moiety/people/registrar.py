@@ -12,7 +12,7 @@ from moiety.foundation.ids import SubjectId, new_subject_id
 from moiety.ledger import Kind as Record
 from moiety.people.enrol import enter
 from moiety.people.fields import REFERENCE, check_given
-from moiety.people.rules import Stated, end_of, is_minor
+from moiety.people.rules import POLICE_STATUS, Stated, end_of, is_minor
 from moiety.storage import IntentKind, IntentState
 
 if TYPE_CHECKING:
@@ -79,6 +79,8 @@ class Registrar:
             raise BadInput(ALONE)
         if new.guardian:
             given |= new.guardian.fields()
+        if new.stated.police:
+            given[POLICE_STATUS] = new.stated.police
         await self._settler.if_needed(gallery)
         (blind,) = await self._fields.blind(gallery, [self._fields.value_of(REFERENCE, new.reference)])
         subject, stated = new_subject_id(), replace(new.stated, minor=young)

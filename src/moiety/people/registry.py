@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 from moiety.people.access import AccessExports
-from moiety.people.approved import TwoActors
 from moiety.people.changing import Changing
 from moiety.people.consents import Consents
+from moiety.people.decoys import Decoys
+from moiety.people.deploying import Deploying
 from moiety.people.follow_ups import FollowUps
 from moiety.people.holds import Holds
 from moiety.people.listing import Listing
@@ -19,7 +20,6 @@ from moiety.people.rules import Rules
 
 if TYPE_CHECKING:
     from moiety.matching.desk import Desk
-    from moiety.people.approved import Approved
     from moiety.people.enrol import Enroller
     from moiety.people.erase import Eraser
     from moiety.people.fields import Fields
@@ -34,6 +34,8 @@ class Registry:
     registrar: Registrar
     consents: Consents
     holds: Holds
+    decoys: Decoys
+    deploying: Deploying
     presenting: Presenting
     changing: Changing
     moving: Moving
@@ -46,16 +48,17 @@ class Registry:
         cls,
         desk: Desk,
         services: tuple[Fields, Enroller, Eraser, Settler],
-        approved: Approved | None = None,
     ) -> Self:
-        """Build all services over `desk`; `approved` says whether two people stand behind an act."""
+        """Build all services over `desk`."""
         fields, enroller, eraser, settler = services
         registrar = Registrar(desk, fields, enroller, settler)
         return cls(
             rules=Rules(desk),
             registrar=registrar,
             consents=Consents(desk, fields, eraser),
-            holds=Holds(desk, approved or TwoActors()),
+            holds=Holds(desk),
+            decoys=Decoys(desk, registrar),
+            deploying=Deploying(desk),
             presenting=Presenting(desk, fields, registrar),
             changing=Changing(desk, fields),
             moving=Moving(desk, fields, eraser),

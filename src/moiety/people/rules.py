@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from moiety.foundation.ids import SubjectId
     from moiety.matching.desk import Asker, Desk
     from moiety.storage import Gallery
+    from moiety.storage.guard_records import Deployment
 
 DAY_SECONDS: Final = 86_400
 # Three years from the last contact: safeguard 30.
@@ -29,6 +30,9 @@ CONTROLLER_CHARS_MAX: Final = 200
 BASES: Final = ("consent", "contract", "legal-obligation", "vital-interest", "public-task", "legitimate-interest")
 SOURCES: Final = ("person", "guardian", "relative", "employer", "authority", "import")
 BIRTH: Final = "birth_date"
+# Directive (EU) 2016/680, article 6: whoever is kept for a police purpose is one of these.
+POLICE: Final = ("suspect", "convicted", "victim", "witness", "missing")
+POLICE_STATUS: Final = "police_status"
 _NOTICE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}")
 
 
@@ -39,6 +43,7 @@ class Stated:
     basis: str = ""
     source: str = ""
     minor: bool = False
+    police: str = ""
 
 
 class Rules:
@@ -150,6 +155,22 @@ def end_of(gallery: Gallery, rule: Rule | None, contact: float) -> float:
     """Say when a record ends that nobody touches after `contact`: never later than three years."""
     days = rule.keep_days if rule else gallery.retention_days or CEILING_DAYS
     return contact + min(days, CEILING_DAYS) * DAY_SECONDS
+
+
+def check_police(under: Deployment | None, stated: Stated) -> None:
+    """Check what a new record says the person is to the police: one of a few words where the gallery is theirs.
+
+    Raises:
+        BadInput: it is missing or unknown, or the gallery is for something else.
+
+    """
+    wanted = under is not None and under.police
+    if wanted != bool(stated.police):
+        raise BadInput(
+            f"What somebody is to the police ({', '.join(POLICE)}) is said in galleries of the police alone."
+        )
+    if stated.police and stated.police not in POLICE:
+        raise BadInput(f"What somebody is to the police is one of: {', '.join(POLICE)}.")
 
 
 def is_minor(fields: Mapping[str, str], now: float) -> bool:

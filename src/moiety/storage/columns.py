@@ -51,10 +51,15 @@ _NAMED: Final[dict[Holds, dict[str, str]]] = {
         "incident": "id opened_by galleries",
         "report": "id answered_by",
         "drill_report": "id",
+        "alert": "id actor gallery_id subject_id seen_by",
+        "account_lock": "actor alert_id",
+        "spent": "actor",
+        "decoy": "subject_id",
+        "deployment": "gallery_id",
     },
     Holds.STATE: {"gallery": "state", "subject": "state", "subject_field": "klass", "template": "state"}
     | {"intent": "kind state", "operator": "state", "approval": "state", "subject_record": "stopped_for"}
-    | {"consent": "kind", "hold": "state", "follow_up": "cause"}
+    | {"consent": "kind", "hold": "state", "follow_up": "cause", "alert": "kind", "spent": "meter"}
     | {"emergency": "kind"},
     Holds.TIME: {
         "gallery": "created_at",
@@ -77,6 +82,10 @@ _NAMED: Final[dict[Holds, dict[str, str]]] = {
         "incident": "opened_at aware_at began_at ended_at closed_at",
         "report": "received_at answered_at",
         "drill_report": "at",
+        "alert": "created_at last_at seen_at",
+        "account_lock": "since",
+        "decoy": "planted_at",
+        "deployment": "review_at",
     },
     Holds.COUNT: {
         "gallery": "dim fmr_target thresholds retention_days policy_version next_seq",
@@ -89,6 +98,8 @@ _NAMED: Final[dict[Holds, dict[str, str]]] = {
         "gallery_rule": "keep_days",
         "follow_up": "seq",
         "drill_report": "drills failed",
+        "alert": "times",
+        "spent": "hour count",
     },
     Holds.CIPHERTEXT: {
         "subject_field": "wrapped_key ciphertext",
@@ -125,8 +136,10 @@ _NAMED: Final[dict[Holds, dict[str, str]]] = {
         "follow_up": "act",
         "incident": "lost done",
         "drill_report": "document",
+        "deployment": "assessment",
     },
-    Holds.FLAG: {"gallery_rule": "consent keep_photos", "subject_record": "minor", "consent": "by_guardian"},
+    Holds.FLAG: {"gallery_rule": "consent keep_photos", "subject_record": "minor", "consent": "by_guardian"}
+    | {"deployment": "police two_to_search"},
     Holds.SIGNATURE: {
         "ledger_cosigned": "note",
         "passkey": "public_key",

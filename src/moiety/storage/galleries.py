@@ -157,6 +157,16 @@ class GalleryTable:
         """
         return self._move(gallery_id, GalleryState.CLOSED)
 
+    def set_thresholds(self, gallery_id: GalleryId, thresholds: Sequence[int]) -> None:
+        """Write the thresholds that are taken here. A crash before the commit leaves those of before.
+
+        Raises:
+            UnknownGallery: there is none with this id.
+
+        """
+        self._row(gallery_id).thresholds = tuple(thresholds)
+        self._session.flush()
+
     def _move(self, gallery_id: GalleryId, state: GalleryState) -> Gallery:
         row = self._row(gallery_id)
         row.state = state.value

@@ -21,6 +21,7 @@ from moiety.storage.engine import BUSY_TIMEOUT_MS, open_engines, plain_errors
 from moiety.storage.exposed import ExposedTable
 from moiety.storage.fields import FieldTable
 from moiety.storage.galleries import GalleryTable
+from moiety.storage.guarding import AlertTable, DecoyTable, DeploymentTable, SpentTable
 from moiety.storage.incidents import DrillTable, EmergencyTable, IncidentTable, ReportTable
 from moiety.storage.intents import IntentTable
 from moiety.storage.keeping import RecordTable, RuleTable
@@ -155,6 +156,26 @@ class Transaction:
     def drills(self) -> DrillTable:
         """Reports of drills."""
         return DrillTable(self.session)
+
+    @cached_property
+    def alerts(self) -> AlertTable:
+        """Notices for another unit, and locks of accounts."""
+        return AlertTable(self.session)
+
+    @cached_property
+    def spent(self) -> SpentTable:
+        """What actors opened in this hour."""
+        return SpentTable(self.session)
+
+    @cached_property
+    def decoys(self) -> DecoyTable:
+        """Subjects who are nobody."""
+        return DecoyTable(self.session)
+
+    @cached_property
+    def deployments(self) -> DeploymentTable:
+        """What galleries are used under."""
+        return DeploymentTable(self.session)
 
     @cached_property
     def ledger(self) -> LedgerTable:

@@ -32,6 +32,7 @@ _log = logging.getLogger(__name__)
 
 HOUR_SECONDS = 3600
 DAY_HOURS = 24
+MONTH_HOURS = 30 * DAY_HOURS
 ANYONE = b""
 # A refusal leaves at the next full step after its question came, so that how long it took tells little of why.
 REFUSAL_STEP_SECONDS = 0.1
@@ -49,13 +50,23 @@ class Trust:
 
 @dataclass(frozen=True, slots=True)
 class Charge:
-    """What an act costs: so much on a meter that has a limit per gallery and `hours`, for each signer or `shared`."""
+    """What an act costs: so much on a meter that has a limit per gallery and `hours`.
+
+    Each signer pays, or all together where it is `shared`, or the one `payer` that is named.
+    """
 
     meter: str
     cost: int
     limit: int
     hours: int = 1
     shared: bool = False
+    payer: bytes = b""
+
+    def payers(self, signers: Signers) -> tuple[bytes, ...]:
+        """Say who pays."""
+        if self.payer:
+            return (self.payer,)
+        return (ANYONE,) if self.shared else signers.payers
 
 
 def refusals_alike(half: str, handler: Callable[[Frame], Awaitable[Answer]]) -> Callable[[Frame], Awaitable[Answer]]:
@@ -157,8 +168,9 @@ class Guard:
             db.executemany("INSERT INTO nonce VALUES (?, ?)", fresh.items())
             _count_uses(db, signers.uses, now)
             for charge in charges:
-                for payer in (ANYONE,) if charge.shared else signers.payers:
-                    _charge(db, payer, gallery, charge, now)
+                for payer in charge.payers(signers):
+                    # One person's budget is one in all galleries.
+                    _charge(db, payer, "" if charge.payer else gallery, charge, now)
 
     def charge(self, gallery: str, charge: Charge) -> None:
         """Spend budget for a metered question that has no warrant.
@@ -175,7 +187,7 @@ class Guard:
 def _charge(db: sqlite3.Connection, payer: bytes, gallery: str, charge: Charge, now: int) -> None:
     """Add to the meter of this hour, or raise."""
     hour = now // HOUR_SECONDS
-    db.execute("DELETE FROM budget WHERE hour < ?", (hour - DAY_HOURS,))
+    db.execute("DELETE FROM budget WHERE hour < ?", (hour - MONTH_HOURS,))
     where = (payer, gallery, charge.meter)
     query = (
         "SELECT coalesce(sum(spent), 0) FROM budget "

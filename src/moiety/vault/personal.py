@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from moiety.foundation.envelopes import KEY_BYTES, pack, seal, unseal
 from moiety.foundation.errors import BadInput, NotFound, Unverified
 from moiety.vault.guard import Charge
+from moiety.vault.pace import By, Pace
 from moiety.warrants import targets
 from moiety.warrants.warrant import Act, SignedWarrant
 from moiety.watch import declare
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
+NOBODY = By()
 CLASSES = ("label", "field")
 declare("field_class", CLASSES)
 
@@ -59,16 +61,18 @@ class PersonalKeys:
         blind_key: bytes,
         guard: Guard,
         standing: Callable[[], Standing],
+        pace: Pace | None = None,
     ) -> None:
         """Keep keys in `journal`, sealed under `store_key`; `blind_key` is K_B of the blind index.
 
-        `standing` gives the standing policy in force.
+        `standing` gives the standing policy in force, `pace` how much people may have shown.
         """
         self._journal = journal
         self._store_key = store_key
         self._blind_key = blind_key
         self._guard = guard
         self._standing = standing
+        self._pace = pace or Pace()
 
     def wrap(self, policy: GalleryPolicy, handle: bytes, names: Sequence[FieldName]) -> list[tuple[bytes, bytes]]:
         """Draw a fresh field key for each name; returns (field key, wrapped field key).
@@ -93,9 +97,9 @@ class PersonalKeys:
         return [(key, seal(personal, key, name.bound(policy, handle))) for key, name in zip(keys, names, strict=True)]
 
     def reveal(
-        self, policy: GalleryPolicy, asked: Sequence[tuple[SignedWarrant, bytes, FieldName, bytes]]
+        self, policy: GalleryPolicy, asked: Sequence[tuple[SignedWarrant, bytes, FieldName, bytes]], by: By = NOBODY
     ) -> list[bytes]:
-        """Open wrapped field keys; each item is (warrant, handle, name, wrapped key).
+        """Open wrapped field keys `by` somebody; each item is (warrant, handle, name, wrapped key).
 
         Raises:
             Unverified: a warrant, a wrapped key or a budget does not hold; nothing is returned then.
@@ -109,11 +113,15 @@ class PersonalKeys:
                 raise Unverified("The warrant is for another field.")
             opened.append(unseal(self._personal(handle), wrapped, name.bound(policy, handle)))
         counts = Counter(name.klass for _, _, name, _ in asked)
-        charges = self._charges(policy, counts)
+        charges = self._charges(policy, counts) + self._pace.charges(counts, by.people(signers.payers), bare=by.bare)
         self._guard.spend([signed.warrant for signed, _, _, _ in asked], signers, *charges)
         for klass, count in counts.items():
-            about = {"count": count, "field_class": klass, "gallery": policy.gallery}
-            _log.info("vault-b: revealed %(count)d field keys of class %(field_class)s in %(gallery)s", about)
+            about = {"count": count, "field_class": klass, "gallery": policy.gallery} | by.words()
+            _log.info(
+                "vault-b: revealed %(count)d field keys of class %(field_class)s in %(gallery)s to %(caller)s, "
+                "session %(session)s, reason %(reason_mark)s",
+                about,
+            )
         return opened
 
     def _charges(self, policy: GalleryPolicy, counts: Counter[str]) -> list[Charge]:

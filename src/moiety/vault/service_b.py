@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, TypeVar
 
 from moiety.foundation.errors import BadInput, ExchangeAborted, UnknownGallery, Unverified, WarrantRefused
+from moiety.vault.pace import By
 from moiety.vault.personal import FieldName
 from moiety.vault.service import Vault
 from moiety.warrants.warrant import SignedWarrant
@@ -96,7 +97,7 @@ class VaultB(Vault):
         asked = [
             (SignedWarrant.decode(raw[3 * i]), raw[3 * i + 1], name, raw[3 * i + 2]) for i, name in enumerate(names)
         ]
-        keys = await asyncio.to_thread(self._personal.reveal, policy, asked)
+        keys = await asyncio.to_thread(self._personal.reveal, policy, asked, By.told(frame.meta))
         return Answer({}, keys)
 
     async def _blind(self, frame: Frame) -> Answer:

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 # Enough for rows and bytes; a phone's number with its country, or an identity number, is larger.
 NUMBER_MAX: Final = 10**9
 _GALLERY: Final = re.compile(r"gal_[a-z2-7]{16}")
-_CALLER: Final = re.compile(r"key_[a-z2-7]{16}|owner|-")
+_CALLER: Final = re.compile(r"(key|opr)_[a-z2-7]{16}|owner|-")
+_MARK: Final = re.compile(r"[0-9a-f]{32}|-")
 _ROW: Final = re.compile(r"[0-9a-f]{32}")
 
 
@@ -30,8 +31,9 @@ class Shape(Enum):
     COUNT = "a whole number from 0 to 10⁹"
     MEASURE = "a finite number below 10⁹, rounded to thousandths"
     GALLERY = "the random id of a gallery"
-    CALLER = "the random id of an API key, or `owner`"
+    CALLER = "the random id of an API key or of somebody who works here, or `owner`"
     ROW = "the random id of a row or personal key, 16 bytes in hex"
+    MARK = "a keyed hash, 16 bytes in hex"
     ERROR = "the name of a class of errors"
     PLACE = "a place in source code"
     WHY = "an error: of its sentence, what stands in our source; or a sentence declared for the key"
@@ -48,6 +50,7 @@ KEYS: Final[Mapping[str, Shape]] = {
     "method": Shape.WORD,
     "route": Shape.WORD,
     "outcome": Shape.WORD,
+    "alert": Shape.WORD,
     "status": Shape.COUNT,
     "version": Shape.COUNT,
     "count": Shape.COUNT,
@@ -62,6 +65,8 @@ KEYS: Final[Mapping[str, Shape]] = {
     "caller": Shape.CALLER,
     "row": Shape.ROW,
     "handle": Shape.ROW,
+    "session": Shape.MARK,
+    "reason_mark": Shape.MARK,
     "error": Shape.ERROR,
     "at": Shape.PLACE,
     "why": Shape.WHY,
@@ -100,6 +105,7 @@ def _fit(shape: Shape, key: str, value: object) -> str | float | None:
         Shape.GALLERY: lambda: _GALLERY.fullmatch(value),
         Shape.CALLER: lambda: _CALLER.fullmatch(value),
         Shape.ROW: lambda: _ROW.fullmatch(value),
+        Shape.MARK: lambda: _MARK.fullmatch(value),
         Shape.ERROR: lambda: isinstance(value, ErrorKind),
         Shape.PLACE: lambda: isinstance(value, Spot),
     }

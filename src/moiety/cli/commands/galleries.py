@@ -85,6 +85,59 @@ def rules(
     result(made, as_json=json, lines=[f"rules of {name} set"])
 
 
+@app.command()
+def decoy(
+    name: Annotated[str, typer.Argument(help="Name or id of the gallery.")],
+    reference: Annotated[str, typer.Argument(help="What the made-up person is called, as real ones are.")],
+    data: Data = None,
+    reason: Reason = "planted at the command line by the owner of the installation",
+    *,
+    json: Json = False,
+) -> None:
+    """Plant a person who is nobody: whoever opens a field of theirs is locked, and another unit is told."""
+    with gate(data) as line:
+        made = line.ask("POST", f"galleries/{name}/decoys", json={"reference": reference, "reason": reason})
+    result(made, as_json=json, lines=[f"planted {made['subject_id']}"])
+
+
+@app.command()
+def deploy(
+    name: Annotated[str, typer.Argument(help="Name or id of the gallery.")],
+    assessment: Annotated[str, typer.Option(help="Reference of the impact assessment, such as DPIA-2026-04.")],
+    review: Annotated[str, typer.Option(metavar="DATE", help="When it is reviewed, such as 2027-06-01.")],
+    data: Data = None,
+    reason: Reason = "put into use at the command line by the owner of the installation",
+    approval: Annotated[str, typer.Option(metavar="ID", help="The approval, once people work here.")] = "",
+    *,
+    police: Annotated[bool, typer.Option("--police", help="Each record says what the person is to them.")] = False,
+    two: Annotated[bool, typer.Option("--two-to-search", help="Each search needs two people.")] = False,
+    json: Json = False,
+) -> None:
+    """Say under which impact assessment a gallery is used, and when that is reviewed; then it answers nobody."""
+    moment = review if "T" in review else f"{review}T00:00:00Z"
+    body = {"assessment": assessment, "review_at": moment, "police": police, "two_to_search": two, "reason": reason}
+    with gate(data) as line:
+        made = line.ask("PUT", f"galleries/{name}/deployment", json=body | {"approval": approval or None})
+    result(made, as_json=json, lines=[f"{name} is in use until {made['review_at']}"])
+
+
+@app.command()
+def thresholds(
+    name: Annotated[str, typer.Argument(help="Name or id of the gallery.")],
+    report: Annotated[str, typer.Option(help="Reference of the test report.")],
+    data: Data = None,
+    reason: Reason = "taken at the command line by the owner of the installation",
+    approval: Annotated[str, typer.Option(metavar="ID", help="The approval, once people work here.")] = "",
+    *,
+    json: Json = False,
+) -> None:
+    """Take thresholds that the vaults' keepers have lowered; until then the gallery answers nobody."""
+    body = {"report": report, "reason": reason, "approval": approval or None}
+    with gate(data) as line:
+        made = line.ask("POST", f"galleries/{name}/thresholds", json=body)
+    result(made, as_json=json, lines=[f"taken: {', '.join(map(str, made['taken']))}"])
+
+
 @app.command("list")
 def list_all(data: Data = None, *, json: Json = False) -> None:
     """List the galleries."""

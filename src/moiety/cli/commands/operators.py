@@ -40,6 +40,12 @@ def link(to: Gate, path: str) -> str:
     return str(to.http.base_url).rstrip("/") + path
 
 
+def propose(to: Gate, kind: str, facts: dict[str, str], of: tuple[str, str]) -> dict[str, Any]:
+    """Lay an act before a second person; `of` is the gallery's id and the reason."""
+    lines = [{"name": name, "value": value} for name, value in facts.items()]
+    return to.ask("POST", "approvals", json={"kind": kind, "facts": lines, "gallery": of[0], "reason": of[1]})
+
+
 def proposed(made: dict[str, Any], *, as_json: bool) -> None:
     """Tell what a second person has to sign."""
     say(f"A colleague signs it, with a passkey; then: moiety approval carry-out {made['id']}")
@@ -98,6 +104,34 @@ def recover(operator: Id, reason: Why, data: Data = None, *, json: Json = False)
     """Propose that somebody who lost all passkeys makes new ones; an operator approves it with a passkey."""
     with line(data) as to:
         made = to.ask("POST", f"operators/{operator}/recovery", json={"reason": reason})
+    proposed(made, as_json=json)
+
+
+@app.command()
+def alerts(data: Data = None, *, json: Json = False) -> None:
+    """List what another unit has to look into, and accounts that an alarm locked."""
+    with line(data) as to:
+        found = to.ask("GET", "alerts")
+    lines = [
+        f"{one['id']} {one['kind']}: {one['actor_name'] or one['actor']}, {one['times']} times, last {one['last_at']}"
+        for one in found["alerts"]
+        if one["seen_at"] is None
+    ]
+    lines += [f"locked since {one['since']}: {one['actor']}" for one in found["locks"]]
+    result(found, as_json=json, lines=lines or ["Nothing waits for anybody."])
+
+
+@app.command()
+def unlock(
+    actor: Annotated[str, typer.Argument(metavar="ID", help="The operator or key, opr_… or key_….")],
+    reason: Why,
+    data: Data = None,
+    *,
+    json: Json = False,
+) -> None:
+    """Propose that an account or key which an alarm locked opens again; an operator approves it with a passkey."""
+    with line(data) as to:
+        made = to.ask("POST", f"locks/{actor}/unlock", json={"reason": reason})
     proposed(made, as_json=json)
 
 

@@ -170,13 +170,15 @@ def show(
     wait: Wait = False,
     json: Json = False,
 ) -> None:
-    """Reveal fields of a subject; each is signed for, metered at vault B and written into the ledger."""
+    """Reveal fields of a subject one by one; each is signed for, metered at vault B and written into the ledger."""
     names = [name.strip() for name in fields.split(",") if name.strip()]
     with gate(data) as line:
         found = find(line, gallery, subject, reason)
         path = f"galleries/{gallery}/subjects/{found}"
         shown: dict[str, Any] = line.ask("GET", path)
-        made = line.act("POST", f"{path}/reveal", json={"fields": names, "reason": reason})
-        shown |= signed(line, made, wait=wait, as_json=json)
+        shown["fields"] = {}
+        for name in names:
+            made = line.act("POST", f"{path}/reveal", json={"fields": [name], "reason": reason})
+            shown["fields"] |= signed(line, made, wait=wait, as_json=json)["fields"]
     lines = [f"{name}: {value}" for name, value in shown["fields"].items()]
     result(shown, as_json=json, lines=[found, *lines])

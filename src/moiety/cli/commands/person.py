@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import base64
 import json as jsons
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from moiety.cli.commands.asking import find
+from moiety.cli.commands.operators import propose, proposed
 from moiety.cli.commands.options import Data, GalleryName, Json, Reason, Wait
 from moiety.cli.gateway import gate
 from moiety.cli.output import result
 from moiety.cli.waiting import signed
 from moiety.foundation.envelopes import write_durably
 from moiety.foundation.errors import BadInput
+from moiety.people.holds import hold_lines
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -231,12 +234,31 @@ def hold(
     review: Annotated[str, typer.Option(metavar="DATE", help="When it is reviewed, such as 2027-06-01.")],
     data: Data = None,
     reason: Reason = OWNER,
+    approval: Annotated[str, typer.Option(metavar="ID", help="The approval, once a colleague has signed it.")] = "",
     *,
     json: Json = False,
 ) -> None:
-    """Propose a legal hold; it begins when another key approves it, and ends when two let it go."""
-    moment = review if "T" in review else f"{review}T00:00:00Z"
+    """Propose a legal hold; signed by a colleague, it begins with `--approval`."""
+    moment = review if "T" in review else f"{review}T00:00:00+00:00"
     with gate(data) as line:
         path = _of(line, gallery, subject, reason)
-        made = line.ask("POST", f"{path}/holds", json={"review_at": moment, "reason": reason})
-    result(made, as_json=json, lines=[f"{made['id']} waits for another to approve it"])
+        if not approval:
+            of, facts = line.ask("GET", f"galleries/{gallery}")["id"], hold_lines(path.rpartition("/")[2], _at(moment))
+            proposed(propose(line, "legal-hold", facts, (of, reason)), as_json=json)
+            return
+        body = {"review_at": moment, "reason": reason, "approval": approval}
+        made = line.ask("POST", f"{path}/holds", json=body)
+    result(made, as_json=json, lines=[f"{made['id']} holds"])
+
+
+def _at(text: str) -> float:
+    """Read a moment.
+
+    Raises:
+        BadInput: it is none.
+
+    """
+    try:
+        return datetime.fromisoformat(text).timestamp()
+    except ValueError:
+        raise BadInput("A day is written as 2027-06-01.") from None

@@ -1,0 +1,42 @@
+"""Whether a gallery may be asked: it is in use under an impact assessment, its thresholds were taken by two people."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from moiety.foundation import settings
+from moiety.foundation.errors import NotApproved, NotDeployed
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from moiety.storage import Gallery, Transaction
+    from moiety.storage.guard_records import Deployment
+
+LOWERED = "A threshold of this gallery was lowered at the vaults; two people have to take that here, by a test report."
+
+
+def must_be_deployed(tx: Transaction, gallery: Gallery, now: float) -> Deployment | None:
+    """Give what a gallery is used under, if it says so.
+
+    Raises:
+        NotDeployed: the setting wants an assessment that is not there, or the day of its review has passed.
+
+    """
+    found = tx.deployments.get(gallery.id)
+    if found is None and settings.setting("MOIETY_ASSESSMENT") == "needed":
+        raise NotDeployed
+    if found is not None and found.review_at <= now:
+        raise NotDeployed
+    return found
+
+
+def must_not_be_lowered(gallery: Gallery, in_force: Sequence[int]) -> None:
+    """Refuse thresholds below those that were taken here.
+
+    Raises:
+        NotApproved: one of them was lowered.
+
+    """
+    if any(now < then for now, then in zip(in_force, gallery.thresholds, strict=False)):
+        raise NotApproved(LOWERED)

@@ -1,0 +1,190 @@
+"""Who looks at whom: budgets that a gate cannot set back, decoys that lock, repeats that another unit hears of."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from api_in_process import DAY, WHY, Api, api_over, upload
+from moiety.people.masks import DOTS
+from moiety.vault.guard import HOUR_SECONDS
+from staffed import SIGN_AT, Person, first, invited
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+    import pytest
+
+STAFF = "/v1/galleries/staff"
+PROBLEM = "urn:moiety:problem:"
+
+
+@asynccontextmanager
+async def office(folder: Path) -> AsyncIterator[tuple[Api, Person, Person]]:
+    """Run a site with a gallery, an administrator and a registrar."""
+    async with api_over(folder, sign_at=SIGN_AT) as api:
+        async with api.owner as owner:
+            made = await owner.post("/v1/galleries", json={"name": "staff", "purpose": "doors of the works"})
+            assert made.status_code == 201
+        ada = await first(api)
+        yield api, ada, await invited(api, ada, "Ben Ali", "registrar")
+
+
+async def entered(by: Person, reference: str) -> str:
+    reply = await by.post(f"{STAFF}/people", json={"reference": reference, "fields": {"phone": "555-0142-77"}, **WHY})
+    assert reply.status_code == 201, reply.text
+    return str(reply.json()["subject_id"])
+
+
+async def opened(by: Person, subject: str, field: str = "phone") -> tuple[int, str]:
+    reply = await by.post(f"{STAFF}/subjects/{subject}/reveal", json={"fields": [field], **WHY})
+    return reply.status_code, reply.json().get("type", "").removeprefix(PROBLEM)
+
+
+async def again(api: Api, who: Person, seconds: float) -> None:
+    """Let time pass, and sign in once more."""
+    api.site.clock.move(seconds)
+    assert (await who.device.sign_in(who.passkey)).status_code == 201
+
+
+async def test_people_are_masked_and_opened_one_by_one_within_a_persons_hour(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MOIETY_PERSON_FIELDS_HOUR", "3")
+    monkeypatch.setenv("MOIETY_PERSON_LABELS_HOUR", "4")
+    async with office(tmp_path) as (api, ada, ben):
+        subject = await entered(ben, "Ada King")
+        page = await ben.get(f"{STAFF}/people", params=WHY)
+        assert [one["reference"] for one in page.json()["people"]] == ["A••• K•••"]
+        assert (await ben.get(f"{STAFF}/subjects/{subject}/record")).json()["reference"] == DOTS
+        assert "555" not in page.text
+        both = await ben.post(f"{STAFF}/subjects/{subject}/reveal", json={"fields": ["phone", "reference"], **WHY})
+        assert both.status_code == 422
+        fields = ("phone", "reference", "phone")
+        assert [await opened(ben, subject, field) for field in fields] == [(200, "")] * 3
+        assert await opened(ben, subject) == (429, "rate-limited")
+        # A list decrypts what it masks: whoever pages through it has a budget too.
+        lists = [(await ben.get(f"{STAFF}/people", params=WHY)).status_code for _ in range(4)]
+        assert lists == [200, 200, 200, 429]
+        (alert,) = (await ada.get("/v1/alerts")).json()["alerts"]
+        assert (alert["kind"], alert["actor"], alert["actor_name"]) == ("budget", ben.id, "Ben Ali")
+        await again(api, ben, HOUR_SECONDS)
+        assert await opened(ben, subject) == (200, "")
+
+
+async def test_a_fast_and_a_slow_leak_stop_at_vault_b_whatever_the_gate_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MOIETY_PERSON_FIELDS_HOUR", "4")
+    monkeypatch.setenv("MOIETY_PERSON_FIELDS_MONTH", "10")
+    monkeypatch.setenv("MOIETY_GALLERY_FIELDS_MONTH", "15")
+    async with office(tmp_path) as (api, ada, ben):
+        subject = await entered(ben, "Ada King")
+        # A stolen gate counts nothing of its own any more.
+        monkeypatch.setattr("moiety.matching.vigil.spend", lambda *_: None)
+        fast = [await opened(ben, subject) for _ in range(5)]
+        assert fast == [(200, "")] * 4 + [(403, "warrant-refused")]
+        slow = []
+        for _ in range(7):
+            await again(api, ben, DAY)
+            slow.append(await opened(ben, subject))
+        assert slow == [(200, "")] * 6 + [(403, "warrant-refused")]
+        # Nor does it help to name somebody else, or nobody: the gallery has a budget for all of them.
+        monkeypatch.setattr("moiety.matching.vigil.by_of", lambda *_, **__: {})
+        anybody = [await opened(ben, subject) for _ in range(6)]
+        assert anybody == [(200, "")] * 5 + [(403, "warrant-refused")]
+        # Each refusal reads alike; another unit has heard of them.
+        await again(api, ada, 0)
+        (alert, *_) = (await ada.get("/v1/alerts")).json()["alerts"]
+        assert (alert["kind"], alert["actor"]) == ("budget", ben.id)
+        await again(api, ben, 31 * DAY)
+        assert await opened(ben, subject) == (200, "")
+
+
+async def test_req_58_a_decoy_alarms_on_read_and_locks_until_two_people_unlock(tmp_path: Path) -> None:
+    async with office(tmp_path) as (api, ada, ben):
+        planted = await ada.post(f"{STAFF}/decoys", json={"reference": "Vera Lind", "fields": {"phone": "555-0100-99"}})
+        decoy = planted.json()["subject_id"]
+        assert (await ben.post(f"{STAFF}/decoys", json={"reference": "Mo Lind"})).status_code == 403
+        real = await entered(ben, "Ada King")
+        # It stands in lists like anybody, and nothing there says what it is.
+        listed = (await ben.get(f"{STAFF}/people", params=WHY)).json()["people"]
+        assert {one["subject_id"]: sorted(one) for one in listed} == dict.fromkeys((decoy, real), sorted(listed[0]))
+        assert await opened(ben, real) == (200, "")
+        read = await ben.post(f"{STAFF}/subjects/{decoy}/reveal", json={"fields": ["phone"], **WHY})
+        assert (read.status_code, read.json()["type"], "555" in read.text) == (403, PROBLEM + "account-locked", False)
+        # Account and session: neither goes on, and no new session opens.
+        assert (await opened(ben, real))[0] == 403
+        assert (await opened(ben, real))[0] == 401
+        assert (await ben.device.sign_in(ben.passkey)).json()["type"] == PROBLEM + "account-locked"
+        inbox = (await ada.get("/v1/alerts")).json()
+        assert [(one["kind"], one["actor"], one["subject_id"]) for one in inbox["alerts"]] == [
+            ("canary", ben.id, decoy)
+        ]
+        assert [one["actor"] for one in inbox["locks"]] == [ben.id]
+        # A program's key is locked alike.
+        token = api.key("gallery:subject:reveal", "gallery:subject:read")
+        async with api.client(token) as door:
+            for code in (403, 403):
+                shut = await door.post(f"{STAFF}/subjects/{decoy}/reveal", json={"fields": ["reference"], **WHY})
+                assert (shut.status_code, shut.json()["type"]) == (code, PROBLEM + "account-locked")
+            assert (await door.get(f"{STAFF}/people", params=WHY)).json()["type"] == PROBLEM + "account-locked"
+        # One person does not unlock; two do, once.
+        proposed = (await ada.post(f"/v1/locks/{ben.id}/unlock", json={"reason": "a slip, we spoke"})).json()["id"]
+        assert (await ada.approve(proposed)).status_code == 403
+        assert (await ada.post(f"/v1/approvals/{proposed}/carry-out")).status_code == 409
+        async with api.owner as owner:
+            assert (await owner.post(f"/v1/approvals/{proposed}/confirm")).status_code == 200
+        assert (await ada.post(f"/v1/approvals/{proposed}/carry-out")).status_code == 200
+        assert (await ben.device.sign_in(ben.passkey)).status_code == 201
+        assert await opened(ben, real) == (200, "")
+        seen = await ada.post(f"/v1/alerts/{inbox['alerts'][0]['id']}/seen", json={"reason": "a slip"})
+        assert (seen.status_code, seen.json()["seen_by"]) == (200, ada.id)
+        figures = (await ada.get("/metrics")).text
+        assert 'moiety_alerts_total{kind="canary"} 2.0' in figures
+        assert 'moiety_alerts_unseen{kind="canary"} 1.0' in figures
+
+
+async def test_searching_for_one_face_again_and_again_is_told_to_another_unit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MOIETY_REPEATS", "3")
+    async with office(tmp_path) as (api, ada, ben):
+        olga = await invited(api, ada, "Olga Roy", "officer", second=ben)
+        audit = await invited(api, ada, "Tom Lee", "auditor", second=ben)
+        stalked, other = api.site.sight.person(), api.site.sight.person()
+        names = {}
+        for face, reference in ((stalked, "Ada King"), (other, "Mo Farr")):
+            form = {"reference": reference, **WHY}
+            made = await ben.post(f"{STAFF}/subjects", data=form, files=upload(api.photo(face)))
+            names[reference] = made.json()["subject_id"]
+
+        async def search(face: object) -> None:
+            reply = await olga.post(f"{STAFF}/identify", data=WHY, files=upload(api.photo(face)))  # type: ignore[arg-type] # a face of the sight's
+            assert reply.status_code == 200
+
+        async def inbox(by: Person) -> list[tuple[str, str, str, int]]:
+            alerts = (await by.get("/v1/alerts")).json()["alerts"]
+            return [(one["kind"], one["actor"], one["subject_id"], one["times"]) for one in alerts]
+
+        # Another picture each time, so only the candidate is the same; and once by the reference.
+        await search(stalked)
+        await search(other)
+        await search(stalked)
+        assert await inbox(ada) == []
+        found = await olga.post(f"{STAFF}/find", json={"reference": "ada king", **WHY})
+        assert found.json()["subject_id"] == names["Ada King"]
+        told = [("repeated", olga.id, names["Ada King"], 1)]
+        assert (await inbox(ada), await inbox(audit)) == (told, told)
+        for looker in (olga, ben):
+            assert (await looker.get("/v1/alerts")).status_code == 403
+        await search(stalked)
+        assert await inbox(audit) == [("repeated", olga.id, names["Ada King"], 2)]
+        # No probe is kept for it, and what is long ago does not count.
+        with api.site.store.engine.connect() as db:
+            assert db.exec_driver_sql("SELECT count(*) FROM template").scalar_one() == 2
+        await again(api, olga, 8 * DAY)
+        await search(stalked)
+        await again(api, audit, 0)
+        assert await inbox(audit) == [("repeated", olga.id, names["Ada King"], 2)]
