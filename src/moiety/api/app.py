@@ -132,7 +132,17 @@ def create_app(
         incidents=Incidents.over(house, staff),
     )
     house.parked.on_fault = on_fault
-    app = FastAPI(
+    app = _empty(access, gate)
+    app.state.gate, app.state.problem_page = gate, None
+    for module in MODULES:
+        module.routes.mount(app, gate)
+    _answer_errors(app, on_fault)
+    return app
+
+
+def _empty(access: Access, gate: Gate) -> FastAPI:
+    """Build an application without routes."""
+    return FastAPI(
         title="moiety",
         version=API_VERSION,
         description=ABOUT,
@@ -142,11 +152,6 @@ def create_app(
         redirect_slashes=False,
         middleware=[Middleware(Shell, hosts=access.names(), seen=gate.watching.seen)],
     )
-    app.state.gate, app.state.problem_page = gate, None
-    for module in MODULES:
-        module.routes.mount(app, gate)
-    _answer_errors(app, on_fault)
-    return app
 
 
 def _alerts(desk: Desk) -> dict[tuple[str, bool], int]:
