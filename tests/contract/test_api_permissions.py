@@ -131,7 +131,8 @@ async def test_a_key_for_one_gallery_opens_no_other_and_cannot_tell_which_exist(
             if "{gallery}" in route.path and route.rule.permission in programs:
                 # There are more routes than a key may ask at once.
                 api.site.clock.move(1)
-                assert (await call(client, route)).status_code != 403, route.path
+                own = await call(client, route)
+                assert own.status_code != 403 or own.json()["type"].endswith("not-approved"), route.path
                 other, missing = await call(client, route, "cases"), await call(client, route, "windows")
                 assert (other.status_code, other.json()) == (missing.status_code, missing.json())
                 assert other.status_code == 403
