@@ -47,6 +47,7 @@ class Watched:
         """Come in by a ticket, and go to where one asks who is in a picture."""
         self.page.goto(self.ticket())
         self.page.goto(f"{self.site.url}/identify")
+        self.page.fill("#reason", "a test")
         return self.page
 
     def choose(self, path: Path) -> None:

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+import base64
+import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
 
 from api_in_process import WHY, Api, WordyQuality, api_over, upload
+from harness import command
+from moiety.cli.ledgers import trust_in
+from moiety.foundation.errors import Unverified
+from moiety.ledger import audit
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -111,3 +118,29 @@ async def test_the_ledger_is_searched_newest_first_and_given_as_a_table(api: Api
             assert (await owner.get("/v1/ledger/search", params=wrong)).status_code == 422
     async with api.client(api.key("gallery:subject:read")) as key:
         assert (await key.get("/v1/ledger/search")).status_code == 403
+
+
+async def test_req_41_one_entry_s_proof_is_checked_by_anybody_who_has_its_file(api: Api, tmp_path: Path) -> None:
+    ada = api.site.sight.person()
+    async with api.owner as owner:
+        form = WHY | {"reference": "Ada King"}
+        reply = await owner.post(f"{DOORS}/subjects", data=form, files=upload(api.photo(ada)))
+        (seq,) = reply.headers["moiety-entries"].split()
+        assert (await owner.post("/v1/ledger/checkpoint")).status_code == 200
+        told = (await owner.get(f"/v1/ledger/own/{seq}/proof")).json()
+        other = (await owner.get("/v1/ledger/entries/1/proof")).json()
+    file = tmp_path / "entry.json"
+    file.write_text(json.dumps(told))
+    keys = ("--key", told["log_key"], "--key", told["witness_key"])
+    said = await asyncio.to_thread(command, "ledger", "verify", "--proof", file, *keys, "--json")
+    assert (said.code, said.json["entry"], said.json["sound"]) == (0, int(seq), True)
+    assert said.json["cosigned_at"] is not None
+    trust = trust_in([told["log_key"], told["witness_key"]])
+    leaf, proof = base64.b64decode(told["leaf"]), told["proof"].encode()
+    assert audit.check_entry(leaf, proof, trust).seq == int(seq)
+    for wrong in (leaf[:-1] + bytes([leaf[-1] ^ 1]), base64.b64decode(other["leaf"])):
+        with pytest.raises(Unverified):
+            audit.check_entry(wrong, proof, trust)
+    unsigned = "\n".join(line for line in told["proof"].split("\n") if told["witness_key"].split("+")[0] not in line)
+    with pytest.raises(Unverified):
+        audit.check_entry(leaf, unsigned.encode(), trust)

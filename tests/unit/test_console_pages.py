@@ -13,6 +13,7 @@ from moiety.access import OWNER, Role
 from moiety.api.problems import of_status
 from moiety.console import pages, statics, templates_of
 from moiety.console.navigation import ways
+from moiety.console.people import Can
 from moiety.foundation.ids import GalleryId
 from moiety.storage import Gallery, GalleryState
 
@@ -33,15 +34,15 @@ GALLERY = Gallery(
     state=GalleryState.OPEN,
     created_at=0.0,
 )
+CAN = Can(read=True, enrol=True, reveal=True, erase=True, rights=True, hold=True, verify=True)
 OF_STAFF = ("access.html", "join.html", "sign-in.html", "takeover.html")
 TEMPLATES = ("door.html", "home.html", "problem.html", "who.html", *OF_STAFF)
 
 
 def page(name: str, galleries: tuple[Gallery, ...] = (GALLERY,)) -> str:
     values: dict[str, Any] = {
-        "galleries": [(one, pages.rates(one)) for one in galleries],
+        "galleries": [(one, pages.rates(one), CAN) for one in galleries],
         "parts": pages.PARTS,
-        "reason": pages.REASON,
         "sign_at": "http://sign.example/sign",
         "ended": False,
         "problem": of_status(404),

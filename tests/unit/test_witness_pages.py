@@ -12,7 +12,7 @@ from moiety.foundation.errors import BadInput
 from moiety.witness.pages import HEADERS, Pages, Site
 
 SITE = Site("https://sign.example.org", ("https://gate.example.org", "http://localhost:8080"))
-PAGES = ("/", "/register", "/sign")
+PAGES = ("/", "/register", "/release", "/sign")
 
 
 async def get(pages: Pages, path: str, method: str = "GET") -> tuple[int, dict[str, str], bytes]:

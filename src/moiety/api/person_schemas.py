@@ -201,6 +201,17 @@ class ConsentNew(Why):
         return self
 
 
+class WordingSeen(Given):
+    """What somebody who releases by a passkey signs: the SHA-256 of the packed parts is the challenge."""
+
+    tenant: str
+    gallery: str
+    subject: str
+    notice: str
+    purpose: str
+    ends: int
+
+
 class WithdrawBody(Why):
     """A withdrawal; with `keep_card` the person goes on by card or PIN, and only the face is erased."""
 

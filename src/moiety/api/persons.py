@@ -1,10 +1,11 @@
 """People's records: rules, entering without a photo, masked lists, cards and PINs, consents."""
 
+from dataclasses import asdict
 from typing import Annotated
 from urllib.parse import urlsplit
 
 from fastapi import Query
-from pydantic import BaseModel
+from pydantic import AwareDatetime, BaseModel
 from starlette.responses import Response
 
 from moiety.access import Permission
@@ -15,6 +16,7 @@ from moiety.api.person_schemas import (
     ConsentNew,
     ConsentSeen,
     EndSeen,
+    Notice,
     PeopleFind,
     PersonMade,
     PersonNew,
@@ -30,6 +32,7 @@ from moiety.api.person_schemas import (
     Why,
     WithdrawBody,
     WithdrawnInfo,
+    WordingSeen,
     raw,
 )
 from moiety.api.questions import Request, answered
@@ -236,6 +239,21 @@ async def give_consent(
     given = Given(new.notice, int(new.ends_at.timestamp()), _release(visit, new), by_guardian=new.by_guardian)
     asker = asker_of(caller, new.reason, new.case)
     return _consent(await visit.gate.house.registry.consents.give(gallery, SubjectId(subject), given, asker))
+
+
+@routes.add("GET", ONE + "/wording", permission=Permission.SUBJECT_ENROL, summary="What a passkey signs")
+async def show_wording(
+    subject: str,
+    house: TheHouse,
+    gallery: TheGallery,
+    ends_at: Annotated[AwareDatetime, Query(description="Until when the consent holds.")],
+    notice: Annotated[Notice, Query()],
+) -> WordingSeen:
+    """Give the parts of what a person signs who releases by a passkey, for the witness's page."""
+    who = SubjectId(subject)
+    await house.registry.listing.one(gallery, who)
+    made = house.registry.consents.wording(gallery, who, notice, int(ends_at.timestamp()))
+    return WordingSeen(**asdict(made))
 
 
 @routes.add(

@@ -52,6 +52,7 @@ class Rule:
 
     A `listing` shows each caller what that one may see, so the permission for one gallery is enough to ask. A route
     `of_question` asks for the permission under which the question in its path was asked. What `parks` may answer 202.
+    What is `uncounted` is no part of anybody's rate: a page has a dozen files, all of them in memory.
     """
 
     permission: Permission | None
@@ -61,6 +62,7 @@ class Rule:
     form: type[BaseModel] | None = None
     of_question: bool = False
     parks: bool = False
+    uncounted: bool = False
 
     def __post_init__(self) -> None:
         if [self.permission is not None, bool(self.public), self.of_question].count(True) != 1:
@@ -133,6 +135,7 @@ class Routes:
         form: type[BaseModel] | None = None,
         of_question: bool = False,
         parks: bool = False,
+        uncounted: bool = False,
         **options: Any,
     ) -> Callable[[_Endpoint], _Endpoint]:
         """Declare the decorated function as the answer to `method` at `path`; `options` are those of `APIRoute`.
@@ -141,7 +144,7 @@ class Routes:
             TypeError: not exactly one of `permission`, `public` and `of_question` is given.
 
         """
-        rule = Rule(permission, public, listing, body, form, of_question, parks)
+        rule = Rule(permission, public, listing, body, form, of_question, parks, uncounted)
 
         def declare(endpoint: _Endpoint) -> _Endpoint:
             self._specs.append(Spec(method, path, endpoint, rule, options))
@@ -206,6 +209,8 @@ class GuardedRoute(APIRoute):
 
         """
         permission, limiter = self.rule.permission, self.gate.limiter
+        if self.rule.uncounted:
+            return
         if self.rule.public:
             limiter.spend(address_of(request), bounds.FOR_STRANGER)
             return

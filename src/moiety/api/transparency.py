@@ -11,13 +11,17 @@ from fastapi import Path
 from fastapi.responses import PlainTextResponse
 from starlette.responses import Response
 
-from moiety.access import Permission
+from moiety.access import Caller, Permission
 from moiety.api.journal import SEQ_MAX, standing_seen
 from moiety.api.ledger_shapes import CheckpointSeen, ProofSeen, ReasonSeen
 from moiety.api.routes import Routes
 from moiety.api.schemas import moment
 from moiety.api.visits import TheCaller, TheHouse
+from moiety.foundation.errors import NotFound
 from moiety.ledger import leaf_bytes
+from moiety.ledger.checkpointing import Proven
+from moiety.people.house import House
+from moiety.storage import LedgerEntry
 from moiety.tlog.tiles import Tile
 
 routes = Routes("ledger")
@@ -70,11 +74,40 @@ async def read_tile(
 )
 async def prove_entry(house: TheHouse, seq: Seq) -> ProofSeen:
     """Prove that an entry is in the ledger whose checkpoint the witness has signed."""
+    return proof_seen(house, await asyncio.to_thread(house.checkpointing.prove, seq))
+
+
+@routes.add(
+    "GET",
+    "/v1/ledger/own/{seq}/proof",
+    permission=Permission.SELF,
+    summary="Proof of what one did",
+)
+async def prove_own(house: TheHouse, caller: TheCaller, seq: Seq) -> ProofSeen:
+    """Prove an entry of something that the caller did, to people who may not read the ledger too."""
+    await own_entry(house, caller, seq)
+    return proof_seen(house, await asyncio.to_thread(house.checkpointing.prove, seq))
+
+
+async def own_entry(house: House, caller: Caller, seq: int) -> LedgerEntry:
+    """Give an entry whose actor is the caller.
+
+    Raises:
+        NotFound: there is none with this number, or it is somebody else's, which is not told.
+
+    """
+    entry = await asyncio.to_thread(house.desk.ledger.entry, seq)
+    if entry.actor != caller.key_id:
+        raise NotFound("There is no entry of yours with this number.")
+    return entry
+
+
+def proof_seen(house: House, proven: Proven) -> ProofSeen:
+    """Show a proof with all that is needed to check it."""
     service = house.checkpointing
-    proven = await asyncio.to_thread(service.prove, seq)
     text = proven.proof.note.encode().decode()
     return ProofSeen(
-        seq=seq,
+        seq=proven.entry.seq,
         leaf=_text(leaf_bytes(proven.entry)),
         leaf_hash=proven.entry.hash.hex(),
         size=proven.size,

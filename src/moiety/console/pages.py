@@ -11,16 +11,16 @@ from moiety.access import Permission
 from moiety.api.entrance import cookie_name
 from moiety.api.problems import Problem
 from moiety.api.routes import Gate, Routes
-from moiety.console import home, staff, statics
+from moiety.console import deciding, enrolling, home, ledger_pages, people, staff, statics
 from moiety.console.frame import Frame, Framed
 from moiety.console.languages import COOKIE, NAMES
 from moiety.console.marking import N_
 from moiety.foundation.errors import BadInput, ProofMissing, Unauthenticated
-from moiety.storage import Gallery, GalleryState
+from moiety.storage import Gallery
 
 routes = Routes("console")
 # Whoever adds pages adds their routes here; the navigation shows what is mounted.
-MODULES: Final = (home, staff)
+MODULES: Final = (home, staff, people, enrolling, deciding, ledger_pages)
 
 PARTS: Final = {
     "eye": N_("eye"),
@@ -29,7 +29,6 @@ PARTS: Final = {
     "mint": N_("mint"),
     "witness": N_("witness"),
 }
-REASON: Final = "console: identify"
 YEAR_SECONDS: Final = 365 * 24 * 3600
 _FILES: Final = statics.load()
 
@@ -89,11 +88,9 @@ async def first_page(request: Request, frame: Framed) -> Response:
 )
 async def identify_page(frame: Framed) -> HTMLResponse:
     """Show the question "Who is this?" for the galleries in which the reader may ask it."""
-    found = await frame.visit.gate.house.galleries.list()
-    here = frame.caller.visible(Permission.PROBE_IDENTIFY, [one.id for one in found])
-    galleries = [one for one in found if one.state is GalleryState.OPEN and one.id in here]
-    shown = [(one, rates(one)) for one in galleries]
-    return frame.page("who.html", here="identify", galleries=shown, parts=PARTS, reason=REASON)
+    galleries = await people.open_galleries(frame, Permission.PROBE_IDENTIFY)
+    shown = [(one, rates(one), people.Can.of(frame, one)) for one in galleries]
+    return frame.page("who.html", here="identify", galleries=shown, parts=PARTS)
 
 
 @routes.add(
@@ -121,6 +118,7 @@ async def choose_language(
     "GET",
     "/static/{name}",
     public="style, scripts and the mark; nothing about anyone",
+    uncounted=True,
     response_class=Response,
     include_in_schema=False,
 )

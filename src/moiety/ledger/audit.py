@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Protocol
 from moiety.foundation.envelopes import unpack
 from moiety.foundation.errors import BadInput, Unverified
 from moiety.ledger.leaves import DOMAIN
+from moiety.tlog.asking import EntryProof
 from moiety.tlog.checkpoints import Checkpoint, cosigned_at, opened
-from moiety.tlog.merkle import TILE_WIDTH, Frontier, fold, leaf_hash
+from moiety.tlog.merkle import TILE_WIDTH, Frontier, fold, included, leaf_hash
 from moiety.tlog.notes import Note
 from moiety.tlog.tiles import Tile, bundles_of, tiles_of, unbundle
 
@@ -78,6 +79,16 @@ class Found:
     first_at: float | None
     last_at: float | None
     kinds: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Proved:
+    """An entry that is in a ledger, and when it and the checkpoint were made; seconds since 1970 UTC."""
+
+    seq: int
+    checkpoint: Checkpoint
+    cosigned_at: int | None
+    at: float
 
 
 @dataclass(slots=True)
@@ -195,6 +206,24 @@ def check(
             raise Unverified(f"The ledger was written anew: its first {one.size} entries are not those of before.")
     first, last = (walk.times[0] / 1e6, walk.times[-1] / 1e6) if walk.times else (None, None)
     return Found(newest, signed_at, first, last, dict(sorted(walk.kinds.items())))
+
+
+def check_entry(leaf: bytes, proof: bytes, trust: Trust) -> Proved:
+    """Check that an entry is in the ledger: its bytes, and a c2sp.org/tlog-proof of them.
+
+    Raises:
+        Unverified: a signature, a hash or the entry itself does not hold.
+
+    """
+    told = EntryProof.parse(proof)
+    checkpoint = opened(told.note, trust.log)
+    signed_at = _cosigned(told.note, trust)
+    if not included(leaf_hash(leaf), told.index, checkpoint.size, told.hashes, checkpoint.root):
+        raise Unverified("The proof is not of this entry, or the entry is not in this ledger.")
+    parts = unpack(leaf)
+    if len(parts) != _PARTS or parts[0] != DOMAIN.encode() or parts[_SEQ] != (told.index + 1).to_bytes(8, "big"):
+        raise Unverified("The entry is none of this ledger's.")
+    return Proved(told.index + 1, checkpoint, signed_at, int.from_bytes(parts[_TIME], "big") / 1e6)
 
 
 def _check_above(source: Source, size: int, rows: list[list[bytes]]) -> None:

@@ -207,6 +207,16 @@ class Ledger:
         with self._store.read() as tx:
             return tx.ledger.search(wanted, before=before, limit=limit)
 
+    def entry(self, seq: int) -> LedgerEntry:
+        """Return one entry; its reason stays sealed.
+
+        Raises:
+            NotFound: there is no such entry.
+
+        """
+        with self._store.read() as tx:
+            return tx.ledger.get(seq)
+
     def head(self) -> Head:
         """Return how far the ledger goes, unchecked."""
         with self._store.read() as tx:

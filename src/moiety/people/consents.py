@@ -67,9 +67,9 @@ class Consents:
         self._fields = fields
         self._eraser = eraser
 
-    def wording(self, gallery: Gallery, subject: SubjectId, given: Given) -> Wording:
+    def wording(self, gallery: Gallery, subject: SubjectId, notice: str, ends: int) -> Wording:
         """Say what a consent is to, in the words that a passkey signs."""
-        return Wording(self._desk.tenant, gallery.id, subject, given.notice, gallery.purpose, given.ends)
+        return Wording(self._desk.tenant, gallery.id, subject, notice, gallery.purpose, ends)
 
     async def give(self, gallery: Gallery, subject: SubjectId, given: Given, asker: Asker) -> Consent:
         """Keep a consent with its release.
@@ -85,7 +85,7 @@ class Consents:
         now = self._desk.clock.now()
         if not now < given.ends <= now + CEILING_DAYS * DAY_SECONDS:
             raise BadInput(f"A consent ends in the future, and within {CEILING_DAYS} days.")
-        text, digest = sealable(given.release.check(self.wording(gallery, subject, given)))
+        text, digest = sealable(given.release.check(self.wording(gallery, subject, given.notice, given.ends)))
         consent = Consent(
             id=new_id("con"),
             subject_id=subject,

@@ -33,6 +33,7 @@ _PAGES: Final = {
     "/": ("index", "Signatures"),
     "/sign": ("sign", "Sign a question"),
     "/register": ("register", "Make a passkey"),
+    "/release": ("release", "Do you agree?"),
 }
 # The page may send nothing: it gives what it made back to the window that opened it, or to a person.
 CSP: Final = (

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import datetime as dt
+import json as jsons
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -44,13 +46,19 @@ def verify(
     evidence: Annotated[
         Path | None, typer.Option("--evidence", metavar="FILE", help="Check the entries of an incident's evidence.")
     ] = None,
+    proof: Annotated[
+        Path | None, typer.Option("--proof", metavar="FILE", help="Check the proof of one entry, saved from its page.")
+    ] = None,
     data: Data = None,
     *,
     json: Json = False,
 ) -> None:
-    """Check every entry, hash and signature of the ledger: of the gate that runs, of a copy, or of evidence."""
+    """Check all of the ledger, of the gate that runs or of a copy; or an incident's evidence, or one entry's proof."""
     if evidence is not None:
         _verify_evidence(_read(evidence), key, as_json=json)
+        return
+    if proof is not None:
+        _tell_entry(proof, key, as_json=json)
         return
     older = [_read(path) for path in since]
     if copy is not None:
@@ -105,6 +113,29 @@ def _verify_evidence(raw: bytes, keys: Sequence[str], *, as_json: bool) -> None:
     lines = [f"{found.entries} entries of {found.incident} are in the ledger; {found.cosigned} signed by the witness"]
     shown = {"sound": True, "entries": found.entries, "cosigned": found.cosigned, "incident": found.incident}
     result(shown, as_json=as_json, lines=lines)
+
+
+def _tell_entry(file: Path, keys: Sequence[str], *, as_json: bool) -> None:
+    """Check the proof of one entry, and say of which.
+
+    Raises:
+        BadInput: the file is no proof.
+        Unverified: the proof does not hold.
+
+    """
+    try:
+        told = jsons.loads(_read(file))
+        leaf, proof = base64.b64decode(told["leaf"], validate=True), str(told["proof"]).encode()
+        named = [str(told["log_key"]), str(told["witness_key"] or "")]
+    except (ValueError, KeyError, TypeError):
+        raise BadInput(f"The file {file.name!r} is no proof of an entry.") from None
+    if not keys:
+        say("moiety: the keys that lie with the proof are used; get them from the people who run gate and witness")
+    found = audit.check_entry(leaf, proof, trust_in(keys or named))
+    about = {"entry": found.seq, "at": _moment(found.at), "entries": found.checkpoint.size}
+    signed = f"signed by the witness at {_moment(found.cosigned_at)}" if found.cosigned_at else "signed by no witness"
+    lines = [f"entry {found.seq} of {_moment(found.at)} is one of {found.checkpoint.size} entries; {signed}"]
+    result({"sound": True, **about, "cosigned_at": _moment(found.cosigned_at)}, as_json=as_json, lines=lines)
 
 
 def _have_signed(line: Gate) -> None:

@@ -1,17 +1,14 @@
 // Faces and candidates in words. Text goes in as text nodes only.
 
+import { Refused } from "/static/api.js";
+import { words } from "/static/doing.js";
+import { make } from "/static/making.js";
+import { reveal } from "/static/reveal.js";
 import { crop, point } from "/static/stage.js";
 
 const LEVELS = ["possible", "probable", "strong"];
 const CROP_PIXELS = 144;
 const whole = new Intl.NumberFormat("en");
-
-function make(tag, name, ...children) {
-  const element = document.createElement(tag);
-  if (name) element.className = name;
-  element.append(...children);
-  return element;
-}
 
 function meter(band) {
   const level = LEVELS.indexOf(band) + 1;
@@ -27,10 +24,35 @@ function meaning(band, rates) {
   return make("p", "meaning", rare);
 }
 
-function candidate(found, rates) {
-  const name = found.subject ?? "No name kept";
+// Opens a candidate's reference, for the reason for which it was asked who they are.
+function opener(found, where, name) {
+  const button = make("button", "button small", words.show);
+  button.type = "button";
+  const outcome = make("p", "outcome");
+  outcome.setAttribute("role", "alert");
+  const proof = make("div", "proof");
+  proof.hidden = true;
+  button.addEventListener("click", async () => {
+    button.disabled = true;
+    try {
+      await reveal({ ...where, subject: found.subject_id, field: "reference", place: name, outcome, proof });
+      button.remove();
+    } catch (error) {
+      if (!(error instanceof Refused)) throw error;
+      outcome.textContent = error.message;
+      button.disabled = false;
+    }
+  });
+  return [button, outcome, proof];
+}
+
+function candidate(found, rates, where) {
+  const name = make("p", "name", found.masked ?? words.known);
   const band = make("p", "band", meter(found.band), `${found.band} match`);
-  return make("li", "candidate", make("p", "name", name), band, meaning(found.band, rates), make("p", "id", found.subject_id));
+  const id = make(where.reads ? "a" : "span", "id", found.subject_id);
+  if (where.reads) id.href = `/people/${where.gallery}/${found.subject_id}`;
+  const open = where.reveals ? opener(found, where, name) : [];
+  return make("li", "candidate", name, band, meaning(found.band, rates), make("p", "", id), ...open);
 }
 
 function nobody(face) {
@@ -46,13 +68,13 @@ function remarks(face) {
   return make("p", reasons.length ? "remarks weak" : "remarks", words);
 }
 
-function card(face, index, rates) {
+function card(face, index, rates, where) {
   const number = make("span", "number", String(index + 1));
   const cut = crop(face.box, CROP_PIXELS);
   cut.setAttribute("role", "img");
   cut.setAttribute("aria-label", `Face ${index + 1}`);
   const found = face.candidates.length
-    ? make("ul", "candidates", ...face.candidates.map((one) => candidate(one, rates)))
+    ? make("ul", "candidates", ...face.candidates.map((one) => candidate(one, rates, where)))
     : nobody(face);
   const item = make("li", "face", make("div", "cut", cut, number), make("div", "words", found, remarks(face)));
   item.addEventListener("pointerenter", () => point(index, true));
@@ -60,14 +82,14 @@ function card(face, index, rates) {
   return item;
 }
 
-export function cards(faces, rates) {
-  return faces.map((face, index) => card(face, index, rates));
+export function cards(faces, rates, where) {
+  return faces.map((face, index) => card(face, index, rates, where));
 }
 
 function one(face) {
   if (face.too_many) return "too many candidates";
   if (!face.candidates.length) return "nobody in this gallery";
-  return face.candidates.map((found) => `${found.subject ?? found.subject_id}, ${found.band}`).join("; or ");
+  return face.candidates.map((found) => `${found.masked ?? found.subject_id}, ${found.band}`).join("; or ");
 }
 
 // The whole answer as one sentence, for screen readers: the cards say the same to the eye.

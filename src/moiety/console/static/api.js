@@ -29,20 +29,21 @@ async function call(method, path, body) {
   return { reply, said };
 }
 
-export async function identify(gallery, image, reason) {
-  const form = new FormData();
-  form.append("image", image, "picture");
-  form.append("reason", reason);
-  form.append("reveal", "true");
-  const { reply, said } = await call("POST", `/v1/galleries/${encodeURIComponent(gallery)}/identify`, form);
-  if (!reply.ok) throw new Refused(reply.status, said.detail ?? "The gate refused.");
-  return reply.status === 202 ? { waits: said } : { faces: said.faces };
-}
-
-export async function ask(method, path, body) {
+// Does something; gives the answer with the numbers of its entries in the ledger, or the question that it became.
+export async function perform(method, path, body) {
   const { reply, said } = await call(method, path, body);
   if (!reply.ok) throw new Refused(reply.status, said.detail ?? "The gate refused.");
-  return said;
+  const entries = (reply.headers.get("Moiety-Entries") ?? "").split(" ").filter(Boolean).map(Number);
+  return { answer: said, waits: reply.status === 202, entries };
+}
+
+export const ask = async (method, path, body) => (await perform(method, path, body)).answer;
+
+// Fetches a file as text.
+export async function fetched(path) {
+  const reply = await fetch(path, { headers: { "X-Moiety": "1" } });
+  if (!reply.ok) throw new Refused(reply.status, (await reply.json()).detail);
+  return reply.text();
 }
 
 export const questions = async () => (await ask("GET", "/v1/questions")).questions;

@@ -1,6 +1,7 @@
 // Questions that wait for a signature. The signature is made in a window of the witness; this page only carries.
 
 import { Refused, material, question, questions, send } from "/static/api.js";
+import { make } from "/static/making.js";
 
 const LIST_EVERY_MS = 5000;
 const ASK_EVERY_MS = 700;
@@ -19,13 +20,6 @@ const signAt = section.dataset.signAt;
 const witness = signAt ? new URL(signAt).origin : null;
 
 let open = null;
-
-function make(tag, name, ...children) {
-  const element = document.createElement(tag);
-  if (name) element.className = name;
-  element.append(...children);
-  return element;
-}
 
 function tell(words, wrong = true) {
   const said = document.getElementById("waits-said");
@@ -100,12 +94,12 @@ async function show() {
   section.hidden = waiting.length === 0;
 }
 
-// Waits until a question that was asked here is answered; `still` says whether anybody waits for it yet.
+// Waits until a question that was asked here is answered, and gives it; `still` says whether anybody waits for it yet.
 export async function answerOf(id, still) {
   await refresh();
   while (still()) {
     const now = await question(id);
-    if (now.state === "answered") return now.answer;
+    if (now.state === "answered") return now;
     if (now.state === "refused") throw new Refused(now.status, now.problem.detail);
     if (now.state === "expired") throw new Refused(0, "Nobody signed in time. Ask again.");
     await new Promise((done) => setTimeout(done, ASK_EVERY_MS));

@@ -1,10 +1,12 @@
 // The page "Who is this?": a picture in, faces and candidates out.
 
-import { Refused, identify, parts } from "/static/api.js";
+import { Refused, parts, perform } from "/static/api.js";
 import { cards, sentence, summary } from "/static/answer.js";
-import * as camera from "/static/camera.js";
+import { form as formOf } from "/static/doing.js";
+import { showProof } from "/static/proof.js";
 import { answerOf, beginSigning } from "/static/signing.js";
 import { clearFrames, frame, show } from "/static/stage.js";
+import { fromAnywhere } from "/static/taking.js";
 
 const PARTS_EVERY_MS = 15000;
 const of = (id) => document.getElementById(id);
@@ -14,7 +16,6 @@ const gallery = of("gallery");
 const reason = of("reason");
 const said = of("said");
 const faces = of("faces");
-const stage = of("stage");
 const again = of("again");
 
 let image = null;
@@ -47,15 +48,21 @@ async function ask() {
   faces.replaceChildren();
   clearFrames();
   of("sign-now").hidden = true;
+  showProof(of("proof"), []);
   say("Looking…");
   busy(true);
   try {
-    const { faces: direct, waits } = await identify(gallery.value, image, why);
+    const { masked, rates, reveals, reads } = gallery.selectedOptions[0].dataset;
+    const parts = { image, reason: why, ...(masked ? { masked: "true" } : {}) };
+    const first = await perform("POST", `/v1/galleries/${gallery.value}/identify`, formOf(parts));
     if (mine !== asked) return;
-    const found = waits ? await signed(waits, () => mine === asked) : direct;
+    const made = first.waits ? await signed(first.answer, () => mine === asked) : first;
     if (mine !== asked) return;
+    const found = made.answer.faces;
     frame(found);
-    faces.replaceChildren(...cards(found, JSON.parse(gallery.selectedOptions[0].dataset.rates)));
+    const where = { gallery: gallery.value, reason: why, reveals: Boolean(reveals), reads: Boolean(reads) };
+    faces.replaceChildren(...cards(found, JSON.parse(rates), where));
+    showProof(of("proof"), made.entries ?? []);
     say(summary(found), { spoken: sentence(found) });
     faces.firstElementChild?.scrollIntoView({ block: "nearest" });
   } catch (error) {
@@ -75,7 +82,7 @@ async function signed(question, still) {
   now.onclick = () => beginSigning(question.id);
   now.hidden = question.sign_at === "";
   try {
-    return (await answerOf(question.id, still))?.faces;
+    return await answerOf(question.id, still);
   } finally {
     if (still()) now.hidden = true;
   }
@@ -91,48 +98,15 @@ async function take(file) {
   }
 }
 
-function watching(on) {
-  of("idle-actions").hidden = on;
-  of("live-actions").hidden = !on;
-  if (on) {
+fromAnywhere({
+  take: ([file]) => take(file),
+  say,
+  words: { on: "The camera is on. Nothing is sent until you take the picture.", off: "The camera is off." },
+  watching(on) {
+    if (!on) return;
     clearFrames();
     faces.replaceChildren();
-    of("picture").hidden = true;
-    of("invite").hidden = true;
-  } else {
-    camera.stop();
-    of("invite").hidden = !of("picture").hidden;
-  }
-}
-
-of("file").addEventListener("change", (event) => {
-  take(event.target.files[0]);
-  // The same file may be chosen again.
-  event.target.value = "";
-});
-
-of("camera").addEventListener("click", async () => {
-  try {
-    await camera.start();
-    watching(true);
-    say("The camera is on. Nothing is sent until you take the picture.");
-    of("shoot").focus();
-  } catch (error) {
-    say(error.message, { wrong: true });
-  }
-});
-
-of("shoot").addEventListener("click", async () => {
-  const still = await camera.shoot();
-  watching(false);
-  of("camera").focus();
-  await take(still);
-});
-
-of("stop").addEventListener("click", () => {
-  watching(false);
-  say("The camera is off.");
-  of("camera").focus();
+  },
 });
 
 form.addEventListener("submit", (event) => {
@@ -143,21 +117,6 @@ form.addEventListener("submit", (event) => {
 gallery.addEventListener("change", () => {
   of("purpose").textContent = gallery.selectedOptions[0].dataset.purpose;
 });
-
-for (const kind of ["dragenter", "dragover"]) {
-  document.addEventListener(kind, (event) => {
-    event.preventDefault();
-    stage.classList.add("over");
-  });
-}
-for (const kind of ["dragleave", "drop"]) {
-  document.addEventListener(kind, (event) => {
-    event.preventDefault();
-    stage.classList.remove("over");
-  });
-}
-document.addEventListener("drop", (event) => take(event.dataTransfer.files[0]));
-document.addEventListener("paste", (event) => take(event.clipboardData.files[0]));
 
 async function watchParts() {
   let state = null;

@@ -26,19 +26,26 @@ async function ask(call) {
   }
 }
 
-// Signs 32 bytes; gives the credential's id and the packed assertion, both as text.
-export async function sign(digest, rpId) {
+// Signs 32 bytes with one of these passkeys, or with any; gives its id, and authenticator data, client data, signature.
+export async function assertion(digest, rpId, known = []) {
+  const allowCredentials = known.map((id) => ({ type: "public-key", id }));
   const made = await ask(() =>
     navigator.credentials.get({
-      publicKey: { challenge: digest, rpId, userVerification: "required", allowCredentials: [], timeout: TIMEOUT_MS },
+      publicKey: { challenge: digest, rpId, userVerification: "required", allowCredentials, timeout: TIMEOUT_MS },
     }),
   );
   const { authenticatorData, clientDataJSON, signature } = made.response;
   const parts = [authenticatorData, clientDataJSON, signature].map((part) => new Uint8Array(part));
-  return { signer: toText(new Uint8Array(made.rawId)), value: toText(pack("moiety/assertion/1", ...parts)) };
+  return { id: new Uint8Array(made.rawId), parts };
 }
 
-// Makes a passkey for a person; gives authenticator data and client data of its registration.
+// Signs 32 bytes; gives the credential's id and the packed assertion, both as text.
+export async function sign(digest, rpId) {
+  const { id, parts } = await assertion(digest, rpId);
+  return { signer: toText(id), value: toText(pack("moiety/assertion/1", ...parts)) };
+}
+
+// Makes a passkey for a person; gives its id, and authenticator data and client data of its registration.
 export async function create(name, rpId, challenge = crypto.getRandomValues(new Uint8Array(32)), known = []) {
   const made = await ask(() =>
     navigator.credentials.create({
@@ -55,6 +62,7 @@ export async function create(name, rpId, challenge = crypto.getRandomValues(new 
     }),
   );
   return {
+    id: new Uint8Array(made.rawId),
     data: new Uint8Array(made.response.getAuthenticatorData()),
     client: new Uint8Array(made.response.clientDataJSON),
   };

@@ -1,0 +1,23 @@
+// One person's page: exports are saved as files, and photos of somebody else are picked for their record.
+
+import { save, bytes } from "/static/saving.js";
+import { words } from "/static/doing.js";
+import { showProof } from "/static/proof.js";
+
+document.addEventListener("acted", (event) => {
+  const form = event.target;
+  if (!form.dataset.save) return;
+  event.preventDefault();
+  const { answer, entries } = event.detail;
+  save(`${form.dataset.save}.json`, "application/json", JSON.stringify(answer.document, null, 1));
+  if (answer.pdf) save(`${form.dataset.save}.pdf`, "application/pdf", bytes(answer.pdf));
+  form.querySelector("[data-outcome]").textContent = words.saved;
+  showProof(form.querySelector(".proof"), entries);
+});
+
+const split = document.querySelector("#split");
+split?.addEventListener("change", () => {
+  const picked = [...split.querySelectorAll("[data-photo]:checked")].map((one) => one.dataset.photo);
+  split.given = { photos: picked };
+  split.querySelector("button").disabled = picked.length === 0;
+});
