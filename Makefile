@@ -56,6 +56,8 @@ bench: install $(VENV)/.tested .peer/.installed
 	$(BIN)/moiety bench import --rows 100000 --json
 	$(BIN)/moiety bench vision --images $(BENCH_IMAGES) --json
 	$(BIN)/moiety bench identify --images $(BENCH_IMAGES) --rows 10000 --json
+	$(BIN)/moiety bench pages --subjects 100000 --json
+	$(BIN)/moiety bench ledger --entries 1000000 --json
 
 # Pins every dependency by name, version and hash, without download addresses.
 lock: $(VENV)/.tested

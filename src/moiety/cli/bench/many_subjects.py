@@ -1,7 +1,7 @@
 """Fills a gate's tables with many subjects, for the benchmark of pages; the parts must not run.
 
-Each has a template, a reference, a note and an entry in the ledger. What is sealed is random bytes of the length that
-it would have, since no list opens it.
+Each has a template, a record, a reference, a note and an entry in the ledger. What is sealed is random bytes of the
+length that it would have: whoever times a page that opens it enters those people's names anew.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from moiety.foundation.ids import new_photo_id, new_row_id, new_subject_id
 from moiety.ledger import Kind, Ledger
 from moiety.storage import FieldClass
 from moiety.storage.batches import Newcomer
+from moiety.storage.person_tables import RecordRow
 from moiety.storage.tables import SubjectFieldRow
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ def fill(store: Store, gallery: Gallery, subjects: int, advance: Callable[[int],
             # A crash leaves whole batches in a scratch folder.
             people = _people(tx, gallery, count)
             _fields(tx, people)
+            _records(tx, gallery, people)
             for one in people:
                 ledger.append(
                     tx,
@@ -75,3 +77,10 @@ def _fields(tx: Transaction, people: list[Newcomer]) -> None:
         for name, klass in _FIELDS.items()
     ]
     tx.session.execute(insert(SubjectFieldRow), rows)
+
+
+def _records(tx: Transaction, gallery: Gallery, people: list[Newcomer]) -> None:
+    """Say of each why they are kept."""
+    told = {"purpose": gallery.purpose, "basis": "contract", "controller": "nobody", "source": "person", "minor": 0}
+    rows = [{"subject_id": one.subject_id, "gallery_id": gallery.id, "last_contact_at": 0.0} | told for one in people]
+    tx.session.execute(insert(RecordRow), rows)

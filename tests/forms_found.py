@@ -1,0 +1,101 @@
+"""Every form of an application, found on the application itself, and what a careful person would write into it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from hypothesis import find
+from hypothesis import strategies as st
+
+from moiety.api.routes import GuardedRoute
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from fastapi import FastAPI
+    from fastapi.dependencies.models import Dependant
+    from pydantic import BaseModel
+
+# What makes a request more than well formed, wherever a field has this name.
+KNOWN: Final[dict[str, Any]] = {
+    "reason": "a test",
+    "reference": "r0",
+    "pin": "12345",
+    "notice": "2026-11",
+    "ends_at": "2027-01-01T00:00:00Z",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """A route that takes something from whoever asks: words in its path, its query, or its body."""
+
+    method: str
+    path: str
+    model: type[BaseModel] | None
+    pictures: frozenset[str]
+    multipart: bool
+    asked: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """Name it in a report."""
+        return f"{self.method} {self.path}"
+
+
+def forms_of(app: FastAPI) -> list[Form]:
+    """List all forms of an application, new ones too."""
+    found = []
+    for route in app.routes:
+        if isinstance(route, GuardedRoute):
+            asked = tuple(_asked(route.dependant))
+            rule, method = route.rule, next(iter(route.methods or ()))
+            form = Form(method, route.path, rule.body or rule.form, rule.pictures, rule.form is not None, asked)
+            if form.model or asked or "{" in route.path:
+                found.append(form)
+    return found
+
+
+def _asked(dependant: Dependant) -> list[str]:
+    """Name what a route takes from the query, also through what it depends on."""
+    return [one.alias for one in dependant.query_params] + [
+        name for other in dependant.dependencies for name in _asked(other)
+    ]
+
+
+def plausible(model: type[BaseModel]) -> dict[str, Any]:
+    """Fill the fields that a model needs, by its own description."""
+    schema = model.model_json_schema()
+    made: dict[str, Any] = _object(schema, schema.get("$defs", {}))
+    return made
+
+
+def _object(schema: dict[str, Any], named: dict[str, Any]) -> dict[str, Any]:
+    properties = schema.get("properties", {})
+    return {name: KNOWN.get(name, _value(properties[name], named)) for name in schema.get("required", ())}
+
+
+def _value(schema: dict[str, Any], named: dict[str, Any]) -> Any:
+    """Make a value that fits a schema."""
+    ways = [one for name in ("anyOf", "oneOf", "allOf") for one in schema.get(name, ())]
+    if "$ref" in schema or ways:
+        return _value(named[schema["$ref"].rpartition("/")[2]] if "$ref" in schema else ways[0], named)
+    if "const" in schema or "enum" in schema:
+        return schema.get("const", schema.get("enum", [None])[0])
+    makers: dict[str, Callable[[], Any]] = {
+        "object": lambda: _object(schema, named),
+        "array": lambda: [_value(schema.get("items", {"type": "integer"}), named)] * max(1, schema.get("minItems", 1)),
+        "integer": lambda: schema.get("minimum", schema.get("exclusiveMinimum", 0) + 1),
+        "number": lambda: schema.get("minimum", schema.get("exclusiveMinimum", 0) + 1),
+        "boolean": lambda: False,
+    }
+    return makers.get(schema.get("type", ""), lambda: _text(schema))()
+
+
+def _text(schema: dict[str, Any]) -> str:
+    if schema.get("format") == "date-time":
+        return "2027-01-01T00:00:00Z"
+    if "pattern" in schema:
+        return str(find(st.from_regex(schema["pattern"], fullmatch=True), bool))
+    return "a" * int(max(1, schema.get("minLength", 1)))
