@@ -111,19 +111,20 @@ def ben(browser: Browser, site: SigningSite, ada: Colleague) -> Iterator[Colleag
 
 
 def propose(ada: Colleague, name: str, role: str) -> str:
-    ada.page.goto(f"{ada.site.url}/access")
-    ada.page.wait_for_selector("#invite:visible")
+    ada.page.goto(f"{ada.site.url}/operators")
     ada.page.fill("#name", name)
-    ada.page.select_option("#role", role)
-    ada.page.fill("#reason", "a new colleague")
+    ada.page.check(f"#role-{role}")
+    ada.page.fill("#invite-form #reason", "a new colleague")
     ada.page.click("#propose")
-    ada.page.wait_for_selector("#waiting li[data-state=open]")
-    return str(ada.page.get_attribute("#waiting li[data-state=open]", "data-id"))
+    ada.page.wait_for_url(f"{ada.site.url}/approvals")
+    row = "#waiting li[data-state=open]"
+    ada.page.wait_for_selector(row)
+    return str(ada.page.get_attribute(f"{row}:has-text('{name}')", "data-id"))
 
 
 def carry_out(ada: Colleague, approval: str) -> str:
-    ada.page.goto(f"{ada.site.url}/access")
-    ada.page.click(f"#waiting li[data-id={approval}] button.primary")
+    ada.page.goto(f"{ada.site.url}/approvals")
+    ada.page.click(f"#waiting li[data-id={approval}] [data-act=carry-out]")
     ada.page.wait_for_selector("#result-link:not(:empty)")
     return ada.page.inner_text("#result-link")
 
@@ -148,11 +149,10 @@ def test_an_invitation_is_signed_by_a_colleague_on_the_witness_s_page(
     browser: Browser, site: SigningSite, ada: Colleague, ben: Colleague
 ) -> None:
     approval = propose(ada, "Cy Young", "guard")
-    ben.page.goto(f"{site.url}/access")
+    ben.page.goto(f"{site.url}/approvals")
     row = f"#waiting li[data-id={approval}]"
-    ben.page.wait_for_selector(row)
     assert "Cy Young" in ben.page.inner_text(row)
-    words = ben.sign(f"{row} button.primary")
+    words = ben.sign(f"{row} [data-act=sign]")
     for said in ("Shall this person work here?", "Cy Young", "guard", "a new colleague", "“Ada Osei”"):
         assert said in words
     ben.page.wait_for_selector(f"{row}[data-state=approved]")
@@ -253,7 +253,7 @@ def test_what_was_altered_or_comes_from_nowhere_is_not_signed(
     page.close()
 
 
-@pytest.mark.parametrize("path", ["/sign-in", "/join", "/access"])
+@pytest.mark.parametrize("path", ["/sign-in", "/join", "/access", "/operators", "/approvals"])
 def test_the_pages_of_staff_have_no_fault_that_axe_finds(
     site: SigningSite, ada: Colleague, path: str, axe: str
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from starlette.requests import Request
 from moiety.access import OWNER, Role
 from moiety.api.problems import of_status
 from moiety.console import pages, statics, templates_of
+from moiety.console.galleries import rates
 from moiety.console.navigation import ways
 from moiety.console.people import Can
 from moiety.foundation.ids import GalleryId
@@ -37,11 +39,12 @@ GALLERY = Gallery(
 CAN = Can(read=True, enrol=True, reveal=True, erase=True, rights=True, hold=True, verify=True)
 OF_STAFF = ("access.html", "join.html", "sign-in.html", "takeover.html")
 TEMPLATES = ("door.html", "home.html", "problem.html", "who.html", *OF_STAFF)
+SOURCES = {path.name: path.read_text() for path in sorted(Path(pages.__file__).with_name("templates").glob("*.html"))}
 
 
 def page(name: str, galleries: tuple[Gallery, ...] = (GALLERY,)) -> str:
     values: dict[str, Any] = {
-        "galleries": [(one, pages.rates(one), CAN) for one in galleries],
+        "galleries": [(one, rates(one), CAN) for one in galleries],
         "parts": pages.PARTS,
         "sign_at": "http://sign.example/sign",
         "ended": False,
@@ -53,13 +56,15 @@ def page(name: str, galleries: tuple[Gallery, ...] = (GALLERY,)) -> str:
         "here": "home",
         "mine": True,
         "address": "/",
+        "needs": [],
+        "path": None,
     }
     return bytes(templates_of.page(name, **values).body).decode()
 
 
 def test_a_bands_rate_is_the_galleries_own() -> None:
-    assert pages.rates(GALLERY) == {"possible": 10_000, "probable": 100_000, "strong": 1_000_000}
-    assert pages.rates(replace(GALLERY, fmr_target=1e-5, bands=("probable", "strong"))) == {
+    assert rates(GALLERY) == {"possible": 10_000, "probable": 100_000, "strong": 1_000_000}
+    assert rates(replace(GALLERY, fmr_target=1e-5, bands=("probable", "strong"))) == {
         "probable": 100_000,
         "strong": 1_000_000,
     }
@@ -79,11 +84,11 @@ def test_without_a_gallery_the_page_says_how_to_make_one() -> None:
     assert len(re.findall(r"<(?:select|input|button)[^>]* disabled", shown)) == 4
 
 
-@pytest.mark.parametrize("name", TEMPLATES)
+@pytest.mark.parametrize("name", SOURCES)
 def test_no_page_has_anything_inline_or_from_elsewhere(name: str) -> None:
-    shown = page(name)
+    shown = re.sub(r"{#.*?#}|{{.*?}}|{%.*?%}", "", SOURCES[name], flags=re.DOTALL)
     assert not re.search(r"<script(?![^>]*\bsrc=)", shown)
-    assert not re.search(r"<style|\sstyle=|\son\w+=|javascript:", shown.replace("onclick=", ""))
+    assert not re.search(r"<style|\sstyle=|\son\w+=|javascript:", shown)
     assert all(place.startswith("/") for place in re.findall(r'(?:src|href)="([^"#]+)', shown))
 
 
@@ -102,18 +107,19 @@ def test_the_scripts_never_write_markup_and_ask_no_other_host() -> None:
 
 def test_every_file_that_a_page_or_script_names_is_there() -> None:
     files = statics.load()
-    texts = [page(name) for name in TEMPLATES] + [content.decode() for content, _ in files.values()]
+    texts = [*SOURCES.values()] + [content.decode() for content, _ in files.values()]
     named = {name for text in texts for name in re.findall(r"/static/([\w.]+)", text)}
     assert named
     assert named <= set(files)
 
 
-def test_every_word_of_a_script_by_id_is_on_the_page() -> None:
-    shown = "".join(page(name) for name in TEMPLATES)
+def test_every_word_of_a_script_by_id_is_on_a_page() -> None:
+    shown = "".join(SOURCES.values())
     scripts = " ".join(content.decode() for content, kind in statics.load().values() if "javascript" in kind)
     wanted = set(re.findall(r'(?:\bof|getElementById)\("([\w-]+)"\)', scripts))
     assert len(wanted) > 10
-    assert all(f'id="{one}"' in shown for one in wanted)
+    # Most stand as id="…"; macros of pieces.html are given theirs.
+    assert [one for one in wanted if f'id="{one}"' not in shown and f'("{one}"' not in shown] == []
 
 
 def test_a_problem_is_a_page_with_its_status() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from moiety.api.watch import _seen
+from moiety.api.watch import part_seen
 from moiety.api.watching import Watching
 from moiety.watch.counts import SECONDS_STEP, Counts
 from moiety.wire.kinds import Role
@@ -40,7 +40,7 @@ def test_sums_of_seconds_are_told_to_a_step() -> None:
     ],
 )
 def test_a_part_is_told_of_in_plain_words(told: dict[str, Any] | None, said: str) -> None:
-    assert _seen(Role.VAULT_B, told).said == said
+    assert part_seen(Role.VAULT_B, told).said == said
 
 
 def test_figures_take_no_method_and_route_that_nobody_declared() -> None:

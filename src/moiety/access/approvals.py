@@ -198,6 +198,12 @@ class Approvals:
         if subject == who.id:
             raise Forbidden("This is about yourself; ask a colleague to approve it.")
 
+    def may_sign(self, content: Content, caller: Caller) -> bool:
+        """Whether a caller could be the second person behind this."""
+        with self._store.read() as tx:
+            found = [one for one in tx.operators.list() if str(one.id) == str(caller.key_id)]
+        return any(self._could(content, one) for one in found)
+
     def confirm(self, approval_id: ApprovalId) -> Proposal:
         """Approve as the owner of the machine, where nobody else can: while a single operator works here.
 

@@ -61,6 +61,7 @@ if TYPE_CHECKING:
 
     from moiety.access.sessions import Span
     from moiety.api.problems import Problem
+    from moiety.api.watching import Told
     from moiety.matching.desk import Desk
     from moiety.people.house import House
 
@@ -105,13 +106,15 @@ def create_app(
     sign_at: str = "",
     background: Mapping[str, Callable[[], bool]] | None = None,
     span: Span | None = None,
+    own: Callable[[], Told] = dict,
 ) -> FastAPI:
     """Build the application over `house`.
 
     `sign_at` is the address of the page on which people sign, `span` how long their sessions live.
     `access` says who may come in and under which host names. `on_fault` is called when going on would be wrong: it
     has to end the process after the answer is out. The server that runs it must not write an access log of its own:
-    query strings hold reasons. `background` says by name whether work that the gate must never end still goes on.
+    query strings hold reasons. `background` says by name whether work that the gate must never end still goes on;
+    `own` gives what the gate says of itself, as other parts do of themselves.
     """
     limits = limits or Limits()
     clock = house.desk.clock
@@ -127,7 +130,7 @@ def create_app(
         queue=Queue(limits.pictures_at_once, limits.pictures_waiting),
         parts=Parts(house.desk.links.state, clock),
         sign_at=sign_at,
-        watching=Watching(Parts(house.desk.links.counts, clock), background or {}, partial(_alerts, house.desk)),
+        watching=Watching(Parts(house.desk.links.counts, clock), background or {}, partial(_alerts, house.desk), own),
         staff=staff,
         incidents=Incidents.over(house, staff),
     )

@@ -80,13 +80,11 @@ async def metrics(visit: Here) -> Figures:
 @routes.add("GET", "/v1/parts", permission=Permission.METRICS_READ, summary="Parts")
 async def parts(visit: Here) -> PartsSeen:
     """Say how each part is, in plain words."""
-    watching = visit.gate.watching
-    others = await watching.parts.state()
-    everybody: dict[str, Told | None] = {Role.GATE: {"uptime_s": watching.uptime()}, **others}
-    return PartsSeen(parts=[_seen(Role(part), told) for part, told in everybody.items()])
+    everybody = await visit.gate.watching.everybody()
+    return PartsSeen(parts=[part_seen(Role(part), told) for part, told in everybody.items()])
 
 
-def _seen(part: Role, told: Told | None) -> PartSeen:
+def part_seen(part: Role, told: Told | None) -> PartSeen:
     """Say how one part is."""
     if told is None:
         said = f"{NAMES[part]} does not answer. {WITHOUT[part]}"

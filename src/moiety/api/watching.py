@@ -52,14 +52,17 @@ class Watching:
         parts: Parts[Told | None],
         background: Mapping[str, Callable[[], bool]],
         alerts: Callable[[], Mapping[tuple[str, bool], int]] = dict,
+        own: Callable[[], Told] = dict,
     ) -> None:
         """Ask the other parts through `parts`; `background` says of the gate's own lasting work whether it goes on.
 
-        `alerts` counts the notices for another unit, by kind and whether somebody has seen them.
+        `alerts` counts the notices for another unit, by kind and whether somebody has seen them; `own` is what the
+        gate says of itself.
         """
         self._count_alerts = alerts
         self._alerts: Mapping[tuple[str, bool], int] = {}
         self.parts = parts
+        self._own = own
         self._background = dict(background)
         self._began = time.monotonic()
         self._others: dict[str, Told | None] = {}
@@ -91,6 +94,10 @@ class Watching:
     def uptime(self) -> float:
         """Count the seconds since the gate was put together."""
         return time.monotonic() - self._began
+
+    async def everybody(self) -> dict[str, Told | None]:
+        """Give what every part says of itself, the gate first; None for one that does not answer."""
+        return {Role.GATE: {**self._own(), "uptime_s": self.uptime()}, **await self.parts.state()}
 
     async def text(self, incidents: dict[str, float]) -> bytes:
         """Ask the parts, and write everything in Prometheus's text format; `incidents` is what that room tells."""

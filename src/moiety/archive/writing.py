@@ -124,9 +124,9 @@ class Writer:
         return [member(MANIFEST, raw), member(SIGNATURE, sign(raw, self.signing))]
 
     def _remember(self, order: Order) -> None:
-        """Keep where backups go and to whom, for the next run and for the other vault's check."""
+        """Keep where backups go, to whom, and when: for the next run, the other vault's check, and the status."""
         told = {"to": str(order.to), "seeds_to": str(order.seeds_to), "keys_to": str(order.keys_to)}
-        remember(self.holdings.folder, self.disk, **told, recipient=order.recipient)
+        remember(self.holdings.folder, self.disk, **told, recipient=order.recipient, at=int(self.clock.now()))
 
 
 def remember(folder: Path, disk: Disk, **told: Any) -> None:
@@ -135,7 +135,7 @@ def remember(folder: Path, disk: Disk, **told: Any) -> None:
 
 
 def remembered(folder: Path) -> dict[str, Any]:
-    """Read what a part keeps of its last backup: where it went, to whom, and which epochs both vaults have."""
+    """Read what a part keeps of its last backup: where it went, when, to whom, and which epochs both vaults have."""
     try:
         found = json.loads((folder / RECORD).read_bytes())
     except (OSError, ValueError):

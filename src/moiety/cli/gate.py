@@ -149,6 +149,7 @@ async def serve(at: Place, listener: socket.socket, hosts: list[str], ready: Cal
         sign_at=sign_at(),
         background={name: partial(_goes_on, works, name) for name in ("tidy", "tend", "cosign", "emergency")},
         span=_span(),
+        own=lambda: standing.figures(),  # noqa: PLW0108 - it is made below, and needs the application
     )
     attach(app)
     server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", server_header=False))

@@ -218,7 +218,7 @@ def vault_a(at: Place) -> Wired:
     upkeep = Upkeep(parts.cabinet, journal, (attesting, refreshing), at.clock, hours)
     _BACKGROUND.add(asyncio.create_task(upkeep.run()))
     vault = VaultA(parts, asking, upkeep)
-    return Wired(vault.handlers(), vault.words(), lambda: _galleries(parts.cabinet))
+    return Wired(vault.handlers(), vault.words(), lambda: _galleries(parts.cabinet) | {"since": upkeep.since()})
 
 
 def vault_b(at: Place) -> Wired:

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import os
 import time
+import uuid
 from importlib.metadata import version
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from moiety.archive.writing import remembered
+from moiety.foundation.envelopes import pack
 from moiety.foundation.errors import Refusal
 from moiety.watch import lines
 from moiety.wire.kinds import Kind, Role
@@ -20,7 +25,20 @@ if TYPE_CHECKING:
     from moiety.wire.frames import Frame
 
 PING_SECONDS = 3.0
+_BOOT = Path("/proc/sys/kernel/random/boot_id")
 VAULTS = (Role.VAULT_A, Role.VAULT_B)
+
+
+def machine_of(tenant: str) -> int:
+    """Give a number for the kernel that this part runs on: the same for all parts of a tenant that share one.
+
+    It changes with each start of the machine, and says nothing else about it.
+    """
+    try:
+        known = _BOOT.read_bytes().strip()
+    except OSError:
+        known = uuid.getnode().to_bytes(8)  # no Linux: the network card's number
+    return int.from_bytes(hashlib.sha256(pack("moiety/machine/1", tenant, known)).digest()[:6])
 
 
 class Standing:
@@ -42,14 +60,27 @@ class Standing:
         return Answer(self.figures())
 
     def figures(self) -> dict[str, Any]:
-        """Give what `Counts.told` gives, `lines` of the log, and at a vault `galleries`, `rows`, `excluded`."""
-        galleries = list(self._more().get("galleries", {}).values())
+        """Give what `Counts.told` gives, `lines` of the log, and at a vault `galleries`, `rows`, `excluded`.
+
+        `backed_up_at` (0 if never) and vault A's `scrubbed_at` and `refreshed_at` are seconds since 1970; parts with
+        the same `machine` run on one.
+        """
+        more = self._more()
+        galleries = list(more.get("galleries", {}).values())
         rows = {
             "galleries": len(galleries),
             "rows": sum(one["rows"] for one in galleries),
             "excluded": sum(len(one["excluded"]) for one in galleries),
         }
-        return {**self._at.counts.told(), "lines": lines.written(), **(rows if self._at.role in VAULTS else {})}
+        made = self._at.installation
+        return {
+            **self._at.counts.told(),
+            "lines": lines.written(),
+            "backed_up_at": remembered(made.folder(self._at.role)).get("at", 0),
+            "machine": machine_of(made.tenant),
+            **more.get("since", {}),
+            **(rows if self._at.role in VAULTS else {}),
+        }
 
     async def status(self, _: dict[str, Any]) -> dict[str, Any]:
         """Say how this part is.

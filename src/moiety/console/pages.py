@@ -11,16 +11,41 @@ from moiety.access import Permission
 from moiety.api.entrance import cookie_name
 from moiety.api.problems import Problem
 from moiety.api.routes import Gate, Routes
-from moiety.console import deciding, enrolling, home, ledger_pages, people, staff, statics
+from moiety.console import (
+    approving,
+    colleagues,
+    deciding,
+    enrolling,
+    galleries,
+    home,
+    ledger_pages,
+    people,
+    retention,
+    staff,
+    statics,
+    status,
+)
 from moiety.console.frame import Frame, Framed
+from moiety.console.galleries import rates
 from moiety.console.languages import COOKIE, NAMES
 from moiety.console.marking import N_
 from moiety.foundation.errors import BadInput, ProofMissing, Unauthenticated
-from moiety.storage import Gallery
 
 routes = Routes("console")
 # Whoever adds pages adds their routes here; the navigation shows what is mounted.
-MODULES: Final = (home, staff, people, enrolling, deciding, ledger_pages)
+MODULES: Final = (
+    home,
+    staff,
+    people,
+    enrolling,
+    deciding,
+    ledger_pages,
+    approving,
+    colleagues,
+    galleries,
+    retention,
+    status,
+)
 
 PARTS: Final = {
     "eye": N_("eye"),
@@ -49,11 +74,6 @@ def problem_page(request: Request, problem: Problem) -> Response:
     response = frame.page(name, problem.status, problem=problem)
     response.headers.update(problem.headers)
     return response
-
-
-def rates(gallery: Gallery) -> dict[str, int]:
-    """Say for each band that it is set so that one in so many comparisons of two different people reaches it."""
-    return {band: round(10**step / gallery.fmr_target) for step, band in enumerate(gallery.bands)}
 
 
 @routes.add(
@@ -88,8 +108,8 @@ async def first_page(request: Request, frame: Framed) -> Response:
 )
 async def identify_page(frame: Framed) -> HTMLResponse:
     """Show the question "Who is this?" for the galleries in which the reader may ask it."""
-    galleries = await people.open_galleries(frame, Permission.PROBE_IDENTIFY)
-    shown = [(one, rates(one), people.Can.of(frame, one)) for one in galleries]
+    here = await people.open_galleries(frame, Permission.PROBE_IDENTIFY)
+    shown = [(one, rates(one), people.Can.of(frame, one)) for one in here]
     return frame.page("who.html", here="identify", galleries=shown, parts=PARTS)
 
 

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime
 from functools import cache
 from typing import Final
 
-from babel.dates import format_date, format_datetime
+from babel.dates import format_date, format_datetime, format_skeleton
 from babel.numbers import format_decimal
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.responses import HTMLResponse
@@ -34,6 +34,7 @@ def environment(language: str = SOURCE) -> Environment:
     locale = locale_of(language)
     made.filters["when"] = lambda at: format_datetime(_here(at), "medium", locale=locale)
     made.filters["day"] = lambda at: format_date(_here(at), "long", locale=locale)
+    made.filters["short_day"] = lambda at: format_skeleton("MMMd", _here(at), locale=locale)
     made.filters["number"] = lambda value: format_decimal(value, locale=locale)
     made.filters["iso"] = lambda at: _here(at).isoformat(timespec="seconds")
     made.globals |= {"language": language, "languages": NAMES}

@@ -12,7 +12,7 @@ from moiety.storage.records import Cosigned, LedgerEntry
 from moiety.storage.tables import LedgerCosignedRow, LedgerHashRow, LedgerRow
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     from sqlalchemy import Table
     from sqlalchemy.orm import Session
@@ -22,6 +22,7 @@ _NAMES = [field.name for field in fields(LedgerEntry)]
 _TABLE = cast("Table", LedgerRow.__table__)
 _COLUMNS = [_TABLE.c[name] for name in _NAMES]
 _PAGE = 1000
+DAY_US = 86_400_000_000
 # Made once: an entry is added in every act, and to write a statement costs more than to run it.
 _LAST = select(*_COLUMNS).order_by(_TABLE.c.seq.desc()).limit(1)
 _ADD = insert(_TABLE)
@@ -90,6 +91,32 @@ class LedgerTable:
         asked += [column < end for column, _, end in bounds if end is not None]
         query = select(*_COLUMNS).where(*asked).order_by(_TABLE.c.seq.desc()).limit(limit)
         return tuple(LedgerEntry(*row) for row in self._session.execute(query))
+
+    def acts_by_day(self, acts: Collection[str], since_us: int) -> tuple[tuple[int, str, int], ...]:
+        """Count entries of some acts from a moment on: (day, act, entries), the day in days since 1970 UTC.
+
+        Where they begin is found by halving: times rise with the numbers, and no index is kept for this alone.
+        """
+        day = _TABLE.c.at_us // DAY_US
+        query = (
+            select(day, _TABLE.c.act, func.count())
+            .where(_TABLE.c.seq >= self._first_since(since_us), _TABLE.c.at_us >= since_us, _TABLE.c.act.in_(acts))
+            .group_by(day, _TABLE.c.act)
+            .order_by(day, _TABLE.c.act)
+        )
+        return tuple((int(number), act, count) for number, act, count in self._session.execute(query))
+
+    def _first_since(self, since_us: int) -> int:
+        """Give the number of the first entry that is not older than a moment; one past the end if all are."""
+        low, high = 1, self._session.scalar(select(func.coalesce(func.max(_TABLE.c.seq), 0) + 1)) or 1
+        while low < high:
+            middle = (low + high) // 2
+            at_us = self._session.scalar(select(_TABLE.c.at_us).where(_TABLE.c.seq == middle))
+            if at_us is not None and at_us >= since_us:
+                high = middle
+            else:
+                low = middle + 1
+        return low
 
     def every(self) -> Iterator[LedgerEntry]:
         """Go through all entries in the order of their numbers, some of them in memory at a time."""

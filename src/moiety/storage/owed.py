@@ -12,6 +12,8 @@ from moiety.storage.person_tables import ConsentRow, FollowUpRow, HoldRow, Recei
 from moiety.storage.tables import LedgerRow
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from sqlalchemy.orm import Session
 
     from moiety.foundation.ids import GalleryId, SubjectId
@@ -75,6 +77,12 @@ class HoldTable:
         if subject_id is not None:
             query = query.where(HoldRow.subject_id == subject_id)
         return tuple(of_row(Hold, row) for row in self._session.scalars(query.order_by(HoldRow.review_at, HoldRow.id)))
+
+    def standing(self, gallery_ids: Collection[GalleryId], *, limit: int = 1000) -> tuple[Hold, ...]:
+        """Return the holds of some galleries that are proposed, active or about to end, by the day of their review."""
+        query = select(HoldRow).where(HoldRow.gallery_id.in_(gallery_ids))
+        query = query.where(HoldRow.state != HoldState.RELEASED.value).order_by(HoldRow.review_at, HoldRow.id)
+        return tuple(of_row(Hold, row) for row in self._session.scalars(query.limit(limit)))
 
 
 class ReceiptTable:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import BigInteger, cast, delete, func, select, update
 
 from moiety.foundation.errors import AlreadyThere, OnHold, UnknownGallery, UnknownSubject
 from moiety.foundation.ids import GalleryId, RowId, SubjectId
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from moiety.foundation.clock import Clock
 
 
+DAY_SECONDS = 86_400
 _CANARIES = select(CanaryRow.subject_id)
 
 
@@ -137,6 +138,22 @@ class SubjectTable:
             .limit(limit)
         )
         return tuple(_record(row) for row in self._session.scalars(query))
+
+    def ends_by_day(self, gallery_ids: Collection[GalleryId], until: float) -> tuple[tuple[GalleryId, int, int], ...]:
+        """Count whose time is over before `until`: (gallery, day, people), the day in days since 1970 UTC; no canaries.
+
+        Who is on hold is counted too: the hold's end lets the erasure go on.
+        """
+        day = cast(SubjectRow.expires_at, BigInteger) // DAY_SECONDS
+        query = (
+            select(SubjectRow.gallery_id, day, func.count())
+            .where(SubjectRow.expires_at < until, SubjectRow.gallery_id.in_(gallery_ids))
+            .where(SubjectRow.id.not_in(_CANARIES))
+            .group_by(SubjectRow.gallery_id, day)
+            .order_by(day, SubjectRow.gallery_id)
+        )
+        found = self._session.execute(query)
+        return tuple((GalleryId(gallery), int(number), count) for gallery, number, count in found)
 
     def mark_erasing(self, gallery_id: GalleryId, subject_id: SubjectId) -> tuple[RowId, ...]:
         """Take the subject and all its templates out of every search; return the rows that the vaults must drop.

@@ -33,6 +33,9 @@ PATIENCE_SECONDS = 5.0
 SCRUB, REFRESH = "scrub", "refresh"
 
 
+_TIMES = "SELECT gallery, at FROM upkeep WHERE work = ?"
+
+
 @dataclass(frozen=True, slots=True)
 class Hours:
     """How often each gallery is scrubbed and refreshed; 0: only when somebody asks."""
@@ -225,6 +228,15 @@ class Upkeep:
     async def _upkeep_word(self, given: dict[str, Any]) -> dict[str, Any]:
         """Tell how the galleries stand, and how far a refresh is."""
         return {"galleries": [self._standing(gallery) for gallery in self._meant(given)]}
+
+    def since(self) -> dict[str, float]:
+        """Say since when all galleries have been scrubbed and refreshed: `scrubbed_at`, `refreshed_at`; 0 for never."""
+        times = {work: dict(self._journal.read(_TIMES, (work,))) for work in (SCRUB, REFRESH)}
+        galleries = [policy.gallery for policy in self._cabinet.policies]
+        return {
+            name: min((times[work].get(gallery, 0.0) for gallery in galleries), default=0.0)
+            for name, work in (("scrubbed_at", SCRUB), ("refreshed_at", REFRESH))
+        }
 
     def _standing(self, gallery: str) -> dict[str, Any]:
         done = dict(self._journal.read("SELECT work, at FROM upkeep WHERE gallery = ?", (gallery,)))

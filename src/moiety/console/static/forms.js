@@ -12,12 +12,18 @@ const AS = {
   many: (field) => [...field.selectedOptions].map((one) => one.value),
 };
 
+// A field with `data-fact` becomes a line of a proposal; ticked ones with data-as="each" become a list.
 export function bodyOf(form) {
   const body = {};
   for (const field of form.elements) {
-    if (!field.name || field.disabled || (field.type === "radio" && !field.checked)) continue;
-    const value = (AS[field.dataset.as] ?? ((one) => one.value.trim()))(field);
-    if (value !== null && value !== "") body[field.name] = value;
+    const { as, fact } = field.dataset;
+    const away = (field.type === "radio" || as === "each") && !field.checked;
+    if (!(field.name || fact) || field.disabled || away) continue;
+    const value = (AS[as] ?? ((one) => one.value.trim()))(field);
+    if (value === null || value === "") continue;
+    if (fact) (body.facts ??= []).push({ name: fact, value: String(value) });
+    else if (as === "each") (body[field.name] ??= []).push(value);
+    else body[field.name] = value;
   }
   return body;
 }

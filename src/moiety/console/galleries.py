@@ -1,0 +1,107 @@
+"""Galleries: what each is for, what it asks before it keeps anybody, how sure its words are, who may change that."""
+
+import asyncio
+from dataclasses import dataclass
+from typing import Final
+
+from starlette.responses import HTMLResponse
+
+from moiety.access import Permission
+from moiety.api.routes import Routes
+from moiety.api.visits import TheGallery
+from moiety.console.frame import Frame, Framed
+from moiety.console.marking import N_
+from moiety.people.rules import BASES, CEILING_DAYS, SOURCES
+from moiety.storage import Gallery, GalleryState
+from moiety.storage.person_records import Rule
+
+routes = Routes("galleries of the console")
+
+BASIS_WORDS: Final = {
+    "consent": N_("consent"),
+    "contract": N_("a contract"),
+    "legal-obligation": N_("a legal obligation"),
+    "vital-interest": N_("somebody's vital interest"),
+    "public-task": N_("a public task"),
+    "legitimate-interest": N_("a legitimate interest"),
+}
+SOURCE_WORDS: Final = {
+    "person": N_("the person"),
+    "guardian": N_("a guardian"),
+    "relative": N_("a relative"),
+    "employer": N_("the employer"),
+    "authority": N_("an authority"),
+    "import": N_("an import"),
+}
+STATES: Final = {
+    GalleryState.PENDING: (N_("being opened"), "warn"),
+    GalleryState.OPEN: (N_("open"), "good"),
+    GalleryState.CLOSED: (N_("closed"), "calm"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """One gallery as the pages show it; `people` is None for whoever may not list them."""
+
+    one: Gallery
+    rule: Rule | None
+    people: int | None
+    words: str
+    kind: str
+
+
+def rates(gallery: Gallery) -> dict[str, int]:
+    """Say for each band that it is set so that one in so many comparisons of two different people reaches it."""
+    return {band: round(10**step / gallery.fmr_target) for step, band in enumerate(gallery.bands)}
+
+
+async def _room(frame: Frame, gallery: Gallery) -> Room:
+    """Read what the pages show of a gallery."""
+    store = frame.visit.gate.house.desk.store
+
+    def read() -> tuple[Rule | None, int]:
+        with store.read() as tx:
+            return tx.rules.get(gallery.id), tx.subjects.count(gallery.id).active
+
+    rule, people = await asyncio.to_thread(read)
+    words, kind = STATES[gallery.state]
+    counted = people if frame.may(Permission.SUBJECT_READ, gallery.id) else None
+    return Room(gallery, rule, counted, words, kind)
+
+
+@routes.add(
+    "GET",
+    "/galleries",
+    permission=Permission.GALLERY_LIST,
+    listing=True,
+    response_class=HTMLResponse,
+    include_in_schema=False,
+)
+async def galleries_page(frame: Framed) -> HTMLResponse:
+    """Show the galleries that the reader may see, and open a new one."""
+    known = await frame.visit.gate.house.galleries.list()
+    here = set(frame.caller.visible(Permission.GALLERY_LIST, [one.id for one in known]))
+    rooms = [await _room(frame, one) for one in known if one.id in here]
+    return frame.page("galleries.html", here="galleries", rooms=rooms)
+
+
+@routes.add(
+    "GET",
+    "/galleries/{gallery}",
+    permission=Permission.GALLERY_LIST,
+    response_class=HTMLResponse,
+    include_in_schema=False,
+)
+async def gallery_page(frame: Framed, gallery: TheGallery) -> HTMLResponse:
+    """Show one gallery with all that it asks."""
+    return frame.page(
+        "gallery.html",
+        here="galleries",
+        room=await _room(frame, gallery),
+        rates=rates(gallery),
+        bases=[(one, frame.say(BASIS_WORDS[one])) for one in BASES],
+        sources=[(one, frame.say(SOURCE_WORDS[one])) for one in SOURCES],
+        most=CEILING_DAYS,
+        may_rule=frame.may(Permission.RULES_SET, gallery.id),
+    )

@@ -1,0 +1,201 @@
+"""What needs its reader now, by what they may: each need is one sentence and the place where something is done."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from moiety.access import Permission
+from moiety.api.entrance import Via
+from moiety.console.marking import N_
+from moiety.foundation.errors import Forbidden
+from moiety.foundation.ids import GalleryId, OperatorId
+from moiety.ledger.checkpointing import Witnessing
+from moiety.matching.parked import State
+from moiety.storage import ApprovalState
+from moiety.storage.person_records import HoldState
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from moiety.console.frame import Frame
+    from moiety.matching.parked import Question
+
+DAY_SECONDS: Final = 86_400
+SOON_DAYS: Final = 14
+PASSKEYS_WANTED: Final = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """One thing: `kind` is bad, warn, or calm; `address` is where it is done, under the words of `action`."""
+
+    words: str
+    address: str
+    action: str
+    kind: str = "warn"
+    hint: str = ""
+
+
+async def passkeys(frame: Frame) -> list[Need]:
+    """Ask for the second passkey."""
+    visitor = frame.visit.visitor
+    if visitor is None or visitor.via is not Via.DEVICE:
+        return []
+    operators = frame.visit.gate.staff.operators
+    made = await asyncio.to_thread(operators.passkeys, OperatorId(visitor.caller.key_id))
+    if len(made) >= PASSKEYS_WANTED:
+        return []
+    words = frame.say(N_("You have one passkey. Whoever loses the only one needs two colleagues to come back."))
+    return [Need(words, "/access", frame.say(N_("Add a second passkey")))]
+
+
+async def approvals(frame: Frame) -> list[Need]:
+    """Say what waits for the reader's signature, and what they may carry out now."""
+    if not frame.may(Permission.APPROVAL_READ):
+        return []
+    staff, me = frame.visit.gate.staff.approvals, frame.caller
+    now = frame.visit.gate.house.desk.clock.now()
+
+    def read() -> tuple[int, int]:
+        current = [one for one in staff.list() if one.content.expires > now]
+        waiting = [one for one in current if one.approval.state is ApprovalState.OPEN]
+        approved = [one for one in current if one.approval.state is ApprovalState.APPROVED]
+        mine = [one for one in approved if one.content.proposer == me.key_id]
+        return sum(staff.may_sign(one.content, me) for one in waiting), len(mine)
+
+    to_sign, to_do = await asyncio.to_thread(read)
+    found = []
+    if to_sign:
+        words = frame.say_many(
+            "%(num)s proposal waits for your signature", "%(num)s proposals wait for your signature", to_sign
+        )
+        found.append(Need(words, "/approvals", frame.say(N_("Read and sign"))))
+    if to_do:
+        words = frame.say_many(
+            "%(num)s of your proposals is signed: carry it out", "%(num)s of your proposals are signed", to_do
+        )
+        found.append(Need(words, "/approvals", frame.say(N_("Carry out"))))
+    return found
+
+
+async def questions(frame: Frame) -> list[Need]:
+    """Say how many questions wait for a signature that the reader may give."""
+
+    def mine(one: Question) -> bool:
+        if one.state is not State.WAITING or one.waiting.signed >= one.waiting.wanted:
+            return False
+        try:
+            frame.caller.require(Permission(one.owner.permission), GalleryId(one.owner.gallery))
+        except Forbidden:
+            return False
+        return True
+
+    count = sum(mine(one) for one in frame.visit.gate.house.parked.list())
+    if not count:
+        return []
+    words = frame.say_many("%(num)s question waits to be signed", "%(num)s questions wait to be signed", count)
+    return [Need(words, "/identify", frame.say(N_("Look at them")))]
+
+
+async def holds(frame: Frame) -> list[Need]:
+    """Say which legal holds wait for a second person, and which are to be reviewed."""
+    found = await _galleries(frame, Permission.SUBJECT_HOLD)
+    if not found:
+        return []
+    desk, now = frame.visit.gate.house.desk, frame.visit.gate.house.desk.clock.now()
+
+    def read() -> tuple[int, int, int]:
+        with desk.store.read() as tx:
+            standing = tx.holds.standing(found)
+        proposed = [one for one in standing if one.state in {HoldState.PROPOSED, HoldState.RELEASING}]
+        late = [one for one in standing if one.review_at <= now]
+        soon = [one for one in standing if now < one.review_at <= now + SOON_DAYS * DAY_SECONDS]
+        return len(proposed), len(late), len(soon)
+
+    proposed, late, soon = await asyncio.to_thread(read)
+    place, look = "/retention", frame.say(N_("See the calendar"))
+    told = []
+    if late:
+        words = frame.say_many(
+            "The review of %(num)s legal hold is overdue", "The reviews of %(num)s legal holds are overdue", late
+        )
+        told.append(Need(words, place, look, "bad"))
+    if proposed:
+        words = frame.say_many(
+            "%(num)s legal hold waits for a second person", "%(num)s legal holds wait for a second person", proposed
+        )
+        told.append(Need(words, place, look))
+    if soon:
+        words = frame.say_many(
+            "%(num)s legal hold is to be reviewed within two weeks",
+            "%(num)s legal holds are to be reviewed within two weeks",
+            soon,
+        )
+        told.append(Need(words, place, look, "calm"))
+    return told
+
+
+async def follow_ups(frame: Frame) -> list[Need]:
+    """Say what the reader was told earlier and has to look at again, for a record was put right since."""
+    found = await _galleries(frame, Permission.SUBJECT_READ)
+    desk = frame.visit.gate.house.desk
+
+    def read() -> int:
+        with desk.store.read() as tx:
+            return sum(one.recipient == frame.caller.key_id for gallery in found for one in tx.follow_ups.open(gallery))
+
+    count = await asyncio.to_thread(read) if found else 0
+    if not count:
+        return []
+    words = frame.say_many(
+        "%(num)s answer that you were given has changed since",
+        "%(num)s answers that you were given have changed",
+        count,
+    )
+    return [Need(words, "/people", frame.say(N_("Look at them again")))]
+
+
+async def parts(frame: Frame) -> list[Need]:
+    """Say which parts do not answer, and whether the witness signs the ledger."""
+    if not frame.may(Permission.METRICS_READ):
+        return []
+    gate = frame.visit.gate
+    down = [name for name, up in (await gate.parts.state()).items() if not up]
+    place, look = "/status", frame.say(N_("See the status"))
+    told = []
+    if down:
+        words = frame.say_many("%(num)s part does not answer", "%(num)s parts do not answer", len(down))
+        told.append(Need(words, place, look, "bad", ", ".join(down)))
+    stands = await asyncio.to_thread(gate.house.checkpointing.standing)
+    if stands.state in {Witnessing.REFUSED, Witnessing.BROKEN}:
+        words = frame.say(N_("The witness does not sign the ledger any more: entries may be missing or changed"))
+        told.append(Need(words, place, look, "bad"))
+    return told
+
+
+async def _galleries(frame: Frame, permission: Permission) -> list[GalleryId]:
+    """Give the galleries in which the reader has a permission."""
+    if not frame.may(permission):
+        return []
+    known = [one.id for one in await frame.visit.gate.house.galleries.list()]
+    return list(frame.caller.visible(permission, known))
+
+
+# Whoever has something else that may need somebody adds it here, the most urgent first.
+SOURCES: Final[tuple[Callable[[Frame], Awaitable[list[Need]]], ...]] = (
+    parts,
+    approvals,
+    questions,
+    holds,
+    follow_ups,
+    passkeys,
+)
+
+
+async def needs(frame: Frame) -> list[Need]:
+    """Give everything that needs the reader, the worst first."""
+    found = [need for source in SOURCES for need in await source(frame)]
+    order = ("bad", "warn", "calm")
+    return sorted(found, key=lambda one: order.index(one.kind))

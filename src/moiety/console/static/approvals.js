@@ -1,0 +1,37 @@
+// The approvals inbox: signing in the witness's window, carrying out, withdrawing, refusing.
+
+import { ask } from "/static/api.js";
+import { tell } from "/static/signin.js";
+import { atWitness } from "/static/witness.js";
+
+const of = (id) => document.getElementById(id);
+const signAt = of("waiting").dataset.signAt;
+
+const ACTS = {
+  async sign(id) {
+    const question = () => ask("GET", `/v1/approvals/${id}/material`);
+    const { signer, value } = await atWitness(signAt, question, "approval-signed/1");
+    await ask("POST", `/v1/approvals/${id}/signatures`, JSON.stringify({ signer, value }));
+    location.reload();
+  },
+  async end(id) {
+    await ask("DELETE", `/v1/approvals/${id}`);
+    location.reload();
+  },
+  // What comes of it (a link, a key) is shown once: the page stays as it is.
+  async "carry-out"(id, row) {
+    const { result } = await ask("POST", `/v1/approvals/${id}/carry-out`);
+    const words = of("result-words");
+    words.textContent = result.way ? words.dataset.link : result.token ? words.dataset.token : words.dataset.done;
+    of("result-link").textContent = result.way ? `${location.origin}/join#${result.way}` : (result.token ?? "");
+    of("result-box").hidden = !result.way && !result.token;
+    of("result").hidden = false;
+    row.remove();
+    words.focus();
+  },
+};
+
+for (const button of document.querySelectorAll("#waiting [data-act]")) {
+  const row = button.closest("li");
+  button.addEventListener("click", () => tell(of("trouble"), button, () => ACTS[button.dataset.act](row.dataset.id, row)));
+}
