@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from moiety.foundation.clock import HandClock
 from moiety.foundation.errors import BadInput, NotFound, Unverified
 from moiety.vault.guard import Guard, Trust
+from moiety.vault.pace import By, Pace
 from moiety.vault.personal import FieldName, PersonalKeys
 from moiety.vault.policy import Standing
 from moiety.warrants import targets
@@ -29,6 +30,8 @@ ELSEWHERE = policy(gallery="gal_other")
 ANN, BOB = b"ann" + bytes(13), b"bob" + bytes(13)
 NAME = FieldName("sub_ann", "name", "field")
 LABEL = FieldName("sub_ann", "reference", "label")
+PACE = Pace(2, 5, 4, 8, 12, 20)
+OLGA = By("opr_aaaaaaaaaaaaaaaa")
 RULES = Standing(TENANT, 1, 1, labels_per_hour=6, fields_per_hour=3, blinds_per_hour=5, wraps_per_hour=20)
 
 
@@ -45,7 +48,7 @@ class Desk:
         assert self.store.store_key is not None
         self.store_key = self.store.store_key
         guard = Guard(self.store.journal, trust, self.clock, roster)
-        self.keys = PersonalKeys(self.store.journal, self.store_key, b"k" * 32, guard, lambda: RULES)
+        self.keys = PersonalKeys(self.store.journal, self.store_key, b"k" * 32, guard, lambda: RULES, PACE)
 
     def restart(self) -> None:
         self.store = self.store.again()
@@ -72,9 +75,21 @@ class Desk:
         at = (of.tenant, of.gallery, of.version, of.purpose)
         return sign_as_service(without_picture(act, at, "", target, self.clock.now(), os.urandom(32)), key)
 
-    def reveal(self, handle: bytes, name: FieldName, wrapped: bytes, of: GalleryPolicy = POLICY) -> bytes:
-        (key,) = self.keys.reveal(of, [(self.warrant(handle, name, wrapped, of), handle, name, wrapped)])
+    def reveal(
+        self, handle: bytes, name: FieldName, wrapped: bytes, of: GalleryPolicy = POLICY, by: By | None = None
+    ) -> bytes:
+        asked = [(self.warrant(handle, name, wrapped, of), handle, name, wrapped)]
+        (key,) = self.keys.reveal(of, asked, by or By())
         return key
+
+    def many(self, count: int, wrapped: bytes, name: FieldName = NAME, by: By | None = None) -> int:
+        """Reveal until it is refused, at most so often; gives how often it was not."""
+        for done in range(count):
+            try:
+                self.reveal(ANN, name, wrapped, by=by)
+            except Unverified:
+                return done
+        return count
 
     @property
     def people(self) -> dict[bytes, str]:
@@ -188,6 +203,51 @@ def test_a_refused_batch_of_both_classes_spends_neither_budget(desk: Desk) -> No
     with pytest.raises(Unverified, match="budget"):
         batch(RULES.labels_per_hour, RULES.fields_per_hour + 1)
     batch(RULES.labels_per_hour, RULES.fields_per_hour)
+
+
+def test_a_person_has_an_hour_and_thirty_days_in_all_galleries_together(desk: Desk) -> None:
+    _, wrapped = desk.wrap()
+    _, elsewhere = desk.wrap(of=ELSEWHERE)
+    assert desk.many(9, wrapped, by=OLGA) == PACE.person_fields_hour
+    with pytest.raises(Unverified, match="person-field is spent"):
+        desk.reveal(ANN, NAME, elsewhere, ELSEWHERE, by=OLGA)
+    desk.reveal(ANN, NAME, wrapped, by=By("opr_bbbbbbbbbbbbbbbb"))
+    shown = PACE.person_fields_hour
+    for _ in range(9):
+        # A gate that comes back to another day, or B itself started anew, changes nothing about the long window.
+        desk.clock.move(2 * 86_400)
+        desk.restart()
+        shown += desk.many(1, wrapped, by=OLGA)
+    assert shown == PACE.person_fields_month
+    desk.clock.move(31 * 86_400)
+    assert desk.many(1, wrapped, by=OLGA) == 1
+
+
+def test_a_reference_that_is_not_masked_counts_as_a_field(desk: Desk) -> None:
+    _, wrapped = desk.wrap(name=LABEL)
+    assert desk.many(9, wrapped, LABEL, OLGA) == PACE.person_fields_hour
+    masked = By(OLGA.person, bare=False)
+    assert desk.many(9, wrapped, LABEL, masked) == PACE.person_labels_hour
+
+
+def test_a_gallery_has_thirty_days_whomever_the_gate_names(desk: Desk) -> None:
+    _, wrapped = desk.wrap()
+    shown = 0
+    for day in range(8):
+        desk.clock.move(86_400)
+        letter = "abcdefgh"[day]
+        shown += sum(desk.many(1, wrapped, by=By(f"opr_{letter * 16}")) for _ in range(2))
+    assert shown == PACE.gallery_fields_month
+
+
+def test_whom_the_gate_names_is_an_id_or_nobody() -> None:
+    told = {"person": OLGA.person, "session": "0f" * 16, "reason": "a1" * 16, "bare": False}
+    assert By.told({"by": told}) == By(OLGA.person, "0f" * 16, "a1" * 16, bare=False)
+    for wrong in ({}, {"by": 7}, {"by": {"person": "Olga Roy", "session": "x", "reason": "because"}}):
+        assert By.told(wrong) == By()
+    # Where passkeys signed, whom the gate names does not matter.
+    assert OLGA.people([b"person:ben"]) == [b"person:ben"]
+    assert OLGA.people([b"a key"]) == [b"named:" + OLGA.person.encode()]
 
 
 def test_a_class_that_does_not_exist_is_refused(desk: Desk) -> None:

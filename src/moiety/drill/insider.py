@@ -23,7 +23,7 @@ KEY_BYTES = 32
 
 
 @dataclass(frozen=True)
-class _Field:
+class Field:
     """A sealed field as it lies in the gate's database."""
 
     subject: str
@@ -70,8 +70,8 @@ class Insider(Drill):
         words = household.find_words(_contents(b), household.words())
         keys = loot.personal_keys(b)
         tally.add(len(words), f"{len(words)} secret words at B, which has {len(keys)} personal keys")
-        fields = _fields(gate)
-        opened = [one for one in fields if one.opened(ground.made.tenant, _keys(gate))]
+        fields = fields_of(gate)
+        opened = [one for one in fields if one.opened(ground.made.tenant, keys_of(gate))]
         tally.add(len(opened), f"{len(opened)} of {len(fields)} fields opened with the gate's own keys")
         return tally.obtained()
 
@@ -79,7 +79,7 @@ class Insider(Drill):
         """Put both together: now the fields open."""
         b, gate = self._places(ground)
         keys = loot.personal_keys(b)
-        fields = _fields(gate)
+        fields = fields_of(gate)
         opened = [value for one in fields if (value := one.opened(ground.made.tenant, keys))]
         words = household.find_words(opened, household.words())
         return Obtained(len(words), f"{len(opened)} of {len(fields)} fields opened, {len(words)} secret words in them")
@@ -96,18 +96,18 @@ def _contents(folder: Path) -> list[bytes]:
     return [path.read_bytes() for path in folder.rglob("*") if path.is_file()]
 
 
-def _keys(folder: Path) -> list[bytes]:
+def keys_of(folder: Path) -> list[bytes]:
     """Read what could be a key."""
     return [raw for path in folder.rglob("*.key") if len(raw := path.read_bytes()) == KEY_BYTES]
 
 
-def _fields(gate: Path) -> list[_Field]:
+def fields_of(gate: Path) -> list[Field]:
     """Read all sealed fields of all people."""
     query = (
         "SELECT f.subject_id, s.gallery_id, f.name, f.klass, f.wrapped_key, f.ciphertext "
         "FROM subject_field f JOIN subject s ON s.id = f.subject_id"
     )
     with sqlite3.connect(gate / Role.GATE / "gate.sqlite") as db:
-        found = [_Field(*row) for row in db.execute(query)]
+        found = [Field(*row) for row in db.execute(query)]
     db.close()
     return found

@@ -25,6 +25,7 @@ from moiety.drill.sweep import Ports, Strays
 from moiety.drill.sweep_routes import Routes
 from moiety.drill.tamper_rows import TamperRows
 from moiety.drill.tampering import LyingMint, TamperMessages
+from moiety.drill.together import StolenTogether
 from moiety.drill.traces import LooseEnds, Traces
 from moiety.drill.watchers import Watchers
 from moiety.foundation.errors import BadInput
@@ -48,6 +49,7 @@ DRILLS: tuple[type[Drill], ...] = (
     Stalker,
     StealGate,
     StealBackups,
+    StolenTogether,
     Traces,
     LooseEnds,
     Watchers,
