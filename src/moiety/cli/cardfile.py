@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from moiety.cli import files
 from moiety.cli.apart import role_of
 from moiety.foundation.envelopes import write_durably
 from moiety.foundation.errors import AlreadyThere, BadInput, Unverified
@@ -74,9 +75,7 @@ class CardFile:
 
         """
         try:
-            return cls._parse(path.read_bytes())
-        except OSError as error:
-            raise BadInput(f"The file {path.name!r} cannot be read: {error.strerror}.") from None
+            return cls._parse(files.read(path))
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError, Unverified):
             raise BadInput(f"The file {path.name!r} is no card of a part, or it is damaged.") from None
 

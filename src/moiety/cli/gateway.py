@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import httpx
 
-from moiety.cli import installation
+from moiety.cli import files, installation
 from moiety.cli.output import say
 from moiety.cli.supervisor import Supervisor
 from moiety.foundation.errors import BadInput, PartDown, refusal_of
@@ -162,7 +162,4 @@ def picture(path: Path) -> tuple[str, bytes]:
         BadInput: it cannot be read.
 
     """
-    try:
-        return "picture", path.read_bytes()
-    except OSError as error:
-        raise BadInput(f"The file {path.name!r} cannot be read: {error.strerror}.") from None
+    return "picture", files.read(path)

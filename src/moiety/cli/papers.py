@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from moiety.cli import files
 from moiety.cli.cardfile import CardFile
-from moiety.foundation.errors import BadInput, Unverified
+from moiety.foundation.errors import Unverified
 from moiety.wire.kinds import Role
 
 if TYPE_CHECKING:
@@ -22,10 +23,7 @@ def checked(file: Path, kind: type[Receipt], card: Path | None) -> tuple[dict[st
         Unverified: the signature does not hold, or is another gate's.
 
     """
-    try:
-        paper = kind.read(file.read_bytes())
-    except OSError as error:
-        raise BadInput(f"The file {file.name!r} cannot be read: {error.strerror}.") from None
+    paper = kind.read(files.read(file))
     told = paper.verify()
     if card is not None:
         known = CardFile.read(card)

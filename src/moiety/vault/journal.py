@@ -11,7 +11,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from moiety.foundation.disk import SYSTEM_DISK
-from moiety.foundation.errors import DiskFull, Fault
+from moiety.foundation.errors import DiskFull
+from moiety.foundation.tables import opened
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -68,30 +69,9 @@ class Journal:
 
         """
         self._lock = threading.RLock()
-        self._path = path
         self.disk = disk
-        try:
-            self._db = disk.database(path)
-            self._db.execute("PRAGMA journal_mode = WAL")
-            self._db.execute("PRAGMA synchronous = FULL")
-            self._db.execute("PRAGMA secure_delete = ON")
-            self._prepare()
-        except sqlite3.DatabaseError:
-            raise Fault(f"The journal {path.name!r} is damaged; restore it from a backup.") from None
+        self._db = opened(disk, path, "The journal", SCHEMA_VERSION, _SCHEMA)
         path.chmod(0o600)
-
-    def _prepare(self) -> None:
-        """Make the tables in a new file; refuse one from another version."""
-        version = self._db.execute("PRAGMA user_version").fetchone()[0]
-        if version == 0:
-            # One transaction: a crash leaves an empty file, and the next start comes here again.
-            self._db.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {SCHEMA_VERSION};")
-            self.disk.commit(lambda: self._db.execute("COMMIT"))
-        elif version != SCHEMA_VERSION:
-            raise Fault(
-                f"The journal {self._path.name!r} has version {version}; this program knows {SCHEMA_VERSION} and "
-                "brings no other version over: enrol into a new installation, or run the program that made it."
-            )
 
     @contextmanager
     def alone(self) -> Iterator[None]:

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from moiety.foundation.disk import SYSTEM_DISK
-from moiety.foundation.errors import DiskFull, Fault
+from moiety.foundation.errors import DiskFull
+from moiety.foundation.tables import opened
 from moiety.tlog.merkle import EMPTY_ROOT
 
 if TYPE_CHECKING:
@@ -58,19 +59,7 @@ class Heads:
 
         """
         self._disk = disk
-        try:
-            self._db = disk.database(path)
-            self._db.execute("PRAGMA journal_mode = WAL")
-            self._db.execute("PRAGMA synchronous = FULL")
-            version = self._db.execute("PRAGMA user_version").fetchone()[0]
-            if version == 0:
-                # One transaction: a crash leaves an empty file, and the next start comes here again.
-                self._db.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {SCHEMA_VERSION};")
-                disk.commit(lambda: self._db.execute("COMMIT"))
-        except sqlite3.DatabaseError:
-            raise Fault(f"The checkpoints in {path.name!r} are damaged; restore them from a backup.") from None
-        if version not in {0, SCHEMA_VERSION}:
-            raise Fault(f"The checkpoints have version {version}; this program knows {SCHEMA_VERSION}.")
+        self._db = opened(disk, path, "The file of checkpoints", SCHEMA_VERSION, _SCHEMA)
 
     def _last(self, origin: str) -> tuple[int, Head]:
         """Give the era and the last checkpoint of a log."""

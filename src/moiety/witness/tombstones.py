@@ -10,8 +10,9 @@ import threading
 from typing import TYPE_CHECKING
 
 from moiety.foundation.disk import SYSTEM_DISK
-from moiety.foundation.errors import BadInput, DiskFull, Fault
+from moiety.foundation.errors import BadInput, DiskFull
 from moiety.foundation.ids import ROW_ID_BYTES
+from moiety.foundation.tables import opened
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,19 +46,7 @@ class Tombstones:
         self._clock = clock
         self._lock = threading.Lock()
         self._disk = disk
-        try:
-            self._db = disk.database(path)
-            self._db.execute("PRAGMA journal_mode = WAL")
-            self._db.execute("PRAGMA synchronous = FULL")
-            version = self._db.execute("PRAGMA user_version").fetchone()[0]
-            if version == 0:
-                # One transaction: a crash leaves an empty file, and the next start comes here again.
-                self._db.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {SCHEMA_VERSION};")
-                disk.commit(lambda: self._db.execute("COMMIT"))
-        except sqlite3.DatabaseError:
-            raise Fault(f"The tombstones in {path.name!r} are damaged; restore them from a backup.") from None
-        if version not in {0, SCHEMA_VERSION}:
-            raise Fault(f"The tombstones have version {version}; this program knows {SCHEMA_VERSION}.")
+        self._db = opened(disk, path, "The file of tombstones", SCHEMA_VERSION, _SCHEMA)
 
     def bury(self, gallery: str, row_ids: Sequence[bytes]) -> None:
         """Keep row ids of 16 bytes for ever; one that lies here already keeps its first time.

@@ -62,7 +62,7 @@ def bring_back(data: Path, wish: Wish) -> list[Manifest]:
         _must_fit(made, wish)
         known = installation.exists(data)
         expected = Expected(made.tenant if known else None, _signers(made, wish.role))
-        raw = tombstones.read_file(wish.tombstones) if wish.tombstones else None
+        raw = read(wish.tombstones) if wish.tombstones else None
         if raw is not None and known:
             tombstones.decode(raw, made.tenant)
         folders = Folders(data, made.keys / wish.role, wish.role)

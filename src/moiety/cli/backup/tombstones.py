@@ -16,7 +16,6 @@ from moiety.wire.kinds import Kind, Role
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from pathlib import Path
 
     from moiety.cli.parts import Place
     from moiety.wire.links import Client
@@ -118,16 +117,3 @@ async def until_there(line: Client) -> None:
             await asyncio.sleep(PAUSE_SECONDS)
         else:
             return
-
-
-def read_file(path: Path) -> bytes:
-    """Read a file of tombstones.
-
-    Raises:
-        BadInput: it cannot be read.
-
-    """
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise BadInput(f"The file {path.name!r} cannot be read: {error.strerror}.") from None

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json as jsons
-import os
 from pathlib import Path
 from typing import Annotated
 
@@ -11,8 +9,8 @@ import typer
 
 from moiety.cli.commands.operators import line, link
 from moiety.cli.commands.options import Data, Json
+from moiety.cli.files import signature, write_new
 from moiety.cli.output import result, say
-from moiety.foundation.errors import AlreadyThere, BadInput
 
 app = typer.Typer(
     no_args_is_help=True, help="Acts that two people stand behind: proposed, signed by another, done once."
@@ -45,13 +43,7 @@ def material(
     with line(data) as to:
         seen = to.ask("GET", f"approvals/{name}")
         content = to.ask("GET", f"approvals/{name}/material")
-    try:
-        with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:
-            jsons.dump(content, out)
-    except FileExistsError:
-        raise AlreadyThere(f"The file {file.name!r} is there already.") from None
-    except OSError as error:
-        raise BadInput(f"The file {file.name!r} cannot be written: {error.strerror}.") from None
+    write_new(file, content)
     say(f"Open it at {seen['sign_at']}, then: moiety approval sign {name} SIGNATURE")
     result({"id": name, "file": str(file), "sign_at": seen["sign_at"]}, as_json=json, lines=[str(file)])
 
@@ -65,13 +57,7 @@ def sign(
     json: Json = False,
 ) -> None:
     """Hand in a colleague's signature that was made at the signing page."""
-    try:
-        signature = jsons.loads(file.read_bytes())
-        given = {"signer": signature["signer"], "value": signature["value"]}
-    except OSError as error:
-        raise BadInput(f"The file {file.name!r} cannot be read: {error.strerror}.") from None
-    except (ValueError, KeyError, TypeError):
-        raise BadInput(f"The file {file.name!r} holds no signature.") from None
+    given = signature(file)
     with line(data) as to:
         found = to.ask("POST", f"approvals/{name}/signatures", json=given)
     result(found, as_json=json, lines=[f"{name}: {found['state']}"])

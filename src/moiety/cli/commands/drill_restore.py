@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from moiety.archive.tables import snapshot
-from moiety.cli import installation
-from moiety.cli.backup.tombstones import decode, read_file
+from moiety.cli import files, installation
+from moiety.cli.backup.tombstones import decode
 from moiety.cli.commands.options import Data, Json
 from moiety.cli.exits import Exit
 from moiety.cli.output import result, say
@@ -90,7 +90,7 @@ def _own(
     folder = installation.where(data)
     live = installation.load(folder) if installation.exists(folder) else None
     if tombstones:
-        buried = decode(read_file(tombstones), copies.all[0].about.tenant)
+        buried = decode(files.read(tombstones), copies.all[0].about.tenant)
     elif live and (live.folder(Role.WITNESS) / "tombstones.sqlite").exists():
         buried = {}
         with snapshot(live.folder(Role.WITNESS) / "tombstones.sqlite") as moment:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from moiety.cli import files
 from moiety.cli.commands.options import Data, Json
 from moiety.cli.gateway import gate
 from moiety.cli.ledgers import Served, own_keys, told_keys, trust_in
@@ -55,12 +56,12 @@ def verify(
 ) -> None:
     """Check all of the ledger, of the gate that runs or of a copy; or an incident's evidence, or one entry's proof."""
     if evidence is not None:
-        _verify_evidence(_read(evidence), key, as_json=json)
+        _verify_evidence(files.read(evidence), key, as_json=json)
         return
     if proof is not None:
         _tell_entry(proof, key, as_json=json)
         return
-    older = [_read(path) for path in since]
+    older = [files.read(path) for path in since]
     if copy is not None:
         if not key:
             say("moiety: the keys that lie with the copy are used; get them from the people who run gate and witness")
@@ -124,7 +125,7 @@ def _tell_entry(file: Path, keys: Sequence[str], *, as_json: bool) -> None:
 
     """
     try:
-        told = jsons.loads(_read(file))
+        told = jsons.loads(files.read(file))
         leaf, proof = base64.b64decode(told["leaf"], validate=True), str(told["proof"]).encode()
         named = [str(told["log_key"]), str(told["witness_key"] or "")]
     except (ValueError, KeyError, TypeError):
@@ -151,19 +152,6 @@ def _have_signed(line: Gate) -> None:
         raise
     except Refusal as refusal:
         say(f"moiety: the witness does not sign now ({refusal.slug}); its last checkpoint is used")
-
-
-def _read(path: Path) -> bytes:
-    """Read a checkpoint's file.
-
-    Raises:
-        BadInput: it cannot be read.
-
-    """
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise BadInput(f"The file {path.name!r} cannot be read: {error.strerror}.") from None
 
 
 def _size(source: Source) -> int:

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import json as jsons
-import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from moiety.cli.commands.options import Data, Json, Wait
+from moiety.cli.files import signature, write_new
 from moiety.cli.gateway import Gate, running
 from moiety.cli.installation import where
 from moiety.cli.output import result, say
 from moiety.cli.waiting import answer as answer_of
 from moiety.cli.waiting import answered, leaving, tell
-from moiety.foundation.errors import AlreadyThere, BadInput, PartDown
+from moiety.foundation.errors import PartDown
 
 app = typer.Typer(no_args_is_help=True, help="Questions that wait for people's signatures.")
 
@@ -59,13 +59,7 @@ def material(
     with _line(data) as line:
         question = line.ask("GET", f"questions/{name}")
         content = line.ask("GET", f"questions/{name}/material")
-    try:
-        with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:
-            jsons.dump(content, out)
-    except FileExistsError:
-        raise AlreadyThere(f"The file {file.name!r} is there already.") from None
-    except OSError as error:
-        raise BadInput(f"The file {file.name!r} cannot be written: {error.strerror}.") from None
+    write_new(file, content)
     say(f"Open it at {question['sign_at']}, then: moiety question sign {name} SIGNATURE")
     result({"id": name, "file": str(file), "sign_at": question["sign_at"]}, as_json=json, lines=[str(file)])
 
@@ -79,14 +73,9 @@ def sign(
     json: Json = False,
 ) -> None:
     """Hand in a signature that was made at the signing page."""
-    try:
-        signature = jsons.loads(file.read_bytes())
-    except OSError as error:
-        raise BadInput(f"The file {file.name!r} cannot be read: {error.strerror}.") from None
-    except ValueError:
-        raise BadInput(f"The file {file.name!r} holds no signature.") from None
+    given = signature(file)
     with _line(data) as line:
-        found = line.ask("POST", f"questions/{name}/signatures", json=signature)
+        found = line.ask("POST", f"questions/{name}/signatures", json=given)
     result({"question": found}, as_json=json, lines=[f"{found['signed']} of {found['wanted']} signed"])
 
 

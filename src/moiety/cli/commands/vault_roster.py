@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from moiety.cli import files
 from moiety.cli.commands.options import Data, Json
 from moiety.cli.commands.vault_options import (
     DraftFile,
@@ -199,13 +200,11 @@ def _card(path: Path) -> bytes:
 
     """
     try:
-        told = jsons.loads(path.read_bytes())
+        told = jsons.loads(files.read(path))
         if told["moiety"] != CARD:
             raise BadInput(f"The file {path.name!r} is no passkey card.")
         text = str(told["authenticator_data"])
         return base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
-    except OSError as error:
-        raise BadInput(f"The file {path.name!r} cannot be read: {error.strerror}.") from None
     except (ValueError, TypeError, KeyError):
         raise BadInput(f"The file {path.name!r} is no passkey card.") from None
 
