@@ -15,6 +15,7 @@ from moiety.archive.writing import remembered
 from moiety.cli import installation
 from moiety.cli.backup import tombstones
 from moiety.cli.backup.asking import standing_still
+from moiety.cli.files import read as read_file
 from moiety.foundation.clock import SystemClock
 from moiety.foundation.disk import SYSTEM_DISK
 from moiety.foundation.errors import BadInput, Fault
@@ -62,7 +63,7 @@ def bring_back(data: Path, wish: Wish) -> list[Manifest]:
         _must_fit(made, wish)
         known = installation.exists(data)
         expected = Expected(made.tenant if known else None, _signers(made, wish.role))
-        raw = read(wish.tombstones) if wish.tombstones else None
+        raw = read_file(wish.tombstones) if wish.tombstones else None
         if raw is not None and known:
             tombstones.decode(raw, made.tenant)
         folders = Folders(data, made.keys / wish.role, wish.role)
