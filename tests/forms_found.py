@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 from hypothesis import find
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from moiety.api.routes import GuardedRoute
 
@@ -65,10 +68,26 @@ def _asked(dependant: Dependant) -> list[str]:
 
 
 def plausible(model: type[BaseModel]) -> dict[str, Any]:
-    """Fill the fields that a model needs, by its own description."""
+    """Fill the fields that a model needs, by its own description; what is given may be changed."""
+    return deepcopy(_filled(model))
+
+
+@cache
+def _filled(model: type[BaseModel]) -> dict[str, Any]:
+    """Fill a model once: to draw a text that fits a pattern takes a second. Some need one of several fields as well."""
     schema = model.model_json_schema()
-    made: dict[str, Any] = _object(schema, schema.get("$defs", {}))
-    return made
+    named = schema.get("$defs", {})
+    made = _object(schema, named)
+    more = ({name: _value(one, named)} for name, one in schema.get("properties", {}).items() if name not in made)
+    return made if _fits(model, made) else next(both for one in more if _fits(model, both := made | one))
+
+
+def _fits(model: type[BaseModel], given: dict[str, Any]) -> bool:
+    try:
+        model.model_validate(given)
+    except ValidationError:
+        return False
+    return True
 
 
 def _object(schema: dict[str, Any], named: dict[str, Any]) -> dict[str, Any]:

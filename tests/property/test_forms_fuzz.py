@@ -49,6 +49,7 @@ def texts(draw: random.Random) -> list[str]:
     return [MARK + drawn(draw) for _ in range(TEXTS)]
 
 
+@pytest.mark.slow
 async def test_every_form_survives_ten_thousand_inputs_and_repeats_none(tmp_path: Path) -> None:
     """Each form by itself, up to where its handler would begin: what does not fit is told without its words."""
     draw = random.Random(6)  # noqa: S311 - a test's own choice
