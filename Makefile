@@ -23,10 +23,17 @@ $(VENV)/.tested: $(VENV)/.installed requirements/test.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/test.txt
 	touch $@
 
+# A real OpenID Connect provider, for the tests of sign-in alone.
+.cache/oidc/.installed: tests/oidc/package.json tests/oidc/package-lock.json tests/oidc/provider.mjs
+	mkdir -p .cache/oidc
+	cp $^ .cache/oidc
+	cd .cache/oidc && npm ci --silent --ignore-scripts --no-audit --no-fund
+	touch $@
+
 demo: install
 	$(BIN)/moiety demo $(if $(PHOTOS),--photos "$(PHOTOS)") $(if $(DATA),--data "$(DATA)") $(if $(PORT),--port $(PORT)) $(DEMO_FLAGS)
 
-test: install $(VENV)/.tested
+test: install $(VENV)/.tested .cache/oidc/.installed
 	$(BIN)/moiety models install dlib
 	$(BIN)/pytest -n 2 --dist loadfile $(PYTEST_FLAGS)
 

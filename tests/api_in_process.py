@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
     from numpy.typing import NDArray
 
+    from moiety.access.provider import Organisation
     from moiety.foundation.errors import Fault
 
 DAY = 86_400
@@ -83,16 +84,21 @@ def upload(image: bytes, name: str = "image") -> dict[str, Any]:
 
 
 @asynccontextmanager
-async def api_over(folder: Path, limits: Limits | None = None, sign_at: str = "") -> AsyncIterator[Api]:
+async def api_over(
+    folder: Path, limits: Limits | None = None, sign_at: str = "", organisation: Organisation | None = None
+) -> AsyncIterator[Api]:
     """Run everything but the eye's sight."""
     async with InProcess(folder) as site:
-        yield wired(site, limits, sign_at)
+        yield wired(site, limits, sign_at, organisation)
 
 
-def wired(site: InProcess, limits: Limits | None = None, sign_at: str = "") -> Api:
+def wired(
+    site: InProcess, limits: Limits | None = None, sign_at: str = "", organisation: Organisation | None = None
+) -> Api:
     """Put API and console over a running site."""
     token, keys, faults = secrets.token_urlsafe(32), ApiKeys(site.store, site.clock), []  # type: ignore[var-annotated]
-    app = create_app(site.house, Access(keys, token), limits, on_fault=faults.append, sign_at=sign_at)
+    access, on_fault = Access(keys, token), faults.append
+    app = create_app(site.house, access, limits, on_fault=on_fault, sign_at=sign_at, organisation=organisation)
     attach(app)
     return Api(app, site, keys, token, faults)
 

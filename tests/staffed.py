@@ -138,7 +138,9 @@ async def first(api: Api, name: str = "Ada Osei") -> Person:
     return await join(api, way["path"], name)
 
 
-async def invited(api: Api, by: Person, name: str, *roles: str, second: Person | None = None) -> Person:
+async def invited(
+    api: Api, by: Person, name: str, *roles: str, second: Person | None = None, device: Device | None = None
+) -> Person:
     """Invite somebody; the second person, or the machine's owner where there is none, approves."""
     body = {"name": name, "roles": list(roles), "reason": "a new colleague"}
     made = await by.post("/v1/operators", json=body)
@@ -152,4 +154,4 @@ async def invited(api: Api, by: Person, name: str, *roles: str, second: Person |
     assert reply.status_code == httpx.codes.OK, reply.text
     done = await by.post(f"/v1/approvals/{approval}/carry-out")
     assert done.status_code == httpx.codes.OK, done.text
-    return await join(api, f"/join#{done.json()['result']['way']}")
+    return await join(api, f"/join#{done.json()['result']['way']}", device=device)

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import CDPSession, Page
 
+    from moiety.access.provider import Organisation
     from moiety.storage import Gallery
     from moiety.vault.policy import Needs
 
@@ -59,6 +60,7 @@ class SigningSite:
         self._server: uvicorn.Server | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()))
+        self.organisation: Organisation | None = None
         self.api: Api
         self.gallery: Gallery
         self.ada = portrait(1)
@@ -67,7 +69,7 @@ class SigningSite:
     async def _serve(self) -> None:
         self._loop = asyncio.get_running_loop()
         web = Web(Site(self.witness, (self.url,)))
-        async with api_over(self._folder, sign_at=f"{self.witness}/sign") as self.api:
+        async with api_over(self._folder, None, f"{self.witness}/sign", self.organisation) as self.api:
             self.gallery = await self.api.site.gallery("friends")
             self._face = self.api.site.sight.person()
             self.paint(self.ada)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -17,6 +19,7 @@ from moiety.console.galleries import rates
 from moiety.console.navigation import ways
 from moiety.console.people import Can
 from moiety.foundation.ids import GalleryId
+from moiety.people.yearly import OfPurpose, Year
 from moiety.storage import Gallery, GalleryState
 
 MARKUP = "<b onclick='x'>\"&</b>"
@@ -38,7 +41,7 @@ GALLERY = Gallery(
 )
 CAN = Can(read=True, enrol=True, reveal=True, erase=True, rights=True, hold=True, verify=True)
 OF_STAFF = ("access.html", "join.html", "sign-in.html", "takeover.html")
-TEMPLATES = ("door.html", "home.html", "problem.html", "who.html", *OF_STAFF)
+TEMPLATES = ("door.html", "home.html", "problem.html", "report.html", "who.html", *OF_STAFF)
 SOURCES = {path.name: path.read_text() for path in sorted(Path(pages.__file__).with_name("templates").glob("*.html"))}
 
 
@@ -58,6 +61,9 @@ def page(name: str, galleries: tuple[Gallery, ...] = (GALLERY,)) -> str:
         "address": "/",
         "needs": [],
         "path": None,
+        "organisation": SimpleNamespace(needed=False),
+        "known": False,
+        "report": Year(2026, 1, 2, (OfPurpose(MARKUP, acts=Counter({"identify": 2})),)),
     }
     return bytes(templates_of.page(name, **values).body).decode()
 

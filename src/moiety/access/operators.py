@@ -164,7 +164,7 @@ class Operators:
     def join(self, code: str, paper: Joining, made: Registration, name: str) -> OperatorId:
         """Spend a link for a passkey; a `name` is taken only where whoever invited gave none.
 
-        Where the link is one of recovery, the passkeys that were before go.
+        Where the link is one of recovery, the passkeys that were before go, and whom the organisation named.
 
         Raises:
             Unauthenticated: the link is spent, too old, or another's.
@@ -181,6 +181,7 @@ class Operators:
                 tx.operators.set_name(operator_id, self.sealing.seal_name(operator_id, check_name(name)))
             tx.operators.spend_way(_hash(code))
             tx.operators.drop_passkeys(operator_id)
+            tx.operators.drop_subject(operator_id)
             tx.operators.add_passkey(operator_id, passkey.credential, passkey.key, 0)
             self.note(tx, "operator-join", operator_id, operator_id)
         self._joined = True
@@ -275,6 +276,21 @@ class Operators:
         """Give an operator's passkeys, oldest first."""
         with self._store.read() as tx:
             return tx.operators.passkeys(operator_id)
+
+    def recognise(self, operator_id: OperatorId, mark: bytes) -> None:
+        """Hold who signed against whom their organisation named; the first time binds the two, for good.
+
+        Raises:
+            Forbidden: the passkey is one person's, and the organisation named another.
+
+        """
+        with self._store.begin() as tx:
+            known = tx.operators.subject_of(operator_id)
+            if known is None and tx.operators.of_subject(mark) is None:
+                tx.operators.add_subject(mark, operator_id)
+                self.note(tx, "operator-bind", operator_id, operator_id)
+            elif known != mark:
+                raise Forbidden("Your organisation says that you are somebody else than whose passkey this is.")
 
     # ---- who is here ----
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 from typing import TYPE_CHECKING
 
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -23,6 +24,7 @@ class Sealing:
         """Derive the key from a 32-byte key of the gate that is used for nothing else in this way."""
         self.tenant = tenant
         self._seal = HKDFExpand(SHA256(), KEY_BYTES, b"moiety/staff/seal/1").derive(gate_key)
+        self._marks = HKDFExpand(SHA256(), KEY_BYTES, b"moiety/staff/subject/1").derive(gate_key)
 
     def _bound(self, table: str, column: str, row: str) -> bytes:
         return pack("moiety/staff/1", self.tenant, table, column, row)
@@ -41,6 +43,10 @@ class Sealing:
         if operator.name_sealed is None:
             return ""
         return unseal(self._seal, operator.name_sealed, self._bound("operator", "name", operator.id)).decode()
+
+    def subject_mark(self, issuer: str, subject: str) -> bytes:
+        """Mark somebody whom an organisation's provider names: 32 bytes that say nothing without the gate's key."""
+        return hmac.digest(self._marks, pack(self.tenant, issuer, subject), "sha256")
 
     def seal_content(self, content: Content) -> bytes:
         """Seal what is to be approved."""

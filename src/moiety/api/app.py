@@ -27,6 +27,7 @@ from moiety.api import (
     keys,
     ledger_search,
     operators,
+    organisation_sign_in,
     person_schemas,
     persons,
     probes,
@@ -41,6 +42,7 @@ from moiety.api import (
     transparency,
     waiting,
     watch,
+    yearly,
 )
 from moiety.api.entrance import Access, Entrance, Strikes
 from moiety.api.limits import Limits, Queue
@@ -59,6 +61,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
+    from moiety.access.provider import Organisation
     from moiety.access.sessions import Span
     from moiety.api.problems import Problem
     from moiety.api.watching import Told
@@ -77,6 +80,7 @@ MODULES: Final = (
     ledger_search,
     transparency,
     sign_in,
+    organisation_sign_in,
     operators,
     approvals,
     emergencies,
@@ -88,6 +92,7 @@ MODULES: Final = (
     state,
     entry,
     watch,
+    yearly,
 )
 ABOUT: Final = (
     "Who is this, and is it really them? Answers are bands in words; there is no score, no distance and no embedding "
@@ -107,19 +112,19 @@ def create_app(
     background: Mapping[str, Callable[[], bool]] | None = None,
     span: Span | None = None,
     own: Callable[[], Told] = dict,
+    organisation: Organisation | None = None,
 ) -> FastAPI:
     """Build the application over `house`.
 
-    `sign_at` is the address of the page on which people sign, `span` how long their sessions live.
-    `access` says who may come in and under which host names. `on_fault` is called when going on would be wrong: it
-    has to end the process after the answer is out. The server that runs it must not write an access log of its own:
-    query strings hold reasons. `background` says by name whether work that the gate must never end still goes on;
-    `own` gives what the gate says of itself, as other parts do of themselves.
+    `sign_at` is the address of the page on which people sign, `span` how long their sessions live, `organisation`
+    whose provider names them. `access` says who may come in and under which host names. `on_fault` is called when going
+    on would be wrong: it has to end the process after the answer is out. The server that runs it must not write an
+    access log of its own: query strings hold reasons. `background` says by name whether lasting work goes on; `own`
+    gives what the gate says of itself, as other parts do of themselves.
     """
-    limits = limits or Limits()
-    clock = house.desk.clock
+    limits, clock = limits or Limits(), house.desk.clock
     limiter, sessions = RateLimiter(clock, limits.rates()), Sessions(clock)
-    staff = Staff.over(house.desk, access.keys, sign_at, span)
+    staff = Staff.over(house.desk, access.keys, sign_at, span, organisation)
     gate = Gate(
         house=house,
         access=access,

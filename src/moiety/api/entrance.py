@@ -106,6 +106,11 @@ def cookie_name(request: Request) -> str:
     return f"moiety_{server[1] if server else 0}"
 
 
+def organisation_cookie(request: Request) -> str:
+    """Name the cookie that ties a provider's answer to the browser that asked for it."""
+    return f"{cookie_name(request)}_organisation"
+
+
 class Strikes:
     """Wrong keys per address: behind the limit an address waits before another key of it is hashed.
 

@@ -12,7 +12,7 @@ from moiety.access.operators import PASSKEYS_WANTED, Registration, Signed, grant
 from moiety.access.papers import Joining, SignIn
 from moiety.access.roles import scopes_of
 from moiety.access.sessions import NONCE_BYTES, Session
-from moiety.api.entrance import cookie_name
+from moiety.api.entrance import cookie_name, organisation_cookie
 from moiety.api.routes import Routes
 from moiety.api.schemas import moment
 from moiety.api.staff_schemas import (
@@ -107,10 +107,15 @@ async def open_session(request: Request, body: SignedBody, visit: Here) -> Respo
     if paper.gate != gate:
         raise Forbidden("This was signed for another address than this one.")
     staff.sessions.spend(paper)
+    told_by = request.cookies.get(organisation_cookie(request), "")
+    mark = staff.identified.must_be_known(told_by) if staff.identified else None
     signed = Signed(from_text(body.signer), from_text(body.value))
     operator = await asyncio.to_thread(staff.operators.signed_by, signed, paper.digest())
     await visit.gate.entrance.follow()
     await asyncio.to_thread(staff.operators.may_enter, operator)
+    if staff.identified and mark is not None:
+        await asyncio.to_thread(staff.operators.recognise, operator.id, mark)
+        staff.identified.forget(told_by)
     await asyncio.to_thread(_note, visit, "sign-in", operator.id)
     # Whoever signs in anew on a device leaves the session that it had.
     visit.gate.entrance.leave(request)

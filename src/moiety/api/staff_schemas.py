@@ -108,6 +108,12 @@ class Ended(Given):
 # ---- signing in ----
 
 
+class Elsewhere(Given):
+    """Where to go on."""
+
+    address: str
+
+
 class Begin(Taken):
     """The raw Ed25519 public key of this device."""
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import uvicorn
 
 from moiety.access import ApiKeys
+from moiety.access.provider import Organisation
 from moiety.access.sessions import Span
 from moiety.api import Access, create_app
 from moiety.cli.backup.reconciling_gate import Reconciling
@@ -24,7 +25,7 @@ from moiety.cli.standing import Standing
 from moiety.console import attach
 from moiety.foundation import settings
 from moiety.foundation.envelopes import write_durably
-from moiety.foundation.errors import Fault, Refusal
+from moiety.foundation.errors import BadInput, Fault, Refusal
 from moiety.ledger import Ledger
 from moiety.ledger.checkpointing import told_of
 from moiety.matching.desk import Desk, Secrets
@@ -96,6 +97,26 @@ async def _tend(over: House) -> None:
         pause = 60.0 * settings.number("MOIETY_CANARY_MINUTES")
 
 
+def _organisation() -> Organisation | None:
+    """Say whose provider tells who signs in, if there is one.
+
+    Raises:
+        BadInput: the settings are incomplete, the file cannot be read, or others than its owner may read it.
+
+    """
+    issuer, kept = settings.setting("MOIETY_OIDC_ISSUER"), settings.folder("MOIETY_OIDC_SECRET_FILE")
+    if not issuer:
+        return None
+    try:
+        if kept is None or kept.stat().st_mode & 0o077:
+            raise BadInput("MOIETY_OIDC_SECRET_FILE names a file that its owner alone may read (chmod 600).")
+        secret = kept.read_text().strip()
+    except (OSError, ValueError):
+        raise BadInput("The file that MOIETY_OIDC_SECRET_FILE names cannot be read.") from None
+    needed = settings.setting("MOIETY_OIDC") == "needed"
+    return Organisation(issuer, settings.setting("MOIETY_OIDC_CLIENT_ID"), secret, needed=needed)
+
+
 def _span() -> Span:
     """Say how long people's sessions live.
 
@@ -150,6 +171,7 @@ async def serve(at: Place, listener: socket.socket, hosts: list[str], ready: Cal
         background={name: partial(_goes_on, works, name) for name in ("tidy", "tend", "cosign", "emergency")},
         span=_span(),
         own=lambda: standing.figures(),  # noqa: PLW0108 - it is made below, and needs the application
+        organisation=_organisation(),
     )
     attach(app)
     server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", server_header=False))

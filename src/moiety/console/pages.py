@@ -20,6 +20,7 @@ from moiety.console import (
     home,
     ledger_pages,
     people,
+    report,
     retention,
     staff,
     statics,
@@ -43,6 +44,7 @@ MODULES: Final = (
     approving,
     colleagues,
     galleries,
+    report,
     retention,
     status,
 )

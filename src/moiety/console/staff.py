@@ -5,6 +5,7 @@ from typing import Final
 from starlette.responses import HTMLResponse, Response
 
 from moiety.access import Permission, Role
+from moiety.api.entrance import organisation_cookie
 from moiety.api.routes import Routes
 from moiety.console import statics
 from moiety.console.frame import Framed
@@ -23,7 +24,10 @@ _WORKER: Final = statics.load()["worker.js"]
 )
 async def sign_in(frame: Framed) -> HTMLResponse:
     """Show the way in for those who work here."""
-    return frame.page("sign-in.html", anybody=frame.visit.gate.staff.operators.anybody)
+    staff = frame.visit.gate.staff
+    told_by = frame.request.cookies.get(organisation_cookie(frame.request), "")
+    known = staff.identified is not None and staff.identified.known(told_by) is not None
+    return frame.page("sign-in.html", anybody=staff.operators.anybody, organisation=staff.identified, known=known)
 
 
 @routes.add(
@@ -35,7 +39,7 @@ async def sign_in(frame: Framed) -> HTMLResponse:
 )
 async def join(frame: Framed) -> HTMLResponse:
     """Show the page that an invitation's link opens."""
-    return frame.page("join.html")
+    return frame.page("join.html", organisation=frame.visit.gate.staff.identified)
 
 
 @routes.add("GET", "/access", permission=Permission.SELF, response_class=HTMLResponse, include_in_schema=False)

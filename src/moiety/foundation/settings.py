@@ -57,6 +57,15 @@ SETTINGS = (
     ),
     Setting("MOIETY_SESSION_HOURS", "8", "Hours after which a person's session at the gate ends; at most 12."),
     Setting("MOIETY_SESSION_IDLE_MINUTES", "15", "Minutes without a request after which it ends."),
+    Setting("MOIETY_OIDC_ISSUER", "", "Issuer of the organisation's OpenID Connect provider; empty: there is none."),
+    Setting("MOIETY_OIDC_CLIENT_ID", "", "The gate's client id there."),
+    Setting("MOIETY_OIDC_SECRET_FILE", "", "File that holds the gate's client secret there, for the gate alone."),
+    Setting(
+        "MOIETY_OIDC",
+        "needed",
+        "Whether people sign in with their passkey alone when the provider has not said who they are.",
+        ("needed", "optional"),
+    ),
     Setting("MOIETY_MINT_STOCK_MB", "64", "Memory at vault B for one-time bits dealt ahead of searches; 0: none."),
     Setting(
         "MOIETY_TRACES",

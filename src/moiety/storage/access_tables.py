@@ -35,6 +35,17 @@ class PasskeyRow(Base):
     created_at: Mapped[float] = mapped_column(SECONDS)
 
 
+class OperatorSubjectRow(Base):
+    """Whom the organisation's provider names an operator: a keyed mark of the provider and of its name for them."""
+
+    __tablename__ = "operator_subject"
+    __table_args__ = (STRICT,)
+
+    mark: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
+    operator_id: Mapped[str] = mapped_column(Text, ForeignKey("operator.id"), unique=True)
+    created_at: Mapped[float] = mapped_column(SECONDS)
+
+
 class WayInRow(Base):
     """A link that makes one passkey for one operator, kept as the hash of its secret."""
 

@@ -20,7 +20,9 @@ class Holds(StrEnum):
     COUNT = "count"  # counts, sizes, versions, rates: numbers about no person
     CIPHERTEXT = "ciphertext"  # AES-256-GCM, or a key wrapped by another
     BLIND = "blind index"  # a keyed hash, under the gate's key and again under vault B's
-    HASH = "hash"  # of a file, an entry, a secret of 256 random bits; or a keyed mark of a photo
+    HASH = (
+        "hash"  # of a file, an entry, a secret of 256 random bits; or a keyed mark of a photo or of a provider's name
+    )
     CODE = "code"  # a short word of ours or of the operator's, whose form is checked before it is written
     FLAG = "flag"  # yes or no, as 1 or 0
     SIGNATURE = "signature"  # public keys, signatures, and what an authenticator or a ledger's tree was signed with
@@ -39,6 +41,7 @@ _NAMED: Final[dict[Holds, dict[str, str]]] = {
         "ledger_entry": "gallery_id subject_id",
         "operator": "id",
         "passkey": "credential operator_id",
+        "operator_subject": "operator_id",
         "way_in": "operator_id",
         "approval": "id proposer approver signer",
         "gallery_rule": "gallery_id",
@@ -72,6 +75,7 @@ _NAMED: Final[dict[Holds, dict[str, str]]] = {
         "ledger_cosigned": "at",
         "operator": "created_at disabled_at",
         "passkey": "created_at",
+        "operator_subject": "created_at",
         "way_in": "expires_at",
         "approval": "created_at expires_at decided_at",
         "subject_record": "last_contact_at stopped_at",
@@ -117,6 +121,7 @@ _NAMED: Final[dict[Holds, dict[str, str]]] = {
         "api_key": "secret_hash",
         "ledger_entry": "prev_hash hash",
         "ledger_hash": "hash",
+        "operator_subject": "mark",
         "way_in": "code_sha256",
         "approval": "digest",
         "consent": "release_sha256",

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, cast
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import case, func, insert, select
 
 from moiety.foundation.errors import NotFound
 from moiety.storage.records import Cosigned, LedgerEntry
 from moiety.storage.tables import LedgerCosignedRow, LedgerHashRow, LedgerRow
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Iterator, Sequence
 
     from sqlalchemy import Table
     from sqlalchemy.orm import Session
@@ -40,6 +40,17 @@ class Wanted:
     gallery_id: str | None = None
     since_us: int | None = None
     until_us: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """How many entries are alike; `band` is empty where they name none."""
+
+    purpose: str
+    kind: str
+    act: str
+    band: str
+    count: int
 
 
 class LedgerTable:
@@ -117,6 +128,20 @@ class LedgerTable:
             else:
                 low = middle + 1
         return low
+
+    def tally(self, since_us: int, until_us: int, bands: Sequence[str]) -> tuple[Tally, ...]:
+        """Count the entries from one moment to before another by purpose, kind, act and which of `bands` they name."""
+        band = case(*((_TABLE.c.detail.contains(f'"band":"{word}"'), word) for word in bands), else_="")
+        groups = (_TABLE.c.purpose, _TABLE.c.kind, _TABLE.c.act, band)
+        within = (_TABLE.c.at_us >= since_us, _TABLE.c.at_us < until_us)
+        query = select(*groups, func.count()).where(*within).group_by(*groups).order_by(*groups)
+        return tuple(Tally(*row) for row in self._session.execute(query))
+
+    def span(self, since_us: int, until_us: int) -> tuple[int, int]:
+        """Give the first and last number of the entries from one moment to before another; zeros if there are none."""
+        within = (_TABLE.c.at_us >= since_us, _TABLE.c.at_us < until_us)
+        row = self._session.execute(select(func.min(_TABLE.c.seq), func.max(_TABLE.c.seq)).where(*within)).one()
+        return int(row[0] or 0), int(row[1] or 0)
 
     def every(self) -> Iterator[LedgerEntry]:
         """Go through all entries in the order of their numbers, some of them in memory at a time."""

@@ -9,7 +9,7 @@ from sqlalchemy import delete, func, select
 from moiety.foundation.errors import AlreadyThere, NotFound
 from moiety.foundation.ids import OperatorId
 from moiety.storage.access_records import Operator, OperatorPasskey, OperatorState
-from moiety.storage.access_tables import OperatorRow, PasskeyRow, WayInRow
+from moiety.storage.access_tables import OperatorRow, OperatorSubjectRow, PasskeyRow, WayInRow
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -102,6 +102,7 @@ class OperatorTable:
         row.state = OperatorState.DISABLED.value
         row.disabled_at = self._clock.now()
         self.drop_passkeys(operator_id)
+        self.drop_subject(operator_id)
         self._session.execute(delete(WayInRow).where(WayInRow.operator_id == operator_id))
         self._session.flush()
 
@@ -121,6 +122,28 @@ class OperatorTable:
     def spend_way(self, code_sha256: bytes) -> None:
         """Remove a link: it works once."""
         self._session.execute(delete(WayInRow).where(WayInRow.code_sha256 == code_sha256))
+        self._session.flush()
+
+    # ---- whom the organisation names them ----
+
+    def subject_of(self, operator_id: OperatorId) -> bytes | None:
+        """Give the mark that an operator is bound to, or None."""
+        query = select(OperatorSubjectRow.mark).where(OperatorSubjectRow.operator_id == operator_id)
+        return self._session.scalar(query)
+
+    def of_subject(self, mark: bytes) -> OperatorId | None:
+        """Say who is bound to a mark, or None."""
+        row = self._session.get(OperatorSubjectRow, mark)
+        return None if row is None else OperatorId(row.operator_id)
+
+    def add_subject(self, mark: bytes, operator_id: OperatorId) -> None:
+        """Bind an operator to a mark; neither is bound yet."""
+        self._session.add(OperatorSubjectRow(mark=mark, operator_id=operator_id, created_at=self._clock.now()))
+        self._session.flush()
+
+    def drop_subject(self, operator_id: OperatorId) -> None:
+        """Undo the bond of an operator, if there is one."""
+        self._session.execute(delete(OperatorSubjectRow).where(OperatorSubjectRow.operator_id == operator_id))
         self._session.flush()
 
     # ---- passkeys ----

@@ -139,6 +139,23 @@ def _tell_entry(file: Path, keys: Sequence[str], *, as_json: bool) -> None:
     result({"sound": True, **about, "cosigned_at": _moment(found.cosigned_at)}, as_json=as_json, lines=lines)
 
 
+@app.command()
+def report(
+    year: Annotated[int | None, typer.Option("--year", metavar="YEAR", help="By default the year that it is.")] = None,
+    data: Data = None,
+    *,
+    json: Json = False,
+) -> None:
+    """Count from the ledger what was done in a year, by purpose; it names nobody."""
+    with gate(data) as line:
+        found = line.ask("GET", "ledger/report", params={} if year is None else {"year": year})
+    lines = [f"{found['year']}: {found['entries']} entries, {found['first']} to {found['last']}"]
+    for one in found["purposes"]:
+        lines.append(f"{one['purpose']}:")
+        lines += [f"  {what}: {count}" for part in ("questions", "hits", "kinds") for what, count in one[part].items()]
+    result(found, as_json=json, lines=lines)
+
+
 def _have_signed(line: Gate) -> None:
     """Ask for a checkpoint of now; an older one does where the witness is away.
 

@@ -1,10 +1,16 @@
-// The page on which people sign in.
+// The page on which people sign in; which buttons there are, the page says.
 
+import { ask } from "/static/api.js";
 import { signIn, tell } from "/static/signin.js";
 
-const button = document.getElementById("enter");
+const of = (id) => document.getElementById(id);
 
-// Without the witness's address, or before anybody works here, there is none.
-button?.addEventListener("click", () =>
-  tell(document.getElementById("trouble"), button, () => signIn(button.dataset.signAt)),
-);
+const ways = {
+  enter: () => signIn(of("enter").dataset.signAt),
+  organisation: async () => location.assign((await ask("POST", "/v1/session/organisation")).address),
+  "leave-organisation": async () => location.assign((await ask("POST", "/v1/session/organisation/leave")).address),
+};
+
+for (const [id, way] of Object.entries(ways)) {
+  of(id)?.addEventListener("click", () => tell(of("trouble"), of(id), way));
+}

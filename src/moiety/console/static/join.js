@@ -45,5 +45,7 @@ async function join() {
 }
 
 make.addEventListener("click", () => tell(of("trouble"), make, join));
-enter.addEventListener("click", () => tell(of("trouble"), enter, () => signIn(enter.dataset.signAt)));
+// Where an organisation says first who somebody is, the page for that goes on.
+const goOn = async () => ("organisation" in enter.dataset ? location.assign("/sign-in") : signIn(enter.dataset.signAt));
+enter.addEventListener("click", () => tell(of("trouble"), enter, goOn));
 show();

@@ -1,0 +1,70 @@
+"""The report of a year, counted from the ledger: how often what was done for which purpose. It names nobody."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final
+
+from moiety.foundation.errors import BadInput
+from moiety.matching.thresholds import BAND_NAMES
+
+if TYPE_CHECKING:
+    from moiety.matching.desk import Desk
+
+YEAR_FIRST: Final = 2000
+YEAR_LAST: Final = 9998
+QUESTIONS: Final = ("identify", "verify", "compare", "present")
+HIT: Final = "candidate"
+_MICROSECONDS: Final = 1_000_000
+
+
+@dataclass(slots=True)
+class OfPurpose:
+    """What was done for one purpose: questions, candidates by band, and all acts by kind and by name."""
+
+    purpose: str
+    questions: Counter[str] = field(default_factory=Counter)
+    hits: Counter[str] = field(default_factory=Counter)
+    kinds: Counter[str] = field(default_factory=Counter)
+    acts: Counter[str] = field(default_factory=Counter)
+
+
+@dataclass(frozen=True, slots=True)
+class Year:
+    """The report of a year in UTC; `first` and `last` are the numbers of its entries, zeros where there are none."""
+
+    year: int
+    first: int
+    last: int
+    purposes: tuple[OfPurpose, ...]
+
+    @property
+    def entries(self) -> int:
+        """Count what was written down."""
+        return sum(one.kinds.total() for one in self.purposes)
+
+
+def year_of(desk: Desk, year: int) -> Year:
+    """Count a year's entries.
+
+    Raises:
+        BadInput: that is no year.
+
+    """
+    if not YEAR_FIRST <= year <= YEAR_LAST:
+        raise BadInput(f"A year has four digits, from {YEAR_FIRST} on.")
+    bounds = [round(datetime(one, 1, 1, tzinfo=UTC).timestamp()) * _MICROSECONDS for one in (year, year + 1)]
+    found: dict[str, OfPurpose] = {}
+    with desk.store.read() as tx:
+        for tally in tx.ledger.tally(bounds[0], bounds[1], BAND_NAMES):
+            one = found.setdefault(tally.purpose, OfPurpose(tally.purpose))
+            one.kinds[tally.kind] += tally.count
+            one.acts[tally.act] += tally.count
+            if tally.act in QUESTIONS:
+                one.questions[tally.act] += tally.count
+            if tally.act == HIT:
+                one.hits[tally.band] += tally.count
+        first, last = tx.ledger.span(bounds[0], bounds[1])
+    return Year(year, first, last, tuple(found.values()))
