@@ -8,7 +8,7 @@ from starlette.responses import HTMLResponse
 
 from moiety.access import Permission
 from moiety.access.approvals import Proposal
-from moiety.access.kinds import KINDS
+from moiety.access.kinds import KINDS, LEGAL_HOLD, OWN, POLICY, THRESHOLD
 from moiety.api.approvals import approval_seen
 from moiety.api.routes import Routes
 from moiety.api.staff_schemas import ApprovalSeen
@@ -22,9 +22,11 @@ WORDS: Final = {
     "invite": N_("Somebody shall work here"),
     "roles": N_("Other roles for somebody"),
     "recovery": N_("A way back for somebody"),
+    "unlock": N_("An account that an alarm locked"),
+    "lift": N_("What was stopped shall go on"),
     "key": N_("A key for a program"),
-    "policy": N_("Another policy of a gallery"),
-    "threshold": N_("Another threshold of a gallery"),
+    "policy": N_("What a gallery is used under"),
+    "threshold": N_("A lowered threshold of a gallery"),
     "bulk-export": N_("An export of many people"),
     "legal-hold": N_("A legal hold"),
     "case-search": N_("A search in a case"),
@@ -38,7 +40,9 @@ STATES: Final = {
 }
 LAPSED: Final = (N_("its week has passed"), "calm")
 # These are carried out on this page; the others where their work is done, with the approval's id.
-HERE: Final = frozenset({"invite", "roles", "recovery", "key"})
+HERE: Final = frozenset(OWN)
+# These are carried out here too, by showing the approval where the act is done.
+SHOWN_AT: Final = frozenset({POLICY.name, THRESHOLD.name, LEGAL_HOLD.name})
 SHOWN_MAX: Final = 30
 
 
@@ -53,7 +57,12 @@ class Letter:
     current: bool
     mine: bool
     may_sign: bool
-    here: bool
+    here: str
+
+
+def _way(kind: str) -> str:
+    """Name what this page's script does to carry an act out; nothing where it is done elsewhere."""
+    return "carry-out" if kind in HERE else "show" if kind in SHOWN_AT else ""
 
 
 async def _letter(frame: Frame, one: Proposal) -> Letter:
@@ -67,7 +76,7 @@ async def _letter(frame: Frame, one: Proposal) -> Letter:
     may_sign = signs and await asyncio.to_thread(visit.gate.staff.approvals.may_sign, content, frame.caller)
     seen = await approval_seen(visit, one)
     known = WORDS.get(content.kind, content.kind)
-    return Letter(seen, known, words, kind, current, mine, may_sign, content.kind in HERE)
+    return Letter(seen, known, words, kind, current, mine, may_sign, _way(content.kind))
 
 
 @routes.add(

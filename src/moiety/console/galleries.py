@@ -13,6 +13,7 @@ from moiety.console.frame import Frame, Framed
 from moiety.console.marking import N_
 from moiety.people.rules import BASES, CEILING_DAYS, SOURCES
 from moiety.storage import Gallery, GalleryState
+from moiety.storage.guard_records import Deployment
 from moiety.storage.person_records import Rule
 
 routes = Routes("galleries of the console")
@@ -46,6 +47,7 @@ class Room:
 
     one: Gallery
     rule: Rule | None
+    under: Deployment | None
     people: int | None
     words: str
     kind: str
@@ -60,14 +62,15 @@ async def _room(frame: Frame, gallery: Gallery) -> Room:
     """Read what the pages show of a gallery."""
     store = frame.visit.gate.house.desk.store
 
-    def read() -> tuple[Rule | None, int]:
+    def read() -> tuple[Rule | None, Deployment | None, int]:
         with store.read() as tx:
-            return tx.rules.get(gallery.id), tx.subjects.count(gallery.id).active
+            active = tx.subjects.count(gallery.id).active
+            return tx.rules.get(gallery.id), tx.deployments.get(gallery.id), active
 
-    rule, people = await asyncio.to_thread(read)
+    rule, under, people = await asyncio.to_thread(read)
     words, kind = STATES[gallery.state]
     counted = people if frame.may(Permission.SUBJECT_READ, gallery.id) else None
-    return Room(gallery, rule, counted, words, kind)
+    return Room(gallery, rule, under, counted, words, kind)
 
 
 @routes.add(

@@ -66,6 +66,7 @@ GROUPS: Final = (
             Place("ledger", "/ledger", N_("Ledger"), "book", frozenset({_P.LEDGER_READ})),
             Place("report", "/report", N_("Annual report"), "calendar", frozenset({_P.LEDGER_READ})),
             Place("incidents", "/incidents", N_("Incidents"), "alarm", frozenset({_P.LEDGER_READ, _P.OPERATOR_MANAGE})),
+            Place("alerts", "/alerts", N_("Alerts"), "eye", frozenset({_P.ALERT_READ})),
             Place("operators", "/operators", N_("Colleagues"), "badge", frozenset({_P.OPERATOR_READ})),
             Place("status", "/status", N_("Status"), "pulse", frozenset({_P.METRICS_READ})),
         ),

@@ -80,6 +80,34 @@ async def approvals(frame: Frame) -> list[Need]:
     return found
 
 
+async def alerts(frame: Frame) -> list[Need]:
+    """Say what the reader, as another unit, has to look into, and who is locked."""
+    if not frame.may(Permission.ALERT_READ):
+        return []
+    desk = frame.visit.gate.house.desk
+
+    def read() -> tuple[int, int]:
+        with desk.store.read() as tx:
+            counts, locks = tx.alerts.counts(), tx.alerts.locks()
+        return sum(number for (_, seen), number in counts.items() if not seen), len(locks)
+
+    unseen, locked = await asyncio.to_thread(read)
+    told = []
+    if unseen:
+        words = frame.say_many(
+            "%(num)s alert about who looks at people waits for somebody",
+            "%(num)s alerts about who looks at people wait for somebody",
+            unseen,
+        )
+        told.append(Need(words, "/alerts", frame.say(N_("Look into it")), "bad"))
+    if locked:
+        words = frame.say_many(
+            "%(num)s account is locked by an alarm", "%(num)s accounts are locked by an alarm", locked
+        )
+        told.append(Need(words, "/alerts", frame.say(N_("See which"))))
+    return told
+
+
 async def questions(frame: Frame) -> list[Need]:
     """Say how many questions wait for a signature that the reader may give."""
 
@@ -185,6 +213,7 @@ async def _galleries(frame: Frame, permission: Permission) -> list[GalleryId]:
 
 # Whoever has something else that may need somebody adds it here, the most urgent first.
 SOURCES: Final[tuple[Callable[[Frame], Awaitable[list[Need]]], ...]] = (
+    alerts,
     parts,
     approvals,
     questions,

@@ -12,6 +12,7 @@ from moiety.api.entrance import cookie_name
 from moiety.api.problems import Problem
 from moiety.api.routes import Gate, Routes
 from moiety.console import (
+    alerting,
     approving,
     colleagues,
     deciding,
@@ -41,6 +42,7 @@ MODULES: Final = (
     enrolling,
     deciding,
     ledger_pages,
+    alerting,
     approving,
     colleagues,
     galleries,

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import re
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from moiety.foundation.errors import BadInput
 from moiety.ledger import Kind as Record
-from moiety.people.rules import DAY_SECONDS
+from moiety.people.rules import DAY_SECONDS, day_of
 from moiety.warrants.warrant import Act
 
 if TYPE_CHECKING:
@@ -41,7 +40,7 @@ def deployment_lines(wanted: Deployment) -> dict[str, str]:
     """Give the lines that two people agree on for what a gallery is used under."""
     return {
         "assessment": wanted.assessment,
-        "review": datetime.fromtimestamp(int(wanted.review_at), UTC).isoformat(),
+        "review": day_of(wanted.review_at),
         "police": "yes" if wanted.police else "no",
         "two to search": "yes" if wanted.two_to_search else "no",
     }

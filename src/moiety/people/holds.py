@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from moiety.foundation.errors import AlreadyThere, BadInput
 from moiety.foundation.ids import new_id
 from moiety.ledger import Kind as Record
-from moiety.people.rules import DAY_SECONDS
+from moiety.people.rules import DAY_SECONDS, day_of
 from moiety.storage.owed import HELD
 from moiety.storage.person_records import Hold, HoldState
 
@@ -24,8 +23,8 @@ REVIEW_DAYS_MAX: Final = 366
 
 
 def hold_lines(subject: str, review_at: float) -> dict[str, str]:
-    """Give the lines that two people agree on for a hold; the day of review in UTC, to the second."""
-    return {"act": "hold", "subject": subject, "review": datetime.fromtimestamp(int(review_at), UTC).isoformat()}
+    """Give the lines that two people agree on for a hold; the day of review in UTC."""
+    return {"act": "hold", "subject": subject, "review": day_of(review_at)}
 
 
 def release_lines(subject: str, hold: str) -> dict[str, str]:

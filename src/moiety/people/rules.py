@@ -157,6 +157,11 @@ def end_of(gallery: Gallery, rule: Rule | None, contact: float) -> float:
     return contact + min(days, CEILING_DAYS) * DAY_SECONDS
 
 
+def day_of(seconds: float) -> str:
+    """Write the day of a moment in UTC, as people agree on it: `2027-06-01`."""
+    return datetime.fromtimestamp(int(seconds), UTC).date().isoformat()
+
+
 def check_police(under: Deployment | None, stated: Stated) -> None:
     """Check what a new record says the person is to the police: one of a few words where the gallery is theirs.
 

@@ -7,6 +7,21 @@ import { atWitness } from "/static/witness.js";
 const of = (id) => document.getElementById(id);
 const signAt = of("waiting").dataset.signAt;
 
+// Where acts are done that an approval is shown for, by the lines that were signed: method, address, and body.
+const PLACES = {
+  policy: (at, one) => ["PUT", `${at}/deployment`, {
+    assessment: one.assessment,
+    review_at: `${one.review}T00:00:00Z`,
+    police: one.police === "yes",
+    two_to_search: one["two to search"] === "yes",
+  }],
+  threshold: (at, one) => ["POST", `${at}/thresholds`, { report: one.report }],
+  "legal-hold": (at, one) =>
+    one.act === "hold"
+      ? ["POST", `${at}/subjects/${one.subject}/holds`, { review_at: `${one.review}T00:00:00Z` }]
+      : ["POST", `${at}/holds/${one.hold}/release`, {}],
+};
+
 const ACTS = {
   async sign(id) {
     const question = () => ask("GET", `/v1/approvals/${id}/material`);
@@ -16,6 +31,13 @@ const ACTS = {
   },
   async end(id) {
     await ask("DELETE", `/v1/approvals/${id}`);
+    location.reload();
+  },
+  async show(id) {
+    const { kind, gallery, reason, facts } = await ask("GET", `/v1/approvals/${id}`);
+    const lines = Object.fromEntries(facts.map(({ name, value }) => [name, value]));
+    const [method, path, body] = PLACES[kind](`/v1/galleries/${gallery}`, lines);
+    await ask(method, path, JSON.stringify({ ...body, reason, approval: id }));
     location.reload();
   },
   // What comes of it (a link, a key) is shown once: the page stays as it is.
