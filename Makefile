@@ -7,7 +7,7 @@ BENCH_IMAGES ?= ../shared/data/lfw/images
 # Rows of the largest gallery that the match benchmark fills; 2500000 take 12 GB of memory and 5 GB of disk.
 BENCH_ROWS ?= 2500000
 
-.PHONY: install demo test test-fast simulate check bench lock clean
+.PHONY: install demo test test-fast simulate check bench lock safeguards clean
 
 install: $(VENV)/.installed
 	$(BIN)/moiety models install
@@ -71,6 +71,10 @@ lock: $(VENV)/.tested
 	for set in run otel test "peer --no-deps" "models --no-deps"; do \
 	  $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
 	    requirements/$${set%% *}.in -o requirements/$${set%% *}.txt $$(echo "$$set" | cut -s -d' ' -f2) || exit 1; done
+
+# docs/safeguards.md, from the tests that show each line.
+safeguards: $(VENV)/.tested
+	$(BIN)/python tests/safeguards_page.py
 
 clean:
 	rm -rf $(VENV) .peer .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist

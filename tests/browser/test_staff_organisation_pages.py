@@ -54,6 +54,8 @@ def log_in(person: Colleague, name: str) -> str:
     with page.expect_request(lambda request: "/oidc/back?" in request.url) as came:
         page.click("button[type=submit]")
     page.wait_for_selector("#known")
+    # Buttons work once the page's scripts have run.
+    page.wait_for_load_state()
     return came.value.url
 
 
