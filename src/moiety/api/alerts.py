@@ -12,7 +12,7 @@ from moiety.api.staff_schemas import ApprovalSeen, ReasonBody
 from moiety.api.visits import Here, TheCaller
 from moiety.foundation.errors import Forbidden
 from moiety.ledger import Kind as Record
-from moiety.storage.guard_records import Alert
+from moiety.storage.guard_records import Alert, AlertKind
 
 routes = Routes("alerts")
 PURPOSE = "who looks at whom"
@@ -67,7 +67,8 @@ def _look(visit: Here, alert: str, reason: str, caller: Caller) -> Alert:
     with desk.store.begin() as tx:
         # A crash before the commit leaves it unseen.
         found = tx.alerts.get(alert)
-        if found.actor == caller.key_id:
+        # Whoever wrote an objection down has done nothing that others should look into.
+        if found.actor == caller.key_id and found.kind != AlertKind.CONTESTED:
             raise Forbidden("This is about yourself; somebody else looks into it.")
         found = replace(found, seen_at=desk.clock.now(), seen_by=caller.key_id)
         tx.alerts.put(found)

@@ -55,7 +55,7 @@ def _read(frame: Frame) -> tuple[list[Told], list[Shut]]:
             *WORDS[AlertKind(one.kind)],
             who(one.actor) or one.actor,
             names.get(one.gallery_id, "") if one.gallery_id else "",
-            one.actor == me,
+            one.actor == me and one.kind != AlertKind.CONTESTED,
         )
         for one in alerts
     ]
