@@ -1,4 +1,4 @@
-"""axe-core finds nothing to object to, light and dark, before and after an answer."""
+"""Every page: axe-core finds nothing to object to, the keyboard reaches all of it, and nothing scrolls sideways."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from browser.watched import Watched
+from moiety.cli.bench.pages import console_pages, filled
 from moiety.vision.weights import folder_of
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser
+    from playwright.sync_api import Browser, Page
 
     from harness import Site
     from moiety.cli.samples import Samples
@@ -37,26 +38,89 @@ def axe() -> str:
     return Path(source).read_text()
 
 
-def objections(watched: Watched, axe: str) -> list[str]:
-    """Run axe-core on the page as it stands."""
-    watched.page.evaluate(axe)
-    found = watched.page.evaluate("(tags) => axe.run({ runOnly: tags })", RULES)
+def objections(page: Page, axe: str) -> list[str]:
+    """Run axe-core on the page as it stands, all of it in sight: what sticks to the window's foot hides nothing."""
+    size = page.viewport_size
+    assert size is not None
+    tall = max(size["height"], page.evaluate("document.documentElement.scrollHeight"))
+    page.set_viewport_size({"width": size["width"], "height": tall})
+    page.evaluate(axe)
+    found = page.evaluate("(tags) => axe.run({ runOnly: tags })", RULES)
+    page.set_viewport_size(size)
     assert len(found["passes"]) > 10
     return [f"{one['id']}: {node['html']}" for one in found["violations"] for node in one["nodes"]]
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_has_no_objection(
-    browser: Browser, site: Site, photos: Samples, axe: str, width: tuple[int, int], scheme: str
-) -> None:
-    size = {"width": width[0], "height": width[1]}
-    context = browser.new_context(viewport=size, color_scheme=scheme)  # type: ignore[arg-type]  # one of two literals
-    watched = Watched(context.new_page(), site)
-    watched.page.goto(site.url)
-    assert objections(watched, axe) == []
+def test_axe_has_no_objection_to_an_answer(watched: Watched, photos: Samples, axe: str) -> None:
+    watched.page.goto(watched.site.url)
+    assert objections(watched.page, axe) == []
     watched.enter()
     watched.page.wait_for_selector("[data-part=eye][data-state=up]")
-    assert objections(watched, axe) == []
     watched.choose(photos.probe)
-    assert objections(watched, axe) == []
+    assert objections(watched.page, axe) == []
+
+
+@pytest.fixture(scope="module")
+def pages(site: Site) -> list[str]:
+    """Find every page by the console's own routes."""
+    with site.owner() as owner:
+        galleries = owner.get("galleries").json()["galleries"]
+        gallery = next(one["id"] for one in galleries if one["name"] == "friends")
+        subject = owner.get(f"galleries/{gallery}/subjects").json()["subjects"][0]["id"]
+    known = {"gallery": gallery, "subject": subject, "seq": "1"}
+    found = [filled(route, known) for route in console_pages()]
+    assert len(found) > 15
+    return [one for one in found if one]
+
+
+# Colours differ by scheme and places by width: two of the four pairs have both of each.
+@pytest.mark.parametrize(("scheme", "size"), [("light", (390, 844)), ("dark", (1440, 900))])
+def test_every_page_suits_axe_the_keyboard_and_the_width(
+    browser: Browser, site: Site, pages: list[str], axe: str, scheme: str, size: tuple[int, int]
+) -> None:
+    context = browser.new_context(viewport={"width": size[0], "height": size[1]}, color_scheme=scheme)  # type: ignore[arg-type]  # one of two literals
+    watched = Watched(context.new_page(), site)
+    page = watched.enter()
+    wrong = []
+    for path in pages:
+        page.goto(site.url + path)
+        page.wait_for_load_state("networkidle")
+        wrong += [f"{path}: {one}" for one in objections(page, axe)]
+        if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
+            wrong.append(f"{path}: scrolls sideways")
+        wrong += [f"{path}: the keyboard does not reach {one}" for one in unreached(page)]
     context.close()
+    assert wrong == []
+
+
+def unreached(page: Page) -> list[str]:
+    """Walk through a page by the tab key; give what it does not come to, or what shows no focus."""
+    wanted = page.evaluate(
+        """() => {
+          const all = "a[href], button, input, select, textarea, summary, [tabindex='0']";
+          const open = [...document.querySelectorAll(all)].filter(
+            (one) => one.checkVisibility() && !one.disabled && !one.closest("[inert]") && one.type !== "hidden",
+          );
+          open.forEach((one, index) => { one.dataset.tab = index; });
+          document.activeElement.blur();
+          getSelection().removeAllRanges();
+          return open.map((one) => `${one.tagName} ${one.id || one.textContent.trim() || one.className}`);
+        }"""
+    )
+    seen: set[int] = set()
+    # A field for a date is three stops.
+    for _ in range(2 * len(wanted) + 10):
+        if len(seen) == len(wanted):
+            break
+        page.keyboard.press("Tab")
+        found = page.evaluate(
+            """() => {
+              const at = document.activeElement;
+              const place = at.type === "file" ? at.parentElement : at;
+              return [at.dataset.tab ?? "", getComputedStyle(place).outlineStyle !== "none"];
+            }"""
+        )
+        if found[0] and found[1]:
+            seen.add(int(found[0]))
+    # A radio group is one stop; the browser walks inside of it by arrows.
+    return [words for index, words in enumerate(wanted) if index not in seen and "radio" not in words]

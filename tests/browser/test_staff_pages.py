@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Error
 
 from browser.signing import Device, SigningSite
-from browser.test_console_axe import RULES, axe
+from browser.test_console_axe import axe, objections
 from moiety.access.device_proofs import from_text, to_text
 from moiety.access.papers import Content, SignIn
 
@@ -259,6 +259,4 @@ def test_the_pages_of_staff_have_no_fault_that_axe_finds(
 ) -> None:
     ada.page.goto(f"{site.url}{path}")
     ada.page.wait_for_selector("h1:visible")
-    ada.page.evaluate(axe)
-    found = ada.page.evaluate("(tags) => axe.run({ runOnly: tags })", RULES)
-    assert [f"{one['id']}: {node['html']}" for one in found["violations"] for node in one["nodes"]] == []
+    assert objections(ada.page, axe) == []

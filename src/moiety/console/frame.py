@@ -66,6 +66,10 @@ class Frame:
             return False
         return True
 
+    def there(self, address: str) -> bool:
+        """Whether this application has a page at an address without parameters."""
+        return address in _addresses(self.request)
+
     def say(self, words: str, **values: object) -> str:
         """Translate words that `_` or `N_` marked, and put values in at `%(name)s`."""
         said = translations(self.language).gettext(words)

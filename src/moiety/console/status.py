@@ -14,7 +14,6 @@ from moiety.console.charts import Chart, columns, number_of
 from moiety.console.frame import Frame, Framed
 from moiety.console.marking import N_
 from moiety.ledger.checkpointing import Witnessing
-from moiety.storage.ledger_entries import Wanted
 from moiety.watch.counts import number
 from moiety.wire.kinds import Role
 
@@ -24,7 +23,6 @@ DAYS: Final = 30
 MICROSECONDS: Final = 1_000_000
 SEARCHES: Final = ("identify", "verify")
 COMINGS: Final = ("enrol", "erase")
-DRILL: Final = "drill"
 VAULTS: Final = (Role.VAULT_A, Role.VAULT_B)
 WITNESSING: Final = {
     Witnessing.NEVER: (N_("The witness has not signed the ledger yet."), "warn"),
@@ -81,14 +79,15 @@ async def standing(frame: Frame) -> Standing:
     machines = {role: _moment(told, "machine") for role, told in everybody.items() if told}
     known = [one for one in machines.values() if one]
     vault_a = everybody.get(Role.VAULT_A)
-    stands, drill = await asyncio.to_thread(gate.house.checkpointing.standing), await asyncio.to_thread(_drilled, frame)
+    stands = await asyncio.to_thread(gate.house.checkpointing.standing)
+    drill = await asyncio.to_thread(gate.incidents.drills.last)
     never = [part for part in parts if part.backed_up_at is None]
     backed_up = None if never else min(part.backed_up_at or 0 for part in parts)
     care = (
         Care(N_("Every half was refreshed"), _moment(vault_a, "refreshed_at"), "moiety refresh"),
         Care(N_("Every half was read again from the disks"), _moment(vault_a, "scrubbed_at"), "moiety scrub"),
         Care(N_("Every part was backed up"), backed_up, "moiety backup"),
-        Care(N_("The installation attacked itself"), drill, "moiety drill --report"),
+        Care(N_("The installation attacked itself"), drill.at, "moiety drill --report"),
     )
     return Standing(
         parts=parts,
@@ -98,12 +97,6 @@ async def standing(frame: Frame) -> Standing:
         ledger=WITNESSING[stands.state],
         signed_at=stands.cosigned_at,
     )
-
-
-def _drilled(frame: Frame) -> float | None:
-    """Say when the last drill's report came into the ledger."""
-    found = frame.visit.gate.house.desk.ledger.search(Wanted(act=DRILL), limit=1)
-    return found[0].at_us / MICROSECONDS if found else None
 
 
 async def activity(frame: Frame) -> tuple[Chart, Chart]:

@@ -149,10 +149,10 @@ def find_pages(line: Gate, people: list[str]) -> list[Page]:
     """Ask the gate which routes there are, and put names into their paths."""
     described: dict[str, Any] = line.ask("GET", "openapi.json")["paths"]
     known = {"gallery": GALLERY, "subject": people[0] if people else "", "seq": str(max(1, len(people)))}
-    filled = ((route, _filled(route, known)) for route in console_pages())
+    filled = ((route, filled(route, known)) for route in console_pages())
     found = [Page(f"GET {route}", path) for route, path in filled if path]
     for route, methods in described.items():
-        path = _filled(route, known)
+        path = filled(route, known)
         if path and route not in _NO_PAGES and _is_page(methods.get("get", {})):
             names = {one["name"] for one in methods["get"].get("parameters", ()) if one["in"] == "query"}
             found += _of_route(line, route, path, names, people)
@@ -175,7 +175,7 @@ def _is_page(described: dict[str, Any]) -> bool:
     return required <= WHY.keys() and "application/json" in answers
 
 
-def _filled(route: str, known: dict[str, str]) -> str:
+def filled(route: str, known: dict[str, str]) -> str:
     """Put names into a path; empty where one is not known."""
     for name, value in known.items():
         route = route.replace(f"{{{name}}}", value)

@@ -32,7 +32,7 @@ export function showProof(place, entries) {
   place.hidden = entries.length === 0;
   if (place.hidden) return;
   const links = entries.flatMap((seq) => {
-    const link = make("a", "", said(words.entry, { number: number.format(seq) }));
+    const link = make("a", "alone", said(words.entry, { number: number.format(seq) }));
     link.href = `/proof/${seq}`;
     return [link, " "];
   });
