@@ -18,7 +18,16 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 # Addresses without parameters that no navigation names: the way in, and one's own page.
-BESIDE = {"/.well-known/security.txt", "/enter", "/sign-in", "/join", "/language", "/worker.js", "/access"}
+BESIDE = {
+    "/.well-known/security.txt",
+    "/oidc/back",
+    "/enter",
+    "/sign-in",
+    "/join",
+    "/language",
+    "/worker.js",
+    "/access",
+}
 
 
 @pytest.fixture

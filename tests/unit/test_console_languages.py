@@ -15,7 +15,7 @@ from moiety.console.welcome import STEPS
 
 OTHERS = [one for one in NAMES if one != SOURCE]
 # Words that stand in every language as they are.
-UNSAID = {"moiety", "moiety open", "moiety operator first", "moiety gallery create NAME --purpose", "MOIETY"}
+UNSAID = {"moiety", "moiety open", "moiety operator first", "moiety gallery create NAME --purpose", "MOIETY", "JSON"}
 SHOWN = re.compile(r'(?:aria-label|placeholder|alt|title|data-sure)="([^"{]*[A-Za-z]{2}[^"{]*)"')
 # What everybody meets first is whole in every language.
 FIRST = ("base.html", "home.html", "sign-in.html", "takeover.html", "problem.html")

@@ -149,8 +149,8 @@ def find_pages(line: Gate, people: list[str]) -> list[Page]:
     """Ask the gate which routes there are, and put names into their paths."""
     described: dict[str, Any] = line.ask("GET", "openapi.json")["paths"]
     known = {"gallery": GALLERY, "subject": people[0] if people else "", "seq": str(max(1, len(people)))}
-    filled = ((route, filled(route, known)) for route in console_pages())
-    found = [Page(f"GET {route}", path) for route, path in filled if path]
+    shown = ((route, filled(route, known)) for route in console_pages())
+    found = [Page(f"GET {route}", path) for route, path in shown if path]
     for route, methods in described.items():
         path = filled(route, known)
         if path and route not in _NO_PAGES and _is_page(methods.get("get", {})):
