@@ -12,7 +12,7 @@ from moiety.console.frame import Frame, Framed
 from moiety.console.marking import N_
 from moiety.console.people import ONE, TheSubject, open_galleries
 from moiety.foundation.ids import SubjectId
-from moiety.people.rules import BASES, CEILING_DAYS, SOURCES
+from moiety.people.rules import BASES, CEILING_DAYS, POLICE, SOURCES
 
 routes = Routes("enrolment")
 
@@ -47,6 +47,13 @@ WORDS_OF_SOURCES: Final = {
     "authority": N_("an authority"),
     "import": N_("an import"),
 }
+WORDS_OF_POLICE: Final = {
+    "suspect": N_("suspect"),
+    "convicted": N_("convicted"),
+    "victim": N_("victim"),
+    "witness": N_("witness of a crime"),
+    "missing": N_("missing person"),
+}
 
 
 @routes.add(
@@ -75,6 +82,7 @@ async def begin(frame: Framed) -> Response:
 async def enter(frame: Framed, house: TheHouse, gallery: TheGallery) -> HTMLResponse:
     """Ask who comes in and why: purpose, basis, controller, source and end, before any picture."""
     rule = await house.registry.rules.get(gallery)
+    under = await house.registry.deploying.get(gallery)
     days = rule.keep_days if rule else gallery.retention_days or CEILING_DAYS
     return frame.page(
         "enrol.html",
@@ -84,6 +92,7 @@ async def enter(frame: Framed, house: TheHouse, gallery: TheGallery) -> HTMLResp
         ends=house.desk.clock.now() + min(days, CEILING_DAYS) * 86_400,
         bases=_said(frame, WORDS_OF_BASES, BASES),
         sources=_said(frame, WORDS_OF_SOURCES, SOURCES),
+        police=_said(frame, WORDS_OF_POLICE, POLICE) if under and under.police else [],
     )
 
 

@@ -19,7 +19,7 @@ from moiety.people.fields import RESERVED
 from moiety.people.holds import REVIEW_DAYS_MAX
 from moiety.people.house import House
 from moiety.people.receipts import handed_out
-from moiety.people.rules import CEILING_DAYS, DAY_SECONDS
+from moiety.people.rules import CEILING_DAYS, DAY_SECONDS, POLICE_STATUS
 from moiety.storage import Gallery, GalleryState
 from moiety.storage.person_records import HoldState
 
@@ -28,7 +28,6 @@ routes = Routes("people")
 PAGE: Final = 25
 GALLERY: Final = "/people/{gallery}"
 ONE: Final = GALLERY + "/{subject}"
-OPEN_HOLDS: Final = frozenset({HoldState.PROPOSED.value, HoldState.ACTIVE.value, HoldState.RELEASING.value})
 TheSubject = Annotated[str, Path(pattern=r"^sub_[a-z2-7]{16}$")]
 
 
@@ -116,8 +115,14 @@ async def owed(frame: Framed, house: TheHouse, gallery: TheGallery) -> HTMLRespo
     """Show which earlier answers somebody has to look at again, and the gallery's legal holds."""
     follow_ups = await house.registry.follow_ups.open(gallery)
     holds = await _holds(frame, house, gallery)
-    can = Can.of(frame, gallery)
-    return frame.page("people-owed.html", here="people", gallery=gallery, can=can, follow_ups=follow_ups, holds=holds)
+    return frame.page(
+        "people-owed.html",
+        here="people",
+        gallery=gallery,
+        can=Can.of(frame, gallery),
+        follow_ups=follow_ups,
+        holds=holds,
+    )
 
 
 async def _holds(frame: Frame, house: House, gallery: Gallery, subject: str = "") -> list[Any]:
@@ -125,7 +130,7 @@ async def _holds(frame: Frame, house: House, gallery: Gallery, subject: str = ""
     if not frame.may(Permission.SUBJECT_HOLD, gallery.id):
         return []
     found = await house.registry.holds.list(gallery)
-    return [one for one in found if one.state in OPEN_HOLDS and subject in {"", one.subject_id}]
+    return [one for one in found if one.state != HoldState.RELEASED and subject in {"", one.subject_id}]
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +145,7 @@ class Named:
     def of(cls, names: list[str]) -> Self:
         """Sort names; a PIN's mark and a release stand for themselves and are not among them."""
         return cls(
-            [name for name in names if not name.startswith(RESERVED)],
+            [name for name in names if name == POLICE_STATUS or not name.startswith(RESERVED)],
             [name for name in names if name.startswith("guardian_")],
             [name for name in names if name.startswith("image_")],
         )

@@ -53,7 +53,7 @@ async function ask() {
   busy(true);
   try {
     const { masked, rates, reveals, reads } = gallery.selectedOptions[0].dataset;
-    const parts = { image, reason: why, ...(masked ? { masked: "true" } : {}) };
+    const parts = { image, reason: why, case: of("case").value.trim(), ...(masked ? { masked: "true" } : {}) };
     const first = await perform("POST", `/v1/galleries/${gallery.value}/identify`, formOf(parts));
     if (mine !== asked) return;
     const made = first.waits ? await signed(first.answer, () => mine === asked) : first;
