@@ -9,6 +9,7 @@ import json
 import socket
 import threading
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Self
 
 import httpx
@@ -157,6 +158,11 @@ class SigningSite:
             put_policy(self.api.site, self.gallery, **needs)
 
         self.do(put())
+
+    def day(self, days: int) -> str:
+        """Give a day so many days from now, as a form writes it."""
+        at = self.api.site.clock.now() + days * 86_400
+        return datetime.fromtimestamp(at, UTC).date().isoformat()
 
     def ticket(self) -> str:
         """Make a way into the console."""

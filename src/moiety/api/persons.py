@@ -218,7 +218,7 @@ def _release(visit: Here, new: ConsentNew) -> Release:
         raise BadInput("There is no page here on which a passkey could have been made.")
     page = urlsplit(visit.gate.sign_at)
     given = new.passkey
-    assertion = Assertion(raw(given.client_data), raw(given.authenticator_data), raw(given.signature))
+    assertion = Assertion(raw(given.authenticator_data), raw(given.client_data), raw(given.signature))
     return ByPasskey(
         new.signed_by, raw(given.registration), assertion, (page.hostname or "", f"{page.scheme}://{page.netloc}")
     )

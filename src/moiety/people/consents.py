@@ -78,7 +78,6 @@ class Consents:
             UnknownSubject: the gallery has no such subject.
             BadInput: it is to another notice, for too long, or the release is none.
             ConsentNeeded: a person under eighteen has no guardian on record, or did not sign by one.
-            Unverified: a passkey's assertion does not hold.
 
         """
         check_notice(given.notice)

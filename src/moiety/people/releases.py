@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from moiety.foundation.envelopes import pack
-from moiety.foundation.errors import BadInput
+from moiety.foundation.errors import BadInput, Unverified
 from moiety.warrants.passkeys import check_assertion, registered
 
 if TYPE_CHECKING:
@@ -87,12 +87,15 @@ class ByPasskey:
         """Give what is sealed.
 
         Raises:
-            Unverified: the assertion does not hold, or is over another wording.
+            BadInput: the assertion does not hold, or is over another wording.
 
         """
         rp_id, origin = self.page
-        key = registered(self.registration, rp_id)
-        check_assertion(self.assertion, key, wording.digest(), rp_id, origin)
+        try:
+            key = registered(self.registration, rp_id)
+            check_assertion(self.assertion, key, wording.digest(), rp_id, origin)
+        except Unverified:
+            raise BadInput("This passkey's release does not hold for what is consented to.") from None
         parts = {
             "credential": key.credential,
             "key": key.key,
