@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
 
-from api_in_process import DAY, WHY, Api, api_over, upload
+from api_in_process import WHY, Api, api_over, upload
 from staffed import SIGN_AT, Person, first, invited
 
 if TYPE_CHECKING:
@@ -93,33 +92,6 @@ async def _proves_its_own(api: Api, people: dict[str, Person], gallery: str) -> 
     assert (await people["officer"].get(f"/v1/ledger/own/{seq}/proof")).json()["seq"] == int(seq)
     assert (await page(people["guard"], f"/proof/{seq}"))[0] == 404
     assert (await people["guard"].get(f"/v1/ledger/own/{seq}/proof")).status_code == 404
-
-
-async def test_req_33_a_hold_is_proposed_signed_and_begun_from_the_person_s_page(api: Api) -> None:
-    ada = await first(api)
-    async with api.owner as owner:
-        gallery = (await owner.post("/v1/galleries", json={"name": "doors", "purpose": "a door"})).json()["id"]
-    ben = await invited(api, ada, "Ben Ali", "registrar")
-    cy = await invited(api, ada, "Cy Young", "officer", second=ben)
-    new = {"reference": "visit-7"} | WHY
-    subject = (await ben.post(f"/v1/galleries/{gallery}/people", json=new)).json()["subject_id"]
-    one = f"/people/{gallery}/{subject}"
-    review = datetime.fromtimestamp(api.site.clock.now() + 90 * DAY, UTC).date().isoformat() + "T00:00:00+00:00"
-    facts = {"act": "hold", "subject": subject, "review": review}
-    asked = {"kind": "legal-hold", "gallery": gallery, "facts": [{"name": k, "value": v} for k, v in facts.items()]}
-    approval = (await ben.post("/v1/approvals", json=asked | WHY)).json()["id"]
-    begin = f'id="carry-{approval}"'
-    assert ['data-state="open"' in (await page(person, one))[1] for person in (ben, cy)] == [True, True]
-    assert begin not in (await page(ben, one))[1]
-    assert (await cy.approve(approval)).status_code == 200
-    assert [begin in (await page(person, one))[1] for person in (ben, cy)] == [True, False]
-    text = (await page(ben, one))[1]
-    assert f'name="review_at" value="{review}"' in text
-    given = {"approval": approval, "review_at": review} | WHY
-    reply = await ben.post(f"/v1/galleries/{gallery}/subjects/{subject}/holds", json=given)
-    assert reply.status_code == 201, reply.text
-    text = (await page(ben, f"/people/{gallery}/owed"))[1]
-    assert (f'data-hold="{reply.json()["id"]}"' in text, begin in text) == (True, False)
 
 
 async def test_forms_that_do_not_fit_are_refused_in_words(api: Api) -> None:
