@@ -179,6 +179,9 @@ async def test_searching_for_one_face_again_and_again_is_told_to_another_unit(
         assert (await inbox(ada), await inbox(audit)) == (told, told)
         for looker in (olga, ben):
             assert (await looker.get("/v1/alerts")).status_code == 403
+            assert 'href="/alerts"' not in (await looker.get("/")).text
+        assert "1 alert about who looks at people" in (await audit.get("/")).text
+        assert "Olga Roy" in (await audit.get("/alerts")).text
         await search(stalked)
         assert await inbox(audit) == [("repeated", olga.id, names["Ada King"], 2)]
         # No probe is kept for it, and what is long ago does not count.
