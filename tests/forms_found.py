@@ -47,15 +47,15 @@ class Form:
         return f"{self.method} {self.path}"
 
 
-def forms_of(app: FastAPI) -> list[Form]:
-    """List all forms of an application, new ones too."""
+def forms_of(app: FastAPI, *, every: bool = False) -> list[Form]:
+    """List all forms of an application, new ones too; with `every` also the routes that take nothing."""
     found = []
     for route in app.routes:
         if isinstance(route, GuardedRoute):
             asked = tuple(_asked(route.dependant))
             rule, method = route.rule, next(iter(route.methods or ()))
             form = Form(method, route.path, rule.body or rule.form, rule.pictures, rule.form is not None, asked)
-            if form.model or asked or "{" in route.path:
+            if every or form.model or asked or "{" in route.path:
                 found.append(form)
     return found
 

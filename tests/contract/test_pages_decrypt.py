@@ -11,7 +11,8 @@ from sqlalchemy import event
 
 from api_in_process import WHY, Api, api_over, upload
 from databases import BOTH
-from moiety.api.routes import GuardedRoute
+from forms_found import forms_of
+from moiety.people.masks import DOTS
 from moiety.wire.kinds import Kind
 
 if TYPE_CHECKING:
@@ -83,21 +84,29 @@ async def test_lists_never_decrypt_and_a_reveal_opens_what_it_shows(api: Api, mo
     people = await enrolled(api)
     counted = Counted(api, monkeypatch)
     known = {"{gallery}": "doors", "{subject}": people[0][0], "{name}": "console.css"}
-    asked = []
+    asked, named = [], []
     async with api.owner as owner:
-        for route in api.app.routes:
-            if not isinstance(route, GuardedRoute) or "GET" not in (route.methods or ()):
-                continue
-            path = route.path
+        # The console's pages show nothing to who has no session.
+        await owner.get((await owner.post("/v1/tickets")).json()["path"])
+        for form in forms_of(api.app, every=True):
+            path = form.path
             for name, value in known.items():
                 path = path.replace(name, value)
-            if "{" in path:
+            if "{" in path or form.method != "GET":
                 continue
-            reply = await owner.get(path)
-            asked.append(route.path)
+            why = WHY if "reason" in form.asked else {}
+            reply = await owner.get(path, params=why)
+            asked.append(form.path)
             assert reply.status_code < 500, path
-            assert counted.taken() == (0, 0), path
-        assert {"/v1/galleries/{gallery}/subjects", "/v1/ledger", "/v1/galleries"} <= set(asked)
+            opened = counted.taken()
+            if why and reply.is_success and opened != (0, 0):
+                # Each name on the page was opened once, and for all of them B was asked once.
+                assert (opened, reply.text.count(DOTS) > 0) == ((PEOPLE, 1), True), path
+                named.append(form.path)
+                continue
+            assert opened == (0, 0), path
+        assert {"/v1/galleries/{gallery}/subjects", "/v1/ledger", "/v1/galleries", "/"} <= set(asked)
+        assert "/v1/galleries/{gallery}/people" in named
         one = f"/v1/galleries/doors/subjects/{people[0][0]}/reveal"
         assert (await owner.post(one, json=WHY | {"fields": ["reference"]})).json() == {
             "fields": {"reference": "Person 0"}
