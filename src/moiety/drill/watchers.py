@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import signal
 import threading
 from contextlib import contextmanager
@@ -35,9 +36,14 @@ class Watchers(Drill):
     )
     weakness: ClassVar[Mapping[Role, str]] = {Role.GATE: "weak_gate:careless_and_unsieved"}
 
+    def __init__(self) -> None:
+        """Begin without traces."""
+        self.sent: list[bytes] = []
+
     def attack(self, ground: Ground) -> Obtained:
-        """Let the installation do all it can do, crash it, then read what watches it."""
-        with _collector() as (address, sent):
+        """Let the installation do all it can do, crash it, then read what watches it; traces stay in `sent`."""
+        self.sent = []
+        with _collector(self.sent) as address:
             traced = find_spec("opentelemetry") is not None
             with environment({"MOIETY_TRACES": address if traced else ""}):
                 _end_all(ground)
@@ -53,14 +59,14 @@ class Watchers(Drill):
         ids = [str(one["id"]) for one in people]
         wanted = [*household.words(), home.token, *ids]
         tally, places = Tally(), {"logs": logs, "figures": [figures], "words about parts": [said]}
-        for where, contents in (places | {"traces": sent, "what a crash left": left}).items():
+        for where, contents in (places | {"traces": self.sent, "what a crash left": left}).items():
             found = household.find_words(contents, wanted)
             size = sum(map(len, contents))
             tally.add(len(found), f"{len(found)} of {len(wanted)} secret words and ids in {size} bytes of {where}")
         # Who looks into an empty room finds nobody: the control's count is then no measure of the attack's.
         if not ids or b"moiety_part_answers_total" not in figures or not any(logs):
             tally.add(1, "there was nothing to look at")
-        if traced and not any(ABOUT in one for one in sent):
+        if traced and not any(ABOUT in one for one in self.sent):
             tally.add(1, "no trace came")
         return tally.obtained()
 
@@ -93,16 +99,16 @@ def _files(ground: Ground) -> list[Path]:
 
 
 @contextmanager
-def _collector() -> Iterator[tuple[str, list[bytes]]]:
-    """Be a collector of traces on this machine; gives its address, and what it is sent."""
-    sent: list[bytes] = []
+def _collector(sent: list[bytes]) -> Iterator[str]:
+    """Be a collector of traces on this machine, which keeps what it is `sent`; gives its address."""
 
     class Taking(BaseHTTPRequestHandler):
         """Takes everything."""
 
         def do_POST(self) -> None:
-            """Keep a body."""
-            sent.append(self.rfile.read(int(self.headers.get("content-length", 0))))
+            """Keep a body, unpacked."""
+            body = self.rfile.read(int(self.headers.get("content-length", 0)))
+            sent.append(gzip.decompress(body) if self.headers.get("content-encoding") == "gzip" else body)
             self.send_response(200)
             self.end_headers()
 
@@ -113,7 +119,7 @@ def _collector() -> Iterator[tuple[str, list[bytes]]]:
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     try:
-        yield f"http://127.0.0.1:{server.server_address[1]}", sent
+        yield f"http://127.0.0.1:{server.server_address[1]}"
     finally:
         server.shutdown()
         thread.join()
