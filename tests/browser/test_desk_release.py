@@ -93,7 +93,7 @@ def test_no_page_of_the_desk_has_an_objection_of_axe(browser: Browser, site: Sig
     )
     for scheme, width in (("light", 390), ("dark", 1440)):
         context = browser.new_context(
-            viewport={"width": width, "height": 900},
+            viewport={"width": width, "height": 4000},
             color_scheme=scheme,  # type: ignore[arg-type]  # one of two literals
         )
         page = context.new_page()

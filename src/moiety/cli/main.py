@@ -24,6 +24,7 @@ from moiety.cli.commands import (
     operators,
     people,
     person,
+    person_rights,
     questions,
     receipt,
     running,
@@ -49,6 +50,7 @@ app.add_typer(backup.app, name="backup")
 app.add_typer(galleries.app, name="gallery")
 app.add_typer(models.app, name="models")
 app.add_typer(keys.app, name="key")
+person.app.add_typer(person_rights.app)
 app.add_typer(person.app, name="person")
 app.add_typer(receipt.app, name="receipt")
 app.add_typer(ledger.app, name="ledger")

@@ -48,7 +48,7 @@ def _fields(given: Sequence[str] | None) -> dict[str, str]:
     return found
 
 
-def _of(line: Gate, gallery: str, subject: str, reason: str) -> str:
+def of_subject(line: Gate, gallery: str, subject: str, reason: str) -> str:
     """Give the path of a subject who is named by reference or id."""
     return f"galleries/{gallery}/subjects/{find(line, gallery, subject, reason)}"
 
@@ -117,7 +117,7 @@ def consent(
     if not isinstance(told, dict):
         raise BadInput(f"The file {release.name!r} is no release.")
     with gate(data) as line:
-        path = _of(line, gallery, subject, reason)
+        path = of_subject(line, gallery, subject, reason)
         made = line.ask("POST", f"{path}/consents", json=told | {"reason": reason})
     result(made, as_json=json, lines=[f"consent {made['id']} until {made['ends_at']}"])
 
@@ -135,7 +135,7 @@ def withdraw(
 ) -> None:
     """Withdraw a consent: nothing is matched any more, and the face, or the whole record, is erased."""
     with gate(data) as line:
-        path = _of(line, gallery, subject, reason)
+        path = of_subject(line, gallery, subject, reason)
         made = line.act("POST", f"{path}/withdraw", json={"reason": reason, "keep_card": keep_card})
         done = signed(line, made, wait=wait, as_json=json)
     result(done, as_json=json, lines=[f"erased: {done['erased']}"])
@@ -154,7 +154,7 @@ def export(
 ) -> None:
     """Write all that is kept about a person, for machines and for reading; others are left out."""
     with gate(data) as line:
-        path = _of(line, gallery, subject, reason)
+        path = of_subject(line, gallery, subject, reason)
         made = line.act("POST", f"{path}/access", json={"reason": reason, "pdf": True})
         found = signed(line, made, wait=wait, as_json=json)
     written = {
@@ -182,7 +182,7 @@ def rectify(
 ) -> None:
     """Put fields right; earlier matches are marked to be run again, and whoever was told is named."""
     with gate(data) as line:
-        path = _of(line, gallery, subject, reason)
+        path = of_subject(line, gallery, subject, reason)
         made = line.ask("POST", f"{path}/rectify", json={"fields": _fields(field), "reason": reason})
     told = ", ".join(made["recipients"]) or "nobody"
     result(made, as_json=json, lines=[f"{made['matches']} matches to be run again; to be told: {told}"])
@@ -202,7 +202,7 @@ def object_to(
 ) -> None:
     """Take an objection: nothing is matched against this person until it is decided."""
     with gate(data) as line:
-        path = _of(line, gallery, subject, reason)
+        path = of_subject(line, gallery, subject, reason)
         line.ask("POST", f"{path}/{'overrule' if overrule else 'object'}", json={"reason": reason})
     state = "goes on" if overrule else "stopped"
     result({"matching": state}, as_json=json, lines=[f"matching {state}"])
@@ -221,7 +221,7 @@ def merge(
 ) -> None:
     """Merge a record into another one of the same person."""
     with gate(data) as line:
-        path, stays = _of(line, gallery, subject, reason), find(line, gallery, into, reason)
+        path, stays = of_subject(line, gallery, subject, reason), find(line, gallery, into, reason)
         made = line.act("POST", f"{path}/merge", json={"into": stays, "reason": reason})
         done = signed(line, made, wait=wait, as_json=json)
     result(done, as_json=json, lines=[f"merged into {stays}"])
@@ -241,7 +241,7 @@ def hold(
     """Propose a legal hold; signed by a colleague, it begins with `--approval`."""
     moment = review if "T" in review else f"{review}T00:00:00+00:00"
     with gate(data) as line:
-        path = _of(line, gallery, subject, reason)
+        path = of_subject(line, gallery, subject, reason)
         if not approval:
             of, facts = line.ask("GET", f"galleries/{gallery}")["id"], hold_lines(path.rpartition("/")[2], _at(moment))
             proposed(propose(line, "legal-hold", facts, (of, reason)), as_json=json)
