@@ -1,4 +1,4 @@
-"""`moiety person …` as a user runs it: why somebody is kept, where, by which card, until when, and who is to be told."""
+"""`moiety person …` as a user runs it: why somebody is kept, where, until when, and who is to be told."""
 
 from __future__ import annotations
 
