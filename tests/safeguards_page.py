@@ -147,9 +147,9 @@ def written() -> str:
     out = [
         "# Safeguards",
         "",
-        "What a lawful operator must be able to show, line by line, and the test that shows it. `make safeguards` writes",
-        "it from the tests themselves;",
-        "a test fails when this page is not what they say. What is not here yet says with what it comes.",
+        "What a lawful operator must be able to show, line by line, and the test that shows it. `make safeguards`",
+        "writes it from the tests themselves; a test fails when this page is not what they say. What is not here",
+        "yet says with what it comes.",
     ]
     for section, lines in SECTIONS.items():
         out += ["", f"## {section}", "", "| | Safeguard | What the test shows | Test |", "|---|---|---|---|"]
