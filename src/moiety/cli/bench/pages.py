@@ -62,18 +62,23 @@ class Page:
     params: tuple[tuple[str, str | int], ...] = ()
 
 
-def run(subjects: int, requests: int) -> list[dict[str, Any]]:
+def run(subjects: int, requests: int) -> Iterator[dict[str, Any]]:
     """Fill and time on SQLite, then on a PostgreSQL server of the benchmark's own; the last line sums up.
 
     Raises:
         NotFound: PostgreSQL is not installed.
 
     """
-    lines = _timed_on("sqlite", "", subjects, requests)
+    lines = []
+    for line in _timed_on("sqlite", "", subjects, requests):
+        lines.append(line)
+        yield line
     with scratch_server() as server:
-        lines += _timed_on("postgresql", server.create("moiety"), subjects, requests)
+        for line in _timed_on("postgresql", server.create("moiety"), subjects, requests):
+            lines.append(line)
+            yield line
     worst = max(lines, key=lambda line: float(line["p95_ms"]))
-    summary = {
+    yield {
         "measure": "pages",
         "subjects": subjects,
         "pages": len(lines),
@@ -84,10 +89,9 @@ def run(subjects: int, requests: int) -> list[dict[str, Any]]:
         "limit_p95_ms": LIMIT_P95_MS,
         "within": worst["p95_ms"] <= LIMIT_P95_MS,
     }
-    return [*lines, summary]
 
 
-def _timed_on(database: str, url: str, subjects: int, requests: int) -> list[dict[str, Any]]:
+def _timed_on(database: str, url: str, subjects: int, requests: int) -> Iterator[dict[str, Any]]:
     """Time all pages on one database, in a scratch installation."""
     told = {"MOIETY_DATABASE": url, "MOIETY_CANARIES": "0"}
     with tempfile.TemporaryDirectory(prefix="moiety-bench-") as scratch, environment(told):
@@ -106,11 +110,9 @@ def _timed_on(database: str, url: str, subjects: int, requests: int) -> list[dic
             line.http.get(line.ask("POST", "tickets")["path"])
             pages = [one for one in find_pages(line, _people(line)) if _may(line, one)]
             with progress(f"timing {database}", len(pages)) as advance:
-                lines = []
                 for page in pages:
-                    lines.append(_line_of(page, database, subjects, _times(line, page, requests)))
+                    yield _line_of(page, database, subjects, _times(line, page, requests))
                     advance(1)
-    return lines
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from moiety.foundation import settings
 from moiety.foundation.envelopes import write_durably
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from moiety.vision.eyesight import Eyesight
 
@@ -208,7 +208,7 @@ def vision(
     _print(bench.run(images, options=options, count=count, progress=say), as_json=json)
 
 
-def _print(lines: list[dict[str, Any]], *, as_json: bool) -> None:
+def _print(lines: Iterable[dict[str, Any]], *, as_json: bool) -> None:
     """Print one line per measurement: JSON, or names and numbers."""
     for line in lines:
         words = "  ".join(
