@@ -42,6 +42,9 @@ PUBLIC = {
     "GET /worker.js",
     "GET /.well-known/security.txt",
     "GET /v1/reports/clock",
+    "GET /report-a-hole",
+    "POST /report-a-hole",
+    "POST /report-a-hole/answer",
     "POST /v1/reports",
     "POST /v1/reports/answer",
 }

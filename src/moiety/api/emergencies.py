@@ -111,7 +111,7 @@ async def lift_emergency(switch: Switch, body: ReasonBody, visit: Here, caller: 
 )
 async def lift_alone(switch: Switch, body: ReasonBody, visit: Here, caller: TheCaller) -> EmergencySeen:
     """Let go as the owner of the machine, while nobody works here and so no second person can be."""
-    if visit.visitor is None or visit.visitor.via is not Via.RUN:
+    if visit.visitor is None or visit.visitor.via not in {Via.RUN, Via.SESSION}:
         raise Forbidden("Only the owner of the data folder does this; run `moiety incident lift` there.")
     emergencies = visit.gate.incidents.emergencies
     await asyncio.to_thread(emergencies.lift_alone, switch, caller.key_id, body.reason)

@@ -29,7 +29,7 @@ from moiety.incidents.reports import Clock, Opened
 routes = Routes("reports")
 ALL = "/v1/reports"
 ONE = ALL + "/{number}"
-FORM = "/report"
+FORM = "/report-a-hole"
 # RFC 9116, section 2.5.5: less than a year ahead. It is written anew at each request, so it is never in the past.
 EXPIRES = timedelta(days=180)
 

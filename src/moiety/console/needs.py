@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from moiety.access import Permission
 from moiety.api.entrance import Via
+from moiety.console import alarms
 from moiety.console.marking import N_
+from moiety.console.needing import Need
 from moiety.foundation.errors import Forbidden
 from moiety.foundation.ids import GalleryId, OperatorId
 from moiety.ledger.checkpointing import Witnessing
@@ -26,17 +27,6 @@ DAY_SECONDS: Final = 86_400
 HOUR_SECONDS: Final = 3_600
 SOON_DAYS: Final = 14
 PASSKEYS_WANTED: Final = 2
-
-
-@dataclass(frozen=True, slots=True)
-class Need:
-    """One thing: `kind` is bad, warn, or calm; `address` is where it is done, under the words of `action`."""
-
-    words: str
-    address: str
-    action: str
-    kind: str = "warn"
-    hint: str = ""
 
 
 async def passkeys(frame: Frame) -> list[Need]:
@@ -241,12 +231,16 @@ async def _galleries(frame: Frame, permission: Permission) -> list[GalleryId]:
 SOURCES: Final[tuple[Callable[[Frame], Awaitable[list[Need]]], ...]] = (
     incidents,
     alerts,
+    alarms.pressed,
+    alarms.incidents,
     parts,
+    alarms.reports,
     approvals,
     questions,
     holds,
     follow_ups,
     passkeys,
+    alarms.drills,
 )
 
 

@@ -19,9 +19,11 @@ from moiety.console import (
     enrolling,
     galleries,
     home,
+    incidents,
     ledger_pages,
     people,
     report,
+    reports,
     retention,
     staff,
     statics,
@@ -49,6 +51,8 @@ MODULES: Final = (
     report,
     retention,
     status,
+    incidents,
+    reports,
 )
 
 PARTS: Final = {

@@ -18,7 +18,7 @@ EXTENSION: Final = "jinja2.ext.i18n"
 
 @cache
 def environment(language: str = SOURCE) -> Environment:
-    """Build the environment of a language; `when`, `day` and `number` are written as its readers do."""
+    """Build the environment of a language; `when`, `day`, `number` are as its readers write, `local` as inputs do."""
     made = Environment(
         loader=PackageLoader("moiety.console"),
         autoescape=True,
@@ -35,6 +35,7 @@ def environment(language: str = SOURCE) -> Environment:
     made.filters["when"] = lambda at: format_datetime(_here(at), "medium", locale=locale)
     made.filters["day"] = lambda at: format_date(_here(at), "long", locale=locale)
     made.filters["short_day"] = lambda at: format_skeleton("MMMd", _here(at), locale=locale)
+    made.filters["local"] = lambda at: _here(at).strftime("%Y-%m-%dT%H:%M")
     made.filters["number"] = lambda value: format_decimal(value, locale=locale)
     made.filters["iso"] = lambda at: _here(at).isoformat(timespec="seconds")
     made.globals |= {"language": language, "languages": NAMES}

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from moiety.storage import Transaction
 
 PURPOSE: Final = "reports from outside"
-TEXT_CHARS_MAX: Final = 20_000
+# Four bytes each, they fit into the body that the gate takes.
+TEXT_CHARS_MAX: Final = 12_000
 CONTACT_CHARS_MAX: Final = 200
 ANSWER_CHARS_MAX: Final = 10_000
 SECRET_BYTES: Final = 20

@@ -59,7 +59,9 @@ class ExposedTable:
             .group_by(SubjectFieldRow.name)
             .order_by(SubjectFieldRow.name)
         )
-        return Held(people, self._session.scalar(photos) or 0, dict(self._session.execute(fields).tuples().all()))
+        return Held(
+            people, self._session.scalar(photos) or 0, {one[0]: one[1] for one in self._session.execute(fields)}
+        )
 
     def acts(self, since_us: int, until_us: int, galleries: Sequence[str]) -> tuple[Acts, ...]:
         """Count the ledger's entries of a time, in some galleries or (with none named) in all."""

@@ -8,6 +8,7 @@ const AS = {
   number: (field) => (field.value === "" ? null : Number(field.value)),
   bool: (field) => field.checked,
   day: (field) => (field.value === "" ? null : new Date(`${field.value}T00:00`).getTime() / 1000),
+  moment: (field) => (field.value === "" ? null : new Date(field.value).toISOString()),
   lines: (field) => field.value.split("\n").map((one) => one.trim()).filter(Boolean),
   many: (field) => [...field.selectedOptions].map((one) => one.value),
 };
