@@ -12,12 +12,12 @@ import pytest
 
 from api_in_process import WHY, Api, api_over, upload
 from databases import BOTH
-from nasty_texts import NASTY, drawn
 from moiety.cli.ledgers import trust_in
 from moiety.foundation.errors import Unverified
 from moiety.incidents import evidence
 from moiety.incidents.breaches import STEPS
 from moiety.incidents.losses import ALONE, BOTH_HALVES, READABLE, Lost, meaning
+from nasty_texts import NASTY, drawn
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -12,13 +12,13 @@ import pytest
 
 from api_in_process import DAY, Api, api_over
 from databases import BOTH
-from nasty_texts import NASTY, drawn
 from moiety.access import Allowance
 from moiety.api import Limits
 from moiety.api.reports import security_txt
 from moiety.foundation.errors import Unverified
 from moiety.incidents.drills import SignedDrills
 from moiety.incidents.reports import TEXT_CHARS_MAX
+from nasty_texts import NASTY, drawn
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -75,6 +75,10 @@ async def test_nobody_can_ignore_the_clock(api: Api) -> None:
             in (await stranger.get("/report-a-hole")).text
         )
         assert (await stranger.get(f"{ALL}/clock")).json()["overdue"] == 1
+        token = api.app.state.gate.sessions
+        browser = api.client()
+        await browser.get(f"/enter?ticket={token.ticket()}")
+        assert "have waited for too long" in (await browser.get("/")).text
         for address in ("/incidents", "/reports"):
             assert "for too long" in (await owner.get(address)).text
         figures = (await owner.get("/metrics")).text

@@ -152,6 +152,10 @@ class Routes:
 
         return declare
 
+    def guarded(self) -> list[tuple[str, str]]:
+        """Give method and address of those that ask who is there."""
+        return [(spec.method, spec.path) for spec in self._specs if not spec.rule.public]
+
     def mount(self, app: FastAPI, gate: Gate) -> None:
         """Put all of them onto `app`, each behind its guard."""
         for spec in self._specs:

@@ -31,7 +31,7 @@ MEANING = {
     Exit.ALREADY_THERE: "it exists already",
     Exit.DENIED: "the vaults or the gate do not allow it: warrant, budget, key, rate",
     Exit.UNAVAILABLE: "a part is down, out of step, or the disk is full; nothing was changed",
-    Exit.BREACHED: "a drill obtained something, or its control obtained nothing",
+    Exit.BREACHED: "a drill obtained something, or its control nothing; or a look from outside found a hole",
     Exit.WAITS: "people must sign first: the question waits, and its id is in the output",
     Exit.FAULT: "the installation is damaged or misconfigured",
     Exit.INTERRUPTED: "interrupted by the user",

@@ -12,6 +12,7 @@ from moiety.cli.commands import (
     backup,
     cards,
     ceremony,
+    check,
     demo,
     drill,
     drill_restore,
@@ -57,6 +58,7 @@ app.add_typer(ledger.app, name="ledger")
 app.add_typer(questions.app, name="question")
 app.add_typer(operators.app, name="operator")
 app.add_typer(approvals.app, name="approval")
+app.add_typer(check.app, name="check")
 app.add_typer(incident.app, name="incident")
 app.add_typer(vault.app, name="vault")
 app.add_typer(ceremony.mint_app, name="mint")

@@ -82,8 +82,8 @@ def left(frame: Frame, one: Opened) -> tuple[str, str]:
         return "calm", frame.say(N_("closed"))
     hours = int(frame.visit.gate.incidents.breaches.seconds_left(one.incident) // HOUR_S)
     if hours < 0:
-        return "bad", frame.say_many(N_("%(num)s hour over the 72"), N_("%(num)s hours over the 72"), -hours)
-    return "warn", frame.say_many(N_("%(num)s hour left of 72"), N_("%(num)s hours left of 72"), hours)
+        return "bad", frame.say_many("%(num)s hour over the 72", "%(num)s hours over the 72", -hours)
+    return "warn", frame.say_many("%(num)s hour left of 72", "%(num)s hours left of 72", hours)
 
 
 @routes.add(

@@ -1,0 +1,97 @@
+"""What a stranger sees: nothing of a real site that runs; each hole of a site that has it."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING
+
+import pytest
+
+from api_in_process import Served
+from moiety.api.app import MODULES
+from moiety.foundation.errors import BadInput, PartDown
+from moiety.incidents.outside import GUESSES, MEDIA, Outside
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from moiety.incidents.outside import Finding
+
+GUARDED = [one for module in MODULES for one in module.routes.guarded()]
+
+
+def holes(found: list[Finding]) -> dict[str, str]:
+    return {one.what: one.said for one in found if one.hole}
+
+
+def test_a_real_site_shows_a_stranger_nothing(tmp_path: Path) -> None:
+    with Served(tmp_path) as site:
+        found = Outside(site.url).look(GUARDED, ())
+    assert holes(found) == {}
+    assert len(GUARDED) > 60
+    assert {one.what for one in found} >= {"routes", "headers", "cookies", "files", "media", "names", "security.txt"}
+
+
+class _Leaky(BaseHTTPRequestHandler):
+    """A site with a hole of every kind."""
+
+    server_version = "leaky/1.0"
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("set-cookie", "session=1; Path=/")
+        self.send_header("access-control-allow-origin", "*")
+        self.send_header("content-length", "5")
+        self.end_headers()
+        self.wfile.write(b"hello")
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@contextmanager
+def leaky() -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Leaky)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def test_each_hole_of_a_site_that_has_it_is_named_in_plain_words() -> None:
+    with leaky() as url, socket.create_server(("127.0.0.1", 0)) as database:
+        found = Outside(url).look(GUARDED, [database.getsockname()[1]])
+    told = holes(found)
+    assert set(told) == {"port", "headers", "cookies", "routes", "files", "media", "names", "security.txt"}
+    assert "close it" in told["port"]
+    assert told["files"].count(",") == len(GUESSES) - 1
+    assert told["media"].count(",") == len(MEDIA) - 1
+    assert "GET /v1/galleries" in told["routes"]
+    words = " ".join(one.said for one in found if one.hole)
+    for said in ("content security policy is missing", "The version of a program is told", "CORS", "httponly"):
+        assert said in words
+
+
+def test_what_is_no_site_is_said_to_be_none() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        free = f"http://127.0.0.1:{taken.getsockname()[1]}"
+    with pytest.raises(PartDown):
+        Outside(free).look((), ())
+    for wrong in ("ftp://x", "http://", "https://x/path", "https://x?y"):
+        with pytest.raises(BadInput):
+            Outside(wrong)
+    assert Outside("gate.example.org").url == "https://gate.example.org"
+
+
+def test_without_tls_anywhere_but_at_home_is_a_hole() -> None:
+    (far,) = Outside("http://gate.example.org")._encrypted()
+    (home,) = Outside("http://localhost:8080")._encrypted()
+    assert (far.hole, home.hole) == (True, False)
