@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 # Addresses without parameters that no navigation names: the way in, and one's own page.
-<<<<<<< HEAD
 BESIDE = {
     "/.well-known/security.txt",
+    "/report-a-hole",
     "/oidc/back",
     "/enter",
     "/sign-in",
@@ -29,9 +29,6 @@ BESIDE = {
     "/worker.js",
     "/access",
 }
-=======
-BESIDE = {"/.well-known/security.txt", "/report", "/enter", "/sign-in", "/join", "/language", "/worker.js", "/access"}
->>>>>>> dd2ff03 (Look at an installation from outside; say at home what is pressed, open, waiting and overdue)
 
 
 @pytest.fixture
