@@ -7,7 +7,7 @@ BENCH_IMAGES ?= ../shared/data/lfw/images
 # Rows of the largest gallery that the match benchmark fills; 2500000 take 12 GB of memory and 5 GB of disk.
 BENCH_ROWS ?= 2500000
 
-.PHONY: install demo test test-fast simulate check bench lock safeguards clean
+.PHONY: install demo test test-fast simulate check bench screenshots catalogs lock safeguards clean
 
 install: $(VENV)/.installed
 	$(BIN)/moiety models install
@@ -65,6 +65,14 @@ bench: install $(VENV)/.tested .peer/.installed
 	$(BIN)/moiety bench identify --images $(BENCH_IMAGES) --rows 10000 --json
 	$(BIN)/moiety bench pages --subjects 100000 --json
 	$(BIN)/moiety bench ledger --entries 1000000 --json
+
+# Pictures of every page of a running installation, in build/screenshots, which git ignores.
+screenshots: install $(VENV)/.tested
+	PYTHONPATH=tests $(BIN)/python tests/screenshots.py build/screenshots
+
+# The console's texts, written anew after a page says something else; translations of what nobody says are dropped.
+catalogs: $(VENV)/.tested
+	PYTHONPATH=tests $(BIN)/python tests/catalogs.py
 
 # Pins every dependency by name, version and hash, without download addresses.
 lock: $(VENV)/.tested

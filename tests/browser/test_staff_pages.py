@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Browser, BrowserContext, Page
 
+    from harness import Site
+
 __all__ = ["axe"]
 pytestmark = pytest.mark.slow
 
@@ -29,7 +31,7 @@ SMALL = {"width": 390, "height": 844}
 class Colleague:
     """Somebody with a browser of their own and passkeys in it; whatever goes wrong in a window is noted."""
 
-    def __init__(self, browser: Browser, site: SigningSite) -> None:
+    def __init__(self, browser: Browser, site: SigningSite | Site) -> None:
         self.context = browser.new_context(viewport=SMALL)  # type: ignore[arg-type]
         self.site = site
         self.keys = Device()

@@ -69,8 +69,9 @@ async def test_navigation_leads_each_role_to_what_opens_and_nothing_else_does(ap
         for path in sorted(pages(api)):
             api.site.clock.move(5)
             reply = await one.get(path, headers={"accept": "text/html"})
-            assert reply.status_code in {200, 403}, (role, path, reply.status_code)
-            opened |= {path} if reply.status_code == 200 else set()
+            # Some go on to the first gallery.
+            assert reply.status_code in {200, 303, 403}, (role, path, reply.status_code)
+            opened |= {path} if reply.status_code != 403 else set()
         assert opened == links(home.text), role
 
 

@@ -214,7 +214,11 @@ async def incidents(frame: Frame) -> list[Need]:
         found.append(Need(words, place, look, "bad" if told["moiety_reports_overdue"] else "warn"))
     if told["moiety_drill_overdue"]:
         found.append(
-            Need(frame.say(N_("A drill is overdue: the installation has not attacked itself")), "/status", look)
+            Need(
+                frame.say(N_("A drill is overdue: the installation has not attacked itself")),
+                "/status",
+                frame.say(N_("See the status")),
+            )
         )
     return found
 
