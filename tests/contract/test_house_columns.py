@@ -117,6 +117,8 @@ REASONS = {
     "passkey.credential": "random id that an authenticator drew",
     "passkey.operator_id": RANDOM_ID,
     "passkey.public_key": "public key of a passkey",
+    "own_template.subject_id": RANDOM_ID,
+    "own_template.digest": "SHA-256 of AES-256-GCM under a random nonce",
     "operator_subject.mark": "HMAC-SHA256, under the gate's key, of what a provider calls an operator",
     "operator_subject.operator_id": RANDOM_ID,
     "way_in.code_sha256": "SHA-256 of 256 random bits",

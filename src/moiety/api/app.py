@@ -28,6 +28,7 @@ from moiety.api import (
     ledger_search,
     operators,
     organisation_sign_in,
+    own_templates,
     person_schemas,
     persons,
     probes,
@@ -72,6 +73,7 @@ MODULES: Final = (
     galleries,
     subjects,
     persons,
+    own_templates,
     rights,
     probes,
     questions,
@@ -218,11 +220,17 @@ def _allowed(request: Request) -> str:
     return ", ".join(sorted(methods))
 
 
+_DESCRIBED: Final = (
+    *(emergencies, incident_schemas, schemas, waiting),
+    *(staff_schemas, person_schemas, own_templates, ledger_search),
+)
+
+
 def _words() -> frozenset[str]:
     """Collect the names in the API's description: only these are ever repeated in an answer."""
     models = [
         one
-        for module in (emergencies, incident_schemas, schemas, waiting, staff_schemas, person_schemas, ledger_search)
+        for module in _DESCRIBED
         for one in vars(module).values()
         if isinstance(one, type) and issubclass(one, schemas.Taken | schemas.Given)
     ]

@@ -55,7 +55,7 @@ def raw(text: str) -> bytes:
     try:
         return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
     except ValueError:
-        raise BadInput("A release is not base64url.") from None
+        raise BadInput("This is not base64url.") from None
 
 
 class Why(Taken):

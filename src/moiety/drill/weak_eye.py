@@ -33,7 +33,7 @@ def _rows_without_mask() -> None:
 def _seeds_from_templates() -> None:
     """Make the seed of the first 32 numbers of the template, in place of 32 random bytes."""
     here = threading.local()
-    original: Callable[..., NDArray[np.int8]] = halver.Halver._measure  # noqa: SLF001 - a weakness is planted inside
+    original: Callable[..., NDArray[np.int8]] = halver.Halver.measure
 
     def measure(self: Halver, setting: Setting, embedding: NDArray[np.float32]) -> NDArray[np.int8]:
         measured = original(self, setting, embedding)
@@ -48,7 +48,7 @@ def _seeds_from_templates() -> None:
             measured, here.measured = getattr(here, "measured", None), None
             return os.urandom(size) if measured is None else bytes(measured[:size].tobytes())
 
-    put(halver.Halver, "_measure", measure)
+    put(halver.Halver, "measure", measure)
     put(halver, "os", Dice)
 
 

@@ -94,7 +94,7 @@ class Halver:
         self._to = dict(zip("ab", vaults, strict=True))
         self._clock = clock
 
-    def _measure(self, setting: Setting, embedding: NDArray[np.float32]) -> NDArray[np.int8]:
+    def measure(self, setting: Setting, embedding: NDArray[np.float32]) -> NDArray[np.int8]:
         """Rotate and round f32[d] to i8[d].
 
         Raises:
@@ -110,14 +110,14 @@ class Halver:
 
     def probe(self, setting: Setting, sighting: Sighting, embedding: NDArray[np.float32]) -> Sealed:
         """Seal salt ‖ q to both vaults; the statement commits to it."""
-        raw = self._measure(setting, embedding).tobytes()
+        raw = self.measure(setting, embedding).tobytes()
         salt = os.urandom(SALT_BYTES)
         commitment = commit_probe(sighting.nonce, salt, raw)
         return self._signed(setting, sighting, Made.PROBE, b"", commitment, (salt + raw, salt + raw))
 
     def template(self, setting: Setting, sighting: Sighting, embedding: NDArray[np.float32]) -> Sealed:
         """Split with a fresh seed; seal (salt, row) to A and (seed, c) to B under a fresh row id."""
-        measured = self._measure(setting, embedding)
+        measured = self.measure(setting, embedding)
         row_id, seed, salt = bytes(new_row_id()), os.urandom(SEED_BYTES), os.urandom(SALT_BYTES)
         at = (setting.tenant, setting.gallery, row_id, setting.epoch)
         row = split(measured, seed, row_label(*at)).tobytes()

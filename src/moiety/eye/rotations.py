@@ -10,6 +10,9 @@ import os
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
 from moiety.foundation.envelopes import pack
 from moiety.foundation.errors import NotFound
 from moiety.kernel import rotation
@@ -55,8 +58,20 @@ class Rotations:
         """
         return self._matrix(rotation_id, d)
 
+    def secret(self, rotation_id: bytes, use: str) -> bytes:
+        """Derive 32 bytes for another use of a gallery's rotation (HKDF, RFC 5869); they end with it.
+
+        Raises:
+            NotFound: this eye does not know it.
+
+        """
+        return HKDF(SHA256(), 32, None, use.encode()).derive(self._seed(rotation_id))
+
     def _make(self, rotation_id: bytes, d: int) -> NDArray[np.float32]:
+        return rotation(self._seed(rotation_id), d)
+
+    def _seed(self, rotation_id: bytes) -> bytes:
         path = self._keys.path(self._name(rotation_id))
         if not path.exists():
             raise NotFound("The eye does not have this gallery's rotation.")
-        return rotation(path.read_bytes(), d)
+        return path.read_bytes()

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from moiety.eye.halver import Setting, Sighting
+from moiety.eye.own import OwnTemplates
 from moiety.foundation.errors import BadInput, ManyFaces, NoFace, PoorQuality
 from moiety.warrants.statement import Pad, face_nonce
 from moiety.wire.kinds import Kind
@@ -50,6 +51,7 @@ class Eye:
         self._model = model
         self._rotations = rotations
         self._halver = halver
+        self._own = OwnTemplates(rotations, halver, model.pair_cosines)
 
     def handlers(self) -> dict[Kind, Callable[[Frame], Awaitable[Answer]]]:
         """Map each kind of frame to what answers it."""
@@ -59,6 +61,8 @@ class Eye:
             Kind.TEMPLATE: self._template,
             Kind.COMPARE: self._compare,
             Kind.LOOK: self._look,
+            Kind.OWN_MAKE: self._own_make,
+            Kind.OWN_CHECK: self._own_check,
         }
 
     async def _rotation_new(self, _: Frame) -> Answer:
@@ -134,6 +138,33 @@ class Eye:
             return Answer(about | {"wrong": "", "why": ""})
 
         return await asyncio.to_thread(look)
+
+    async def _own_make(self, frame: Frame) -> Answer:
+        """Seal a template of the one face of a picture for its person; gives it, and its hash.
+
+        Raises:
+            NoFace, ManyFaces, PoorQuality: it is not the photo of one person, or not good enough.
+
+        """
+
+        def make() -> Answer:
+            setting = Setting.read(frame.meta, self._model.sha256)
+            face = _the_one(list(self._sight.faces(bytes(frame.buffers[0]))))
+            made = self._own.make(setting, str(frame.meta["subject"]), face.embedding, bytes(frame.buffers[1]))
+            return Answer({"faces": [_tell(face)]}, list(made))
+
+        return await asyncio.to_thread(make)
+
+    async def _own_check(self, frame: Frame) -> Answer:
+        """Hold the biggest face of a picture against a template that its person brought: the number of bands."""
+
+        def check() -> Answer:
+            setting = Setting.read(frame.meta, self._model.sha256)
+            face = _biggest(list(self._sight.faces(bytes(frame.buffers[0]))))
+            band = self._own.band(setting, str(frame.meta["subject"]), face.embedding, bytes(frame.buffers[1]))
+            return Answer({"band": band, "faces": [_tell(face)]})
+
+        return await asyncio.to_thread(check)
 
 
 def _biggest(faces: list[SeenFace]) -> SeenFace:

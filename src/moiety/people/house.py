@@ -18,6 +18,7 @@ from moiety.people.enrol import Enroller
 from moiety.people.erase import Eraser
 from moiety.people.fields import Fields
 from moiety.people.looking import Looking
+from moiety.people.own import Own
 from moiety.people.registry import Registry
 from moiety.people.retention import Retention
 from moiety.people.settle import Settler
@@ -46,6 +47,7 @@ class House:
     registry: Registry
     checkpointing: Checkpointing
     looking: Looking
+    own: Own
 
     @classmethod
     def over(cls, desk: Desk) -> Self:
@@ -72,6 +74,7 @@ class House:
                 desk.store, desk.tenant, desk.secrets.service, desk.links.witness, desk.witness
             ),
             looking=Looking(desk),
+            own=Own(desk, asking),
         )
 
     async def settle(self) -> int:

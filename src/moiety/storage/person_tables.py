@@ -64,6 +64,17 @@ class ConsentRow(Base):
     release_sha256: Mapped[bytes] = mapped_column(LargeBinary)
 
 
+class OwnTemplateRow(Base):
+    """The template that a subject keeps themselves: the hash by which it is known again."""
+
+    __tablename__ = "own_template"
+    __table_args__ = (STRICT,)
+
+    subject_id: Mapped[str] = mapped_column(Text, ForeignKey("subject.id", ondelete="CASCADE"), primary_key=True)
+    digest: Mapped[bytes] = mapped_column(LargeBinary)
+    created_at: Mapped[float] = mapped_column(SECONDS)
+
+
 class HoldRow(Base):
     """A legal hold. No foreign key: erasure asks this table, and what it held stays on record."""
 

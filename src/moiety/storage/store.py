@@ -29,6 +29,7 @@ from moiety.storage.ledger_entries import LedgerTable
 from moiety.storage.noted import kept
 from moiety.storage.operators import OperatorTable
 from moiety.storage.owed import ConsentTable, FollowUpTable, HoldTable, ReceiptTable
+from moiety.storage.own_templates import OwnTemplateTable
 from moiety.storage.schema import migrate
 from moiety.storage.subjects import SubjectTable
 from moiety.storage.templates import TemplateTable
@@ -91,6 +92,11 @@ class Transaction:
     def consents(self) -> ConsentTable:
         """Consents of subjects."""
         return ConsentTable(self.session)
+
+    @cached_property
+    def own_templates(self) -> OwnTemplateTable:
+        """Hashes of templates that people keep themselves."""
+        return OwnTemplateTable(self.session, self._clock)
 
     @cached_property
     def holds(self) -> HoldTable:

@@ -32,6 +32,8 @@ class Kind(IntEnum):
     CANARY_TEMPLATE = 15
     CANARY_PROBE = 16
     LOOK = 17
+    OWN_MAKE = 18
+    OWN_CHECK = 19
     # gate -> both vaults
     POLICY_SET = 20
     PREPARE = 21
@@ -88,6 +90,7 @@ ALLOWED: dict[Kind, tuple[set[Role], set[Role]]] = {
     Kind.COUNTS: ({Role.GATE}, set(Role) - {Role.GATE}),
     **{kind: ({Role.GATE}, {Role.EYE}) for kind in (Kind.ROTATION_NEW, Kind.PROBE, Kind.TEMPLATE, Kind.COMPARE)},
     **{kind: ({Role.GATE}, {Role.EYE}) for kind in (Kind.CANARY_TEMPLATE, Kind.CANARY_PROBE, Kind.LOOK)},
+    **{kind: ({Role.GATE}, {Role.EYE}) for kind in (Kind.OWN_MAKE, Kind.OWN_CHECK)},
     **{
         kind: ({Role.GATE}, _VAULTS)
         for kind in (
