@@ -1,4 +1,4 @@
-"""The commands that docs/operations.md tells operators to type exist, with those options."""
+"""The commands that docs/operations.md and docs/incidents.md tell operators to type exist, with those options."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ import typer
 
 from moiety.cli.main import app
 
-DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "operations.md"
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+DOCUMENTS = ("operations.md", "incidents.md")
 
 
 def _typed() -> list[str]:
     """List the lines of all boxes, and what stands in the text between backticks, that begin with `moiety`."""
-    text = DOCUMENT.read_text()
+    text = "\n".join(DOCS.joinpath(name).read_text() for name in DOCUMENTS)
     boxes = re.findall(r"^```\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
     lines = [line for box in boxes for line in box.splitlines()]
     spoken = re.findall(
