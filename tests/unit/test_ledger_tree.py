@@ -8,7 +8,7 @@ from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from sqlalchemy import event, insert
+from sqlalchemy import event, insert, text
 
 from databases import BOTH, SQLITE, at, at_version, run_beside, without_trigger
 from moiety.foundation.clock import HandClock
@@ -179,3 +179,14 @@ def test_a_database_of_before_with_a_gap_still_opens_and_is_found_out(tmp_path: 
     with Store(at(tmp_path / FILE), HandClock()) as gate, pytest.raises(LedgerBroken) as caught:
         Ledger(gate, bytes(32)).verify()
     assert caught.value.seq == 300
+
+
+@pytest.mark.both_databases("postgresql")
+def test_adding_reads_no_more_of_a_long_ledger_than_of_a_short_one(tmp_path: Path) -> None:
+    read = text("SELECT seq_tup_read FROM pg_stat_xact_user_tables WHERE relname = 'ledger_entry'")
+    with Store(at(tmp_path / FILE), HandClock()) as gate:
+        fill(gate, 1500)
+        ledger = Ledger(gate, bytes(32))
+        with gate.begin() as tx:
+            ledger.append(tx, Kind.CONSULTATION, "identify", actor="owner", purpose="p")
+            assert tx.session.execute(read).scalar_one() == 0, "rows that were read without an index"
