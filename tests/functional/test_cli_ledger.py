@@ -27,6 +27,14 @@ def here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         yield running
 
 
+def test_the_years_report_is_counted_from_the_ledger(here: Site) -> None:
+    told = here.cli("ledger", "report").json
+    assert set(told) == {"year", "entries", "first", "last", "purposes"}
+    acts = {one["purpose"]: one["acts"] for one in told["purposes"]}
+    assert acts["an entry in the ledger"]["gallery"] >= 2
+    assert here.cli("ledger", "report", "--year", str(told["year"] - 1)).json["entries"] == 0
+
+
 def test_the_ledger_that_runs_is_sound(here: Site) -> None:
     found = here.cli("ledger", "verify").json
     assert set(found) == FOUND
