@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import re
 import secrets
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
@@ -33,6 +34,7 @@ ANSWER_CHARS_MAX: Final = 10_000
 SECRET_BYTES: Final = 20
 WAITING_MAX: Final = 500
 DAY_S: Final = 86_400
+_NUMBER: Final = re.compile(r"rep_[a-z2-7]{16}")
 CONTENT, ANSWER = "report.content", "report.answer"
 NONE: Final = "There is no report with this number and secret."
 
@@ -99,6 +101,8 @@ class Reports:
             NotFound: number or secret is wrong.
 
         """
+        if not _NUMBER.fullmatch(number):
+            raise NotFound(NONE)
         with self._desk.store.read() as tx:
             found = tx.reports.find(number)
         known = found.secret_sha256 if found else bytes(32)
