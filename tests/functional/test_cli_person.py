@@ -16,9 +16,14 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.slow
 
 
-def test_a_person_without_a_face_has_every_right_at_the_command_line(site: Site, tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def subject(site: Site) -> str:
+    """Enter somebody without a photo."""
     site.cli("gallery", "create", "desk", "--purpose", "people at the command line")
-    subject = site.cli("person", "add", "Ada King", "-g", "desk", "--field", "phone=555-0142").json["subject_id"]
+    return str(site.cli("person", "add", "Ada King", "-g", "desk", "--field", "phone=555-0142").json["subject_id"])
+
+
+def test_a_person_is_found_and_presented_by_card(site: Site, subject: str) -> None:
     record = site.cli("person", "record", "Ada King", "-g", "desk").json
     assert keeps("person record", record)
     assert (record["subject_id"], record["fields"]) == (subject, ["phone", "reference"])
@@ -28,11 +33,15 @@ def test_a_person_without_a_face_has_every_right_at_the_command_line(site: Site,
     card = site.cli("person", "present", "Ada King", "-g", "desk").json
     assert keeps("person present", card)
     assert card == {"same": True, "subject_id": subject}
+
+
+def test_a_person_takes_along_what_they_gave_and_ends_when_the_purpose_is_met(
+    site: Site, subject: str, tmp_path: Path
+) -> None:
     out = tmp_path / "ada.json"
-    assert keeps("person portable", site.cli("person", "portable", "Ada King", "-g", "desk", "--out", out).json)
+    assert keeps("person portable", site.cli("person", "portable", subject, "-g", "desk", "--out", out).json)
     assert "555-0142" in out.read_text()
-    told = site.cli("person", "told", "-g", "desk").json
-    assert keeps("person told", told)
-    ends = site.cli("person", "contact", "Ada King", "-g", "desk").json
+    assert keeps("person told", site.cli("person", "told", "-g", "desk").json)
+    ends = site.cli("person", "contact", subject, "-g", "desk").json
     assert keeps("person contact", ends)
-    assert site.cli("person", "contact", "Ada King", "-g", "desk", "--over").json["expires_at"] < ends["expires_at"]
+    assert site.cli("person", "contact", subject, "-g", "desk", "--over").json["expires_at"] < ends["expires_at"]
