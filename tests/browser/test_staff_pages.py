@@ -50,6 +50,8 @@ class Colleague:
 
     def in_window(self, press: str, then: str) -> str:
         """Press what opens a window of the witness, use the passkey there; gives what the window showed."""
+        # A page's own script listens from when it has loaded on.
+        self.page.wait_for_load_state()
         with self.context.expect_page() as opened:
             self.page.click(press)
         window = opened.value
@@ -119,6 +121,7 @@ def propose(ada: Colleague, name: str, role: str) -> str:
     ada.page.fill("#invite-form #reason", "a new colleague")
     ada.page.click("#propose")
     ada.page.wait_for_url(f"{ada.site.url}/approvals")
+    ada.page.wait_for_load_state()
     row = "#waiting li[data-state=open]"
     ada.page.wait_for_selector(row)
     return str(ada.page.get_attribute(f"{row}:has-text('{name}')", "data-id"))
