@@ -151,7 +151,7 @@ class SubjectTable:
             .group_by(SubjectRow.gallery_id, day)
             .order_by(day, SubjectRow.gallery_id)
         )
-        # Galleries are left out here: in the question, SQLite would read all people of them instead of the index of ends.
+        # Galleries are left out here: with them in the question SQLite reads all their people, not the index of ends.
         found = [(GalleryId(gallery), int(number), count) for gallery, number, count in self._session.execute(query)]
         return tuple(one for one in found if one[0] in gallery_ids)
 
