@@ -21,6 +21,7 @@ from moiety.drill.scratch import scratch
 from moiety.drill.staff import Administrator, Password, StolenSession
 from moiety.drill.steal import StealA, StealB
 from moiety.drill.steal_gate import StealGate
+from moiety.drill.stopped import GoOn
 from moiety.drill.sweep import Ports, Strays
 from moiety.drill.sweep_routes import Routes
 from moiety.drill.tamper_rows import TamperRows
@@ -71,6 +72,7 @@ DRILLS: tuple[type[Drill], ...] = (
     ReadBeyond,
     Erase,
     Loosen,
+    GoOn,
     Replay,
     Forge,
     LyingMint,

@@ -13,6 +13,7 @@ from moiety.drill.weaknesses import put
 from moiety.vault import attest, exchange, guard, questions, renewal, signers
 from moiety.vault.attest import Attested
 from moiety.vault.book import Book
+from moiety.vault.emergency import Emergency
 from moiety.vault.guard import Guard
 from moiety.vault.halves import SEED_BYTES
 from moiety.warrants import statement, targets
@@ -125,5 +126,6 @@ WEAKNESSES: dict[str, Any] = {
     "attest_off": _attest_off,
     "seeds_kept": _seeds_kept,
     "norms_unchecked": lambda: put(questions, "check_probe", _nothing),
+    "stop_unasked": lambda: put(Emergency, "must_allow", _nothing),
     "erasures_of_anything": lambda: put(targets, "of_erasure", _anything),
 }
