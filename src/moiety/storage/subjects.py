@@ -151,11 +151,7 @@ class SubjectTable:
             .group_by(SubjectRow.gallery_id, day)
             .order_by(day, SubjectRow.gallery_id)
         )
-<<<<<<< HEAD
         # Galleries are left out here: with them in the question SQLite reads all their people, not the index of ends.
-=======
-        # Not asked by gallery: SQLite would then read all people of it instead of the index of ends.
->>>>>>> f51229c (Press the stop button and go on, in a drill; write the generated pages anew)
         found = [(GalleryId(gallery), int(number), count) for gallery, number, count in self._session.execute(query)]
         return tuple(one for one in found if one[0] in gallery_ids)
 
