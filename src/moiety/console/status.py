@@ -10,6 +10,7 @@ from starlette.responses import HTMLResponse
 from moiety.access import Permission
 from moiety.api.routes import Routes
 from moiety.api.watch import NAMES, PartSeen, part_seen
+from moiety.console import alarms
 from moiety.console.charts import Chart, columns, number_of
 from moiety.console.frame import Frame, Framed
 from moiety.console.marking import N_
@@ -23,6 +24,7 @@ DAYS: Final = 30
 MICROSECONDS: Final = 1_000_000
 SEARCHES: Final = ("identify", "verify")
 COMINGS: Final = ("enrol", "erase")
+ALARMS: Final = (alarms.pressed, alarms.incidents, alarms.reports, alarms.drills)
 VAULTS: Final = (Role.VAULT_A, Role.VAULT_B)
 WITNESSING: Final = {
     Witnessing.NEVER: (N_("The witness has not signed the ledger yet."), "warn"),
@@ -133,4 +135,5 @@ async def activity(frame: Frame) -> tuple[Chart, Chart]:
 async def status_page(frame: Framed) -> HTMLResponse:
     """Show how the installation is, and to whoever reads the ledger what happened here."""
     charts = await activity(frame) if frame.may(Permission.LEDGER_READ) else ()
-    return frame.page("status.html", here="status", standing=await standing(frame), charts=charts)
+    told = [one for look in ALARMS for one in await look(frame)]
+    return frame.page("status.html", here="status", standing=await standing(frame), charts=charts, alarms=told)
