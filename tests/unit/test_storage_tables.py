@@ -7,8 +7,9 @@ from dataclasses import FrozenInstanceError
 from typing import TYPE_CHECKING
 
 import pytest
+from sqlalchemy import event
 
-from databases import BOTH, at
+from databases import BOTH, SQLITE, at
 from moiety.foundation.clock import HandClock
 from moiety.foundation.errors import (
     AlreadyThere,
@@ -316,3 +317,15 @@ def test_sealed_bytes_stay_out_of_repr(gate: Store) -> None:
     shown = repr(field) + repr(template)
     assert subject in shown
     assert not [word for word in ("WRAPPED", "CIPHER", "BLIND", "MARK", "sealed") if word in shown]
+
+
+@SQLITE
+def test_the_calendar_of_ends_is_read_by_its_index(gate: Store) -> None:
+    said: list[tuple[str, tuple[float, ...]]] = []
+    event.listen(gate._engines.readers, "before_cursor_execute", lambda *given: said.append((given[2], given[3])))
+    with gate.read() as tx:
+        assert tx.subjects.ends_by_day([new_gallery_id()], START) == ()
+    asked, given = said[-1]
+    with gate.engine.connect() as connection:
+        plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {asked}", given).all()
+    assert "ix_subject_expires_at" in str(plan)

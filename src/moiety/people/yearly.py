@@ -58,7 +58,8 @@ def year_of(desk: Desk, year: int) -> Year:
     bounds = [round(datetime(one, 1, 1, tzinfo=UTC).timestamp()) * _MICROSECONDS for one in (year, year + 1)]
     found: dict[str, OfPurpose] = {}
     with desk.store.read() as tx:
-        for tally in tx.ledger.tally(bounds[0], bounds[1], BAND_NAMES):
+        alike = tx.ledger.tally(bounds[0], bounds[1], BAND_NAMES, HIT)
+        for tally in alike:
             one = found.setdefault(tally.purpose, OfPurpose(tally.purpose))
             one.kinds[tally.kind] += tally.count
             one.acts[tally.act] += tally.count
@@ -66,5 +67,5 @@ def year_of(desk: Desk, year: int) -> Year:
                 one.questions[tally.act] += tally.count
             if tally.act == HIT:
                 one.hits[tally.band] += tally.count
-        first, last = tx.ledger.span(bounds[0], bounds[1])
+    first, last = min((one.first for one in alike), default=0), max((one.last for one in alike), default=0)
     return Year(year, first, last, tuple(found.values()))

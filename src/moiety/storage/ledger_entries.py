@@ -44,13 +44,15 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """How many entries are alike; `band` is empty where they name none."""
+    """How many entries are alike, and the first and last number of them; `band` is empty where they name none."""
 
     purpose: str
     kind: str
     act: str
     band: str
     count: int
+    first: int
+    last: int
 
 
 class LedgerTable:
@@ -129,19 +131,15 @@ class LedgerTable:
                 low = middle + 1
         return low
 
-    def tally(self, since_us: int, until_us: int, bands: Sequence[str]) -> tuple[Tally, ...]:
-        """Count the entries from one moment to before another by purpose, kind, act and which of `bands` they name."""
-        band = case(*((_TABLE.c.detail.contains(f'"band":"{word}"'), word) for word in bands), else_="")
+    def tally(self, since_us: int, until_us: int, bands: Sequence[str], hit: str) -> tuple[Tally, ...]:
+        """Count the entries from one moment to before another by purpose, kind and act, those of `hit` by `bands` too."""
+        named = ((_TABLE.c.detail.contains(f'"band":"{word}"'), word) for word in bands)
+        band = case((_TABLE.c.act != hit, ""), *named, else_="")
         groups = (_TABLE.c.purpose, _TABLE.c.kind, _TABLE.c.act, band)
         within = (_TABLE.c.at_us >= since_us, _TABLE.c.at_us < until_us)
-        query = select(*groups, func.count()).where(*within).group_by(*groups).order_by(*groups)
+        counted = (func.count(), func.min(_TABLE.c.seq), func.max(_TABLE.c.seq))
+        query = select(*groups, *counted).where(*within).group_by(*groups).order_by(*groups)
         return tuple(Tally(*row) for row in self._session.execute(query))
-
-    def span(self, since_us: int, until_us: int) -> tuple[int, int]:
-        """Give the first and last number of the entries from one moment to before another; zeros if there are none."""
-        within = (_TABLE.c.at_us >= since_us, _TABLE.c.at_us < until_us)
-        row = self._session.execute(select(func.min(_TABLE.c.seq), func.max(_TABLE.c.seq)).where(*within)).one()
-        return int(row[0] or 0), int(row[1] or 0)
 
     def every(self) -> Iterator[LedgerEntry]:
         """Go through all entries in the order of their numbers, some of them in memory at a time."""

@@ -145,13 +145,13 @@ class SubjectTable:
         Who is on hold is counted too: the hold's end lets the erasure go on.
         """
         day = cast(SubjectRow.expires_at, BigInteger) // DAY_SECONDS
+        # Asked by the day, from both sides and not by gallery: else SQLite reads all people, not the index of ends.
         query = (
             select(SubjectRow.gallery_id, day, func.count())
-            .where(SubjectRow.expires_at < until, SubjectRow.id.not_in(_CANARIES))
-            .group_by(SubjectRow.gallery_id, day)
+            .where(SubjectRow.expires_at >= 0.0, SubjectRow.expires_at < until, SubjectRow.id.not_in(_CANARIES))
+            .group_by(day, SubjectRow.gallery_id)
             .order_by(day, SubjectRow.gallery_id)
         )
-        # Galleries are left out here: with them in the question SQLite reads all their people, not the index of ends.
         found = [(GalleryId(gallery), int(number), count) for gallery, number, count in self._session.execute(query)]
         return tuple(one for one in found if one[0] in gallery_ids)
 
