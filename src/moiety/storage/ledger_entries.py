@@ -132,7 +132,7 @@ class LedgerTable:
         return low
 
     def tally(self, since_us: int, until_us: int, bands: Sequence[str], hit: str) -> tuple[Tally, ...]:
-        """Count the entries of a time by purpose, kind and act, and those of the act `hit` by which of `bands` they name."""
+        """Count the entries of a time by purpose, kind and act; those of the act `hit` also by band."""
         named = ((_TABLE.c.detail.contains(f'"band":"{word}"'), word) for word in bands)
         band = case((_TABLE.c.act != hit, ""), *named, else_="")
         groups = (_TABLE.c.purpose, _TABLE.c.kind, _TABLE.c.act, band)
