@@ -8,7 +8,7 @@ from starlette.responses import HTMLResponse
 
 from moiety.access import Permission
 from moiety.access.approvals import Proposal
-from moiety.access.kinds import KINDS, LEGAL_HOLD, OWN, POLICY, THRESHOLD
+from moiety.access.kinds import BULK_EXPORT, KINDS, LEGAL_HOLD, OWN, POLICY, THRESHOLD
 from moiety.api.approvals import approval_seen
 from moiety.api.routes import Routes
 from moiety.api.staff_schemas import ApprovalSeen
@@ -62,6 +62,8 @@ class Letter:
 
 def _way(kind: str) -> str:
     """Name what this page's script does to carry an act out; nothing where it is done elsewhere."""
+    if kind == BULK_EXPORT.name:
+        return "fetch"
     return "carry-out" if kind in HERE else "show" if kind in SHOWN_AT else ""
 
 

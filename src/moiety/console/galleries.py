@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from starlette.responses import HTMLResponse
@@ -11,6 +12,7 @@ from moiety.api.routes import Routes
 from moiety.api.visits import TheGallery
 from moiety.console.frame import Frame, Framed
 from moiety.console.marking import N_
+from moiety.people.deploying import REVIEW_DAYS_MAX
 from moiety.people.rules import BASES, CEILING_DAYS, SOURCES
 from moiety.storage import Gallery, GalleryState
 from moiety.storage.guard_records import Deployment
@@ -98,6 +100,7 @@ async def galleries_page(frame: Framed) -> HTMLResponse:
 )
 async def gallery_page(frame: Framed, gallery: TheGallery) -> HTMLResponse:
     """Show one gallery with all that it asks."""
+    today = datetime.fromtimestamp(frame.visit.gate.house.desk.clock.now(), UTC).date()
     return frame.page(
         "gallery.html",
         here="galleries",
@@ -107,4 +110,5 @@ async def gallery_page(frame: Framed, gallery: TheGallery) -> HTMLResponse:
         sources=[(one, frame.say(SOURCE_WORDS[one])) for one in SOURCES],
         most=CEILING_DAYS,
         may_rule=frame.may(Permission.RULES_SET, gallery.id),
+        review=[today + timedelta(days=1), today + timedelta(days=REVIEW_DAYS_MAX - 1)],
     )

@@ -117,8 +117,10 @@ async def first_page(request: Request, frame: Framed) -> Response:
 async def identify_page(frame: Framed) -> HTMLResponse:
     """Show the question "Who is this?" for the galleries in which the reader may ask it."""
     here = await people.open_galleries(frame, Permission.PROBE_IDENTIFY)
-    shown = [(one, rates(one), people.Can.of(frame, one)) for one in here]
-    return frame.page("who.html", here="identify", galleries=shown, parts=PARTS)
+    under = {one.id: await frame.visit.gate.house.registry.deploying.get(one) for one in here}
+    two = {name for name, use in under.items() if use is not None and use.two_to_search}
+    shown = [(one, rates(one), people.Can.of(frame, one), one.id in two) for one in here]
+    return frame.page("who.html", here="identify", galleries=shown, parts=PARTS, me=frame.caller.key_id)
 
 
 @routes.add(

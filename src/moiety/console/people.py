@@ -12,12 +12,14 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from moiety.access import Permission
 from moiety.api.persons import After
 from moiety.api.routes import Routes
+from moiety.api.schemas import PAGE_MAX
 from moiety.api.visits import TheGallery, TheHouse
 from moiety.console.frame import Frame, Framed
 from moiety.foundation.ids import SubjectId
 from moiety.people.fields import RESERVED
 from moiety.people.holds import REVIEW_DAYS_MAX
 from moiety.people.house import House
+from moiety.people.listing import export_lines
 from moiety.people.receipts import handed_out
 from moiety.people.rules import CEILING_DAYS, DAY_SECONDS, POLICE_STATUS
 from moiety.storage import Gallery, GalleryState
@@ -99,6 +101,7 @@ async def list_of_people(frame: Framed, house: TheHouse, gallery: TheGallery, af
         people=people,
         after=after or "",
         page=PAGE,
+        export=export_lines(None, PAGE_MAX),
         newer=newer,
         older=older,
     )

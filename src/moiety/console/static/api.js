@@ -1,9 +1,10 @@
 // Calls to the API as the session of this page. A refusal becomes an Error with the API's own sentence.
 
 export class Refused extends Error {
-  constructor(status, detail) {
+  constructor(status, detail, problem = "") {
     super(detail);
     this.status = status;
+    this.problem = problem.split(":").at(-1);
   }
 }
 
@@ -32,7 +33,7 @@ async function call(method, path, body) {
 // Does something; gives the answer with the numbers of its entries in the ledger, or the question that it became.
 export async function perform(method, path, body) {
   const { reply, said } = await call(method, path, body);
-  if (!reply.ok) throw new Refused(reply.status, said.detail ?? "The gate refused.");
+  if (!reply.ok) throw new Refused(reply.status, said.detail ?? "The gate refused.", said.type);
   const entries = (reply.headers.get("Moiety-Entries") ?? "").split(" ").filter(Boolean).map(Number);
   return { answer: said, waits: reply.status === 202, entries };
 }

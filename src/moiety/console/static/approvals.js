@@ -1,6 +1,7 @@
 // The approvals inbox: signing in the witness's window, carrying out, withdrawing, refusing.
 
-import { ask } from "/static/api.js";
+import { ask, fetched } from "/static/api.js";
+import { save } from "/static/saving.js";
 import { tell } from "/static/signin.js";
 import { atWitness } from "/static/witness.js";
 
@@ -38,6 +39,15 @@ const ACTS = {
     const lines = Object.fromEntries(facts.map(({ name, value }) => [name, value]));
     const [method, path, body] = PLACES[kind](`/v1/galleries/${gallery}`, lines);
     await ask(method, path, JSON.stringify({ ...body, reason, approval: id }));
+    location.reload();
+  },
+  // The table is given once: it is saved before the page says that the approval is used up.
+  async fetch(id) {
+    const { gallery, reason, facts } = await ask("GET", `/v1/approvals/${id}`);
+    const { people: limit, behind } = Object.fromEntries(facts.map(({ name, value }) => [name, value]));
+    const after = behind.startsWith("sub_") ? { after: behind } : {};
+    const asked = new URLSearchParams({ reason, approval: id, limit, ...after });
+    save("people.csv", "text/csv", await fetched(`/v1/galleries/${gallery}/people.csv?${asked}`));
     location.reload();
   },
   // What comes of it (a link, a key) is shown once: the page stays as it is.

@@ -4,6 +4,7 @@ import { Refused, parts, perform } from "/static/api.js";
 import { cards, sentence, summary } from "/static/answer.js";
 import { form as formOf } from "/static/doing.js";
 import { showProof } from "/static/proof.js";
+import { withSecond } from "/static/second.js";
 import { answerOf, beginSigning } from "/static/signing.js";
 import { clearFrames, frame, show } from "/static/stage.js";
 import { fromAnywhere } from "/static/taking.js";
@@ -52,10 +53,12 @@ async function ask() {
   say("Looking…");
   busy(true);
   try {
-    const { masked, rates, reveals, reads } = gallery.selectedOptions[0].dataset;
+    const { masked, rates, reveals, reads, two } = gallery.selectedOptions[0].dataset;
     const parts = { image, reason: why, case: of("case").value.trim(), ...(masked ? { masked: "true" } : {}) };
-    const first = await perform("POST", `/v1/galleries/${gallery.value}/identify`, formOf(parts));
-    if (mine !== asked) return;
+    const search = (approval) =>
+      perform("POST", `/v1/galleries/${gallery.value}/identify`, formOf({ ...parts, ...(approval ? { approval } : {}) }));
+    const first = two ? await together(search, parts) : await search();
+    if (mine !== asked || first === null) return;
     const made = first.waits ? await signed(first.answer, () => mine === asked) : first;
     if (mine !== asked) return;
     const found = made.answer.faces;
@@ -72,6 +75,14 @@ async function ask() {
   } finally {
     if (mine === asked) busy(false);
   }
+}
+
+// Asks with a colleague's approval of exactly this search, or proposes it and says so.
+function together(search, { reason: why, case: about }) {
+  const words = form.dataset;
+  const told = { awaits: words.awaits, case: words.caseNeeded, proposed: words.proposed };
+  const given = { gallery: gallery.value, image, of: about, reason: why, me: words.me };
+  return withSecond(search, { ...given, say: (what) => say(told[what], { wrong: what === "case" }) });
 }
 
 // Shows that a question must be signed, and waits for its answer.
