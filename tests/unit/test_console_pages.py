@@ -47,7 +47,8 @@ SOURCES = {path.name: path.read_text() for path in sorted(Path(pages.__file__).w
 
 def page(name: str, galleries: tuple[Gallery, ...] = (GALLERY,)) -> str:
     values: dict[str, Any] = {
-        "galleries": [(one, rates(one), CAN) for one in galleries],
+        "galleries": [(one, rates(one), CAN, True) for one in galleries],
+        "me": "opr_somebody",
         "parts": pages.PARTS,
         "sign_at": "http://sign.example/sign",
         "ended": False,
