@@ -54,11 +54,6 @@ class _Ahead:
         self._lost = False
 
     @property
-    def lost(self) -> bool:
-        """Whether something that was asked for will not come."""
-        return self._lost
-
-    @property
     def settled(self) -> bool:
         """Whether nothing is on its way."""
         return self.asked == self._filled or self._lost
@@ -71,7 +66,7 @@ class _Ahead:
             self._moved.notify_all()
 
     def lose(self) -> None:
-        """Know that what is on its way will not come; the mint is asked again, and deals it if it has not yet."""
+        """Know that what is on its way will not come, and wake who waits for it."""
         with self._moved:
             self._lost = True
             self._moved.notify_all()
@@ -177,8 +172,7 @@ class Dealings:
 
     def lost(self, sid: bytes) -> bool:
         """Say whether what was dealt ahead for a sid did not come, or was let go: the mint does not deal it again."""
-        ahead = self._ahead(sid)
-        return sid in self._burnt or (ahead is not None and ahead.lost)
+        return sid in self._burnt
 
     def _ahead(self, sid: bytes) -> _Ahead | None:
         """Find what was dealt ahead for a sid."""
@@ -240,6 +234,9 @@ class Dealings:
             try:
                 ahead.put(await self._asked(Kind.DEAL_AHEAD, sid, first, count))
             except BaseException:
+                with self._lock:
+                    self._stock.pop(sid, None)
+                    _remember(self._burnt, sid)
                 ahead.lose()
                 raise
 
