@@ -214,8 +214,7 @@ class Dealings:
         sids = [later(n + 1) for n in range(max(1, min(AHEAD_SIDS, self._stock_words // words)))]
         with self._lock:
             for sid in [sid for sid in self._stock if sid not in sids and sid not in self._kept]:
-                del self._stock[sid]
-                _remember(self._burnt, sid)
+                self._burn(sid)
         try:
             for sid in sids:
                 await self._fill_one(sid, words)
@@ -235,10 +234,14 @@ class Dealings:
                 ahead.put(await self._asked(Kind.DEAL_AHEAD, sid, first, count))
             except BaseException:
                 with self._lock:
-                    self._stock.pop(sid, None)
-                    _remember(self._burnt, sid)
+                    self._burn(sid)
                 ahead.lose()
                 raise
+
+    def _burn(self, sid: bytes) -> None:
+        """Let go of a sid's words for good; the caller holds the lock."""
+        self._stock.pop(sid, None)
+        _remember(self._burnt, sid)
 
 
 def _remember(table: OrderedDict[bytes, None], mark: bytes) -> None:
