@@ -21,14 +21,6 @@ if TYPE_CHECKING:
 VAULTS = (Role.VAULT_A, Role.VAULT_B)
 
 
-async def filled(site: InProcess, people: int = 4) -> tuple[Gallery, list[Any]]:
-    gallery = await site.gallery()
-    persons = [site.sight.person() for _ in range(people)]
-    for person in persons:
-        await site.enrol(gallery, person)
-    return gallery, persons
-
-
 def cabinet(site: InProcess, role: Role) -> Cabinet:
     return site.vault(role)._cabinet
 

@@ -47,6 +47,8 @@ _SEALED = {
 # Questions that carry a warrant, which opens one thing once.
 WARRANTED = (Kind.SEARCH, Kind.PREPARE, Kind.ERASE, Kind.POLICY_SET)
 SILENT_CONNECT_SECONDS = 5.0
+# The system finds a line dead on which bytes are lost, at both ends (moiety.wire.network's keep-alive).
+KEEPALIVE_SECONDS = 30.0
 
 
 @dataclass
@@ -240,7 +242,10 @@ class End:
         """Put bytes on the wire."""
         if self._lost or frozenset((self.role, self.other.role)) in self.fabric.walls:
             # Nothing that comes after a lost byte is ever delivered on the same link.
-            self._lost = True
+            if not self._lost:
+                self._lost = True
+                for end in (self, self.other):
+                    self.fabric.loop.call_later(KEEPALIVE_SECONDS, end._broke, context=NOBODY)
             return
         self._later(self._arrive, raw)
 

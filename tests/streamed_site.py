@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
 
-import numpy as np
-
-from forged_faces import Forger
+from forged_faces import Forger, probe
 from moiety.foundation.errors import ExchangeAborted
-from moiety.kernel import quantise
 from moiety.mint.dealer import Dealer
+from moiety.vault import comparison, exchange
 from moiety.wire.frames import Frame
 from moiety.wire.kinds import Kind, Role
 from moiety.wire.streams import StreamLink
-from parts_in_process import DIM, InProcess
+from parts_in_process import InProcess
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import AsyncIterator, Callable
+    from pathlib import Path
 
     import pytest
 
@@ -26,17 +26,20 @@ ABORTED = [ExchangeAborted, ExchangeAborted]
 BATCH = 6
 
 
-def probe(seed: int) -> Any:
-    drawn = np.random.default_rng(seed).standard_normal(DIM)
-    return quantise((drawn / np.linalg.norm(drawn)).astype(np.float32))
+def large(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let every question go over streams, in chunks of a batch."""
+    monkeypatch.setattr(exchange, "LARGE_WORDS", 0)
+    monkeypatch.setattr(comparison, "CHUNK_WORDS", BATCH)
+    monkeypatch.setattr(comparison, "SMALL_WORDS", 0)
 
 
-async def filled(site: InProcess, people: int = 3) -> tuple[Gallery, list[Any]]:
-    gallery = await site.gallery()
-    persons = [site.sight.person() for _ in range(people)]
-    for person in persons:
-        await site.enrol(gallery, person)
-    return gallery, persons
+@asynccontextmanager
+async def without_stock(folder: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[InProcess]:
+    """Run a site whose mint deals nothing ahead."""
+    large(monkeypatch)
+    monkeypatch.setenv("MOIETY_MINT_STOCK_MB", "0")
+    async with InProcess(folder) as made:
+        yield made
 
 
 async def ask(site: InProcess, gallery: Gallery) -> list[type]:

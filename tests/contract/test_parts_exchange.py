@@ -7,12 +7,10 @@ import os
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pytest
 
-from forged_faces import Face, Forger
+from forged_faces import Face, Forger, filled, probe
 from moiety.foundation.errors import ExchangeAborted, OutOfStep
-from moiety.kernel import quantise
 from moiety.matching.asking import Asking
 from moiety.vault import comparison, exchange
 from moiety.vault.exchange import Asking as AskingVault
@@ -20,13 +18,12 @@ from moiety.warrants.targets import of_blocks
 from moiety.warrants.warrant import NOTHING, Act
 from moiety.wire.kinds import Kind, Role
 from moiety.wire.links import Answer, Client
-from parts_in_process import ASKER, DIM, InProcess
+from parts_in_process import ASKER, InProcess
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
     from pathlib import Path
 
-    from moiety.storage import Gallery
     from moiety.vault.service import Vault
     from moiety.wire.frames import Buffer
 
@@ -37,19 +34,6 @@ ABORTED = [ExchangeAborted, ExchangeAborted]
 async def site(tmp_path: Path) -> AsyncIterator[InProcess]:
     async with InProcess(tmp_path) as made:
         yield made
-
-
-async def filled(site: InProcess, people: int = 3) -> tuple[Gallery, list[Any]]:
-    gallery = await site.gallery()
-    persons = [site.sight.person() for _ in range(people)]
-    for person in persons:
-        await site.enrol(gallery, person)
-    return gallery, persons
-
-
-def probe(seed: int) -> Any:
-    drawn = np.random.default_rng(seed).standard_normal(DIM)
-    return quantise((drawn / np.linalg.norm(drawn)).astype(np.float32))
 
 
 def kinds(outcomes: Sequence[object]) -> list[type]:

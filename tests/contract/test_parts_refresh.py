@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
+from forged_faces import filled
 from moiety.foundation.errors import Busy, PartDown
 from moiety.vault import refresh, turns
 from moiety.wire.kinds import Kind, Role
 from moiety.wire.links import Answer, Client
 from parts_in_process import ASKER, InProcess
-from refreshed_site import VAULTS, Pause, all_found, cabinet, epochs, files, filled, held, templates
+from refreshed_site import VAULTS, Pause, all_found, cabinet, epochs, files, held, templates
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -27,7 +28,7 @@ async def site(tmp_path: Path) -> AsyncIterator[InProcess]:
 
 
 async def test_all_halves_change_and_all_answers_stay(site: InProcess) -> None:
-    gallery, persons = await filled(site)
+    gallery, persons = await filled(site, 4)
     before, lanes = templates(site, gallery), [cabinet(site, r).shelf(gallery.id).lanes.copy() for r in VAULTS]
     done = await site.upkeep.refresh(gallery.id)
     assert (done.epoch, done.rows) == (2, 4)
@@ -79,7 +80,7 @@ async def test_an_empty_gallery_is_refreshed_too(site: InProcess) -> None:
     ids=lambda kind: kind.name,
 )
 async def test_searches_go_on_at_every_step(site: InProcess, monkeypatch: pytest.MonkeyPatch, kind: Kind) -> None:
-    gallery, persons = await filled(site)
+    gallery, persons = await filled(site, 4)
     pause = Pause(monkeypatch, kind)
     refreshing = asyncio.create_task(site.upkeep.refresh(gallery.id))
     await pause.reached.wait()
@@ -91,7 +92,7 @@ async def test_searches_go_on_at_every_step(site: InProcess, monkeypatch: pytest
 
 async def test_searches_go_on_between_the_two_switches(site: InProcess, monkeypatch: pytest.MonkeyPatch) -> None:
     """B has decided and A has not followed yet: A names the old epoch, and B still answers for it."""
-    gallery, persons = await filled(site)
+    gallery, persons = await filled(site, 4)
     reached, go_on = asyncio.Event(), asyncio.Event()
     real = refresh.Refreshing._switch
 
@@ -241,7 +242,7 @@ async def test_a_row_that_only_one_vault_has_prepared_is_not_carried_over(site: 
 async def test_differences_stand_in_no_file(
     site: InProcess, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, tmp_path: Path
 ) -> None:
-    gallery, persons = await filled(site)
+    gallery, persons = await filled(site, 4)
     real, deltas = Client.call, []
 
     async def call(line: Client, kind: Kind, *given: Any, **named: Any) -> Answer:

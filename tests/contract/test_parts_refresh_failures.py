@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
+from forged_faces import filled
 from moiety.foundation.errors import DiskFull, ExchangeAborted, HalvesApart, OutOfStep, PartDown
 from moiety.vault import refresh
 from moiety.vault.rows import RowStore
@@ -16,7 +17,7 @@ from moiety.vault.seeds import SeedStore
 from moiety.wire.kinds import Kind, Role
 from moiety.wire.links import Answer, Client
 from parts_in_process import InProcess
-from refreshed_site import VAULTS, all_found, epochs, eventually_found, files, filled, held, templates
+from refreshed_site import VAULTS, all_found, epochs, eventually_found, files, held, templates
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -37,7 +38,7 @@ def full(*_: object) -> None:
 async def test_a_full_disk_leaves_the_old_epoch_and_nothing_of_the_new(
     site: InProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    gallery, persons = await filled(site)
+    gallery, persons = await filled(site, 4)
     before = {role: files(site, role) for role in VAULTS}
     for victim in VAULTS:
         with monkeypatch.context() as patched:

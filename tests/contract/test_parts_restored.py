@@ -23,11 +23,12 @@ from moiety.cli.backup.reconciling_gate import Reconciling
 from moiety.cli.backup.reviving_gate import revive_gate
 from moiety.foundation.disk import SYSTEM_DISK
 from moiety.foundation.errors import BadInput
+from moiety.matching.links import Links
 from moiety.people.enrol import Who
 from moiety.storage import IntentKind, IntentState
 from moiety.vault import burial
 from moiety.warrants import targets
-from moiety.wire.kinds import Role
+from moiety.wire.kinds import Kind, Role
 from parts_in_process import ASKER, InProcess
 
 if TYPE_CHECKING:
@@ -216,6 +217,32 @@ async def test_an_enrolment_that_was_decided_and_whose_row_is_gone_is_closed(tmp
         assert await life.check() == {stays}
         with site.store.read() as tx:
             assert tx.intents.pending() == ()
+
+
+async def test_an_enrolment_that_a_restored_gate_had_not_decided_goes_at_the_vaults_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with InProcess(tmp_path) as site:
+        life = await Life.begin(site, tmp_path)
+        stays = await life.enrol()
+        real = Links.both
+
+        async def both(self: Links, kind: Kind, *given: Any) -> Any:
+            answers = await real(self, kind, *given)
+            if kind is Kind.PREPARE:
+                await life.back_up(Role.GATE)
+            return answers
+
+        with monkeypatch.context() as patched:
+            patched.setattr(Links, "both", both)
+            lost = await life.enrol()
+        life.erased[lost] = life.people.pop(lost)
+        await life.restore(Role.GATE, 0)
+        await life.reconcile()
+        assert await life.check() == {stays}
+        # Its place is free again.
+        came = await life.enrol()
+        assert await life.check() == {stays, came}
 
 
 async def test_a_plan_is_carried_out_only_where_it_belongs(tmp_path: Path) -> None:

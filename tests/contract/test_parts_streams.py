@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from forged_faces import filled
 from moiety.foundation.errors import ExchangeAborted, PartDown, Refusal
 from moiety.mint.dealer import Dealer
 from moiety.vault import comparison, exchange
@@ -15,27 +16,19 @@ from moiety.vault.sitting import Sitting
 from moiety.wire.frames import Frame
 from moiety.wire.kinds import Kind, Role
 from moiety.wire.links import Answer
-from parts_in_process import InProcess
-from streamed_site import ABORTED, BATCH, altering, ask, filled, flip
+from streamed_site import ABORTED, altering, ask, flip, without_stock
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
     from moiety.vault.comparison import Half
-
-
-@pytest.fixture(autouse=True)
-def _every_question_is_large(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(exchange, "LARGE_WORDS", 0)
-    monkeypatch.setattr(comparison, "CHUNK_WORDS", BATCH)
-    monkeypatch.setattr(comparison, "SMALL_WORDS", 0)
+    from parts_in_process import InProcess
 
 
 @pytest.fixture
 async def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[InProcess]:
-    monkeypatch.setenv("MOIETY_MINT_STOCK_MB", "0")
-    async with InProcess(tmp_path) as made:
+    async with without_stock(tmp_path, monkeypatch) as made:
         yield made
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from forged_faces import Forger
+from forged_faces import Forger, filled, probe
 from moiety.foundation.errors import ExchangeAborted
 from moiety.mint.dealer import Dealer
 from moiety.vault import comparison, dealings, exchange
@@ -17,24 +17,16 @@ from moiety.wire.kinds import Kind, Role
 from moiety.wire.links import Answer, Client
 from moiety.wire.streams import StreamLink
 from parts_in_process import InProcess
-from streamed_site import ABORTED, BATCH, altering, ask, dealer_of, filled, flip, probe
+from streamed_site import ABORTED, altering, ask, dealer_of, flip, large, without_stock
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
     from pathlib import Path
-
-
-@pytest.fixture(autouse=True)
-def _every_question_is_large(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(exchange, "LARGE_WORDS", 0)
-    monkeypatch.setattr(comparison, "CHUNK_WORDS", BATCH)
-    monkeypatch.setattr(comparison, "SMALL_WORDS", 0)
 
 
 @pytest.fixture
 async def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[InProcess]:
-    monkeypatch.setenv("MOIETY_MINT_STOCK_MB", "0")
-    async with InProcess(tmp_path) as made:
+    async with without_stock(tmp_path, monkeypatch) as made:
         yield made
 
 
@@ -55,15 +47,15 @@ async def test_a_mint_that_replays_is_noticed(site: InProcess, monkeypatch: pyte
     assert len(await site.found(gallery, persons[0])) == 1
 
 
-@pytest.mark.parametrize("large", [True, False], ids=["stream", "link"])
+@pytest.mark.parametrize("streamed", [True, False], ids=["stream", "link"])
 @pytest.mark.parametrize("wrong", [{"sid": "00" * 32}, {"first": 8}, {}], ids=["sid", "first", "none"])
 async def test_words_for_another_question_are_refused(
     site: InProcess,
     wrong: dict[str, Any],
-    large: bool,  # noqa: FBT001 - a parameter of the test
+    streamed: bool,  # noqa: FBT001 - a parameter of the test
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    if not large:
+    if not streamed:
         monkeypatch.setattr(exchange, "LARGE_WORDS", 1 << 20)
     gallery, _ = await filled(site)
     order = type(dealer_of(site)._order(Frame(Kind.DEAL, meta={"sid": "11" * 32, "first": 0, "words": 8})))
@@ -120,29 +112,38 @@ class Watched:
 
 @pytest.fixture
 async def stocked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[tuple[InProcess, Watched]]:
+    large(monkeypatch)
     monkeypatch.setattr(dealings, "IDLE_SECONDS", 0.0)
     watched = Watched(monkeypatch)
     async with InProcess(tmp_path) as site:
         yield site, watched
 
 
-async def full(site: InProcess) -> None:
-    """Wait until the stock is as it should be."""
-    found = site.vault_b._answering._dealings
+async def until(true: Callable[[], bool]) -> None:
+    """Wait for what nobody tells."""
     async with asyncio.timeout(5):
-        while len(found._stock) < dealings.AHEAD_SIDS or not all(  # noqa: ASYNC110 - it tells nobody
-            one.settled and one.asked == one._words.shape[1] for one in found._stock.values()
-        ):
+        while not true():  # noqa: ASYNC110 - as above
             await asyncio.sleep(0.005)
 
 
-@pytest.mark.parametrize("large", [True, False], ids=["stream", "link"])
+async def full(site: InProcess) -> None:
+    """Wait until the stock is as it should be."""
+    stock = site.vault_b._answering._dealings._stock
+    await until(
+        lambda: (
+            len(stock) >= dealings.AHEAD_SIDS
+            and all(one.settled and one.asked == one._words.shape[1] for one in stock.values())
+        )
+    )
+
+
+@pytest.mark.parametrize("streamed", [True, False], ids=["stream", "link"])
 async def test_words_dealt_ahead_are_used_and_none_is_dealt_twice(
     stocked: tuple[InProcess, Watched],
-    large: bool,  # noqa: FBT001 - a parameter of the test
+    streamed: bool,  # noqa: FBT001 - a parameter of the test
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    if not large:
+    if not streamed:
         monkeypatch.setattr(exchange, "LARGE_WORDS", 1 << 20)
     site, watched = stocked
     gallery, persons = await filled(site)
@@ -216,9 +217,7 @@ async def test_a_sid_for_which_there_is_no_room_any_more_is_burnt(stocked: tuple
     # Larger questions from now on: there is room for one sid only, and the others' words are let go.
     stock._stock_words = comparison.STREAM_STEP
     assert len(await site.found(gallery, persons[0])) == 1
-    async with asyncio.timeout(5):
-        while len(stock._stock) > 1:  # noqa: ASYNC110 - it tells nobody
-            await asyncio.sleep(0.005)
+    await until(lambda: len(stock._stock) <= 1)
     assert len(expected & set(stock._burnt)) >= 2
     # At once, one behind the other, before anything more is dealt ahead.
     for _ in range(4):
@@ -236,14 +235,13 @@ async def test_a_mint_that_is_away_while_nobody_asks_does_no_harm(
     await full(site)
     await site.stop(Role.MINT)
     assert len(await site.found(gallery, persons[0])) == 1, "the words for it were there"
-    async with asyncio.timeout(5):
-        while "the mint deals nothing ahead" not in caplog.text:  # noqa: ASYNC110 - it tells nobody
-            await asyncio.sleep(0.01)
+    await until(lambda: "the mint deals nothing ahead" in caplog.text)
     await site.start(Role.MINT)
     assert [await ask(site, gallery) for _ in range(6)] == [[Answer, Answer]] * 6
 
 
 async def test_the_stock_keeps_within_its_bound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    large(monkeypatch)
     monkeypatch.setattr(dealings, "IDLE_SECONDS", 0.0)
     for bound, sids in ((0, 0), (dealings.BYTES_A_WORD * 7, 0), (dealings.BYTES_A_WORD * 17, 2)):
         async with InProcess(tmp_path / str(bound)) as site:

@@ -36,7 +36,12 @@ def given(name: str, array: npt.NDArray[Any], dtype: type[np.generic], shape: tu
     Raises `ShapeRule` when dtype or shape differ; dtypes are never converted.
     """
     _check(name, array, dtype, shape)
-    return np.require(array, requirements=["C", "A"])
+    return laid(array)
+
+
+def laid(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Return an array as C-contiguous and aligned, itself if it is."""
+    return array if array.flags.c_contiguous and array.flags.aligned else np.require(array, requirements=["C", "A"])
 
 
 def target(name: str, array: npt.NDArray[Any] | None, dtype: type[np.generic], shape: tuple[int, ...]) -> Any:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from moiety.foundation.ids import GalleryId, PhotoId, SubjectId
     from moiety.matching.desk import Desk
     from moiety.people.settle import Settler
-    from moiety.storage import Gallery, Transaction
+    from moiety.storage import Gallery, Intent, Transaction
 
 RECONCILER = Asker("reconcile", "a part was restored from a backup")
 PAGE = 1000
@@ -128,7 +128,9 @@ class Reconciler:
         with self._desk.store.read() as tx:
             mine = {row.row_id for row in tx.templates.active_rows(gallery.id)}
             whole = mine & at_a & at_b
-            waiting = {row for intent in tx.intents.pending() for row in intent.row_ids}
+            # A row is decided here before it is live at a vault: where it is not, the gate comes from an older backup.
+            decided = [one for one in tx.intents.pending() if not _undecided(one)]
+            waiting = {row for intent in decided for row in intent.row_ids}
             handles = {
                 subject: targets.person_handle(self._desk.tenant, gallery.id, subject)
                 for subject in _everybody(tx, gallery)
@@ -161,6 +163,11 @@ class Reconciler:
         with self._desk.store.begin() as tx:
             for subject in found.photo_lost:
                 self._desk.write_down(tx, Record.ALTERATION, "photo-lost", gallery, RECONCILER, subject=subject)
+
+
+def _undecided(intent: Intent) -> bool:
+    """Whether it is an enrolment that may still be given up."""
+    return intent.kind is IntentKind.ENROL and intent.state is IntentState.PREPARING
 
 
 def _sort(tx: Transaction, found: Difference, subject: SubjectId, whole: set[RowId], *, keyless: bool) -> None:

@@ -54,11 +54,6 @@ class _Ahead:
         self._lost = False
 
     @property
-    def lost(self) -> bool:
-        """Whether something that was asked for will not come."""
-        return self._lost
-
-    @property
     def settled(self) -> bool:
         """Whether nothing is on its way."""
         return self.asked == self._filled or self._lost
@@ -71,7 +66,7 @@ class _Ahead:
             self._moved.notify_all()
 
     def lose(self) -> None:
-        """Know that what is on its way will not come; the mint is asked again, and deals it if it has not yet."""
+        """Know that what is on its way will not come, and wake who waits for it."""
         with self._moved:
             self._lost = True
             self._moved.notify_all()
@@ -177,8 +172,7 @@ class Dealings:
 
     def lost(self, sid: bytes) -> bool:
         """Say whether what was dealt ahead for a sid did not come, or was let go: the mint does not deal it again."""
-        ahead = self._ahead(sid)
-        return sid in self._burnt or (ahead is not None and ahead.lost)
+        return sid in self._burnt
 
     def _ahead(self, sid: bytes) -> _Ahead | None:
         """Find what was dealt ahead for a sid."""
@@ -220,8 +214,7 @@ class Dealings:
         sids = [later(n + 1) for n in range(max(1, min(AHEAD_SIDS, self._stock_words // words)))]
         with self._lock:
             for sid in [sid for sid in self._stock if sid not in sids and sid not in self._kept]:
-                del self._stock[sid]
-                _remember(self._burnt, sid)
+                self._burn(sid)
         try:
             for sid in sids:
                 await self._fill_one(sid, words)
@@ -240,8 +233,15 @@ class Dealings:
             try:
                 ahead.put(await self._asked(Kind.DEAL_AHEAD, sid, first, count))
             except BaseException:
+                with self._lock:
+                    self._burn(sid)
                 ahead.lose()
                 raise
+
+    def _burn(self, sid: bytes) -> None:
+        """Let go of a sid's words for good; the caller holds the lock."""
+        self._stock.pop(sid, None)
+        _remember(self._burnt, sid)
 
 
 def _remember(table: OrderedDict[bytes, None], mark: bytes) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from moiety.foundation.disk import SYSTEM_DISK
-from moiety.foundation.errors import Fault, Unverified
+from moiety.foundation.errors import Fault, Refusal, Unverified
 from moiety.foundation.ids import ROW_ID_BYTES
 from moiety.vault import generations, register
 from moiety.vault.flat import Flat
@@ -109,9 +109,11 @@ class RowStore:
                 register.insert(db, policy.gallery, [row.row_id for row in rows], slots)
         except BaseException:
             # What was written belongs to nobody now; on a disk that refuses this too the next start does it.
-            with contextlib.suppress(OSError):
-                self._blank(policy.gallery, policy.dim, np.array(slots, np.int64))
-            self._of(policy.gallery).give_back(slots)
+            try:
+                with contextlib.suppress(OSError, Refusal):
+                    self._blank(policy.gallery, policy.dim, np.array(slots, np.int64))
+            finally:
+                self._of(policy.gallery).give_back(slots)
             raise
 
     def write(

@@ -1,7 +1,7 @@
 """What both vaults have seen of an exchange, as keyed tags: altered on the way, the two ends' tags differ.
 
-A tag is GMAC (NIST SP 800-38D, section 6.4: AES-GCM without plaintext), at a tenth of the cost of a hash (decision
-9). Tags never travel: what the vaults compare is a SHA-256 over all of them.
+A tag is GMAC (NIST SP 800-38D, section 6.4: AES-GCM without plaintext), at less than a tenth of a hash's cost
+(decision 9). Tags never travel: what the vaults compare is a SHA-256 over all of them.
 """
 
 from __future__ import annotations

@@ -5,11 +5,13 @@ Each line has its sizes and its best and median seconds of REPEATS runs after on
 
 from __future__ import annotations
 
+import hashlib
 import statistics
 import time
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from moiety import kernel
 
@@ -21,6 +23,7 @@ BITS = 16
 STREAM_WORDS = 1 << 22
 CHUNK_WORDS = 1 << 15
 PAD_ROWS_MAX = 200_000
+PIECE_BYTES = 1 << 20
 Line = dict[str, Any]
 
 
@@ -62,12 +65,13 @@ def products(rows: int, dim: int, batch: int) -> list[Line]:
 
 
 def streams(rows: int, dim: int) -> list[Line]:
-    """Measure one long keystream, the pads of many records and the mint's words."""
+    """Measure one long keystream, the pads of many records, the mint's words, and a message's tag beside a hash."""
     count = min(rows, PAD_ROWS_MAX)
     rng = np.random.default_rng(2)
     seeds, nonces = rng.integers(0, 256, (count, 32), np.uint8), rng.integers(0, 256, (count, 12), np.uint8)
     words, pads = np.empty(STREAM_WORDS, np.uint64), np.empty((count, dim), np.uint16)
     key, other = bytes(range(32)), bytes(32)
+    piece, tags = bytes(PIECE_BYTES), AESGCM(key)
     cases: list[tuple[Line, Callable[[], object], int]] = [
         (
             {"measure": "stream", "bytes": words.nbytes},
@@ -84,6 +88,8 @@ def streams(rows: int, dim: int) -> list[Line]:
             lambda: kernel.mint_gamma(key, other, b"bench", 1, STREAM_WORDS, 0, words),
             words.nbytes,
         ),
+        ({"measure": "gmac_tag", "bytes": PIECE_BYTES}, lambda: tags.encrypt(bytes(12), b"", piece), PIECE_BYTES),
+        ({"measure": "sha256", "bytes": PIECE_BYTES}, lambda: hashlib.sha256(piece).digest(), PIECE_BYTES),
     ]
     return [rated(line | timed(work), "gb_per_s", size / 1e9) for line, work, size in cases]
 

@@ -63,6 +63,6 @@ class Relay:
         room = memoryview(bytearray(PIECE_BYTES))
         with contextlib.suppress(OSError):
             while got := source.recv_into(room):
+                count(got)  # before it goes on: who has received it may read the count
                 sink.sendall(room[:got])
-                count(got)
             sink.shutdown(socket.SHUT_WR)

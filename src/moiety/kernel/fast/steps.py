@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numba import types
 
-from moiety.kernel.arrays import BLOCK_WORDS, U32, U64, first_block, given, rounds_given, seed_bytes, target
+from moiety.kernel.arrays import BLOCK_WORDS, U32, U64, first_block, laid, rounds_given, seed_bytes, target
 from moiety.kernel.fast.jit import LANES, compiled, filled, inlined, taken
 from moiety.kernel.fast.streams import WORDS, all_lanes, fill, nonce_quads, quads
 from moiety.kernel.labels import triple_label
@@ -24,7 +24,6 @@ _D, _E, _ALPHA, _BETA, _CARRY = range(5)
 _KEY, _NONCES = taken(types.uint32, 2), taken(types.uint32, 2)
 _WORDS, _MORE = taken(types.uint64, 1), taken(types.uint64, 2)
 _NOTHING = np.empty(0, np.uint64)
-_U64 = np.dtype(np.uint64)
 
 
 @inlined
@@ -126,11 +125,6 @@ def _nonces(sid: bytes, bit: int, *, is_a: bool) -> U32:
     return np.concatenate([nonce_quads(triple_label(sid, at, tag)) for at, tag in named])
 
 
-def _fits(array: U64, shape: tuple[int, ...]) -> bool:
-    flags = array.flags
-    return array.dtype == _U64 and array.shape == shape and flags.c_contiguous and flags.aligned
-
-
 def advance(
     party: Party,
     key: bytes,
@@ -145,18 +139,12 @@ def advance(
     """Take one round's step and return its message, or behind the last round the share; twin of `reference.advance`."""
     rounds_given(bit, planes, work, theirs, gamma)
     bits, words = planes.shape
-    # Rounds come by the thousand: what fits as it is, is not looked at a second time.
-    if not _fits(planes, (bits, words)):
-        planes = given("planes", planes, np.uint64, (bits, words))
-    if not (_fits(work, (5, words)) and work.flags.writeable):
-        work = target("work", work, np.uint64, (5, words))
+    planes, work = laid(planes), target("work", work, np.uint64, (5, words))
     first = first_block(first_word, words)
     keys, nonces, is_a = quads(seed_bytes(key)[None]), _nonces(sid, bit, is_a=party == "A"), party == "A"
     if theirs is None:
         _open(keys, nonces, first, is_a, planes[0], work)
         return work[:1]
-    if not _fits(theirs, theirs.shape):
-        theirs = given("theirs", theirs, np.uint64, (None, words))
-    dealt = _NOTHING if gamma is None else gamma if _fits(gamma, (words,)) else given("", gamma, np.uint64, (words,))
-    _step(keys, nonces, first, bit, is_a, planes, theirs, dealt, work)
+    dealt = _NOTHING if gamma is None else laid(gamma)
+    _step(keys, nonces, first, bit, is_a, planes, laid(theirs), dealt, work)
     return work[: 2 if bit < bits - 1 else 1]

@@ -166,13 +166,12 @@ def _mint_bit(keys: U32, nonces: U32, first: int, parts: U64, scratch: U64, out:
 
 @compiled(_KEYS, taken(_u32, 3), types.int64, types.int64, filled(_u64, 2))
 def _mint(keys: U32, nonces: U32, bit: int, first: int, out: U64) -> None:
-    """Fill a row for each bit from `bit` on; the keys of bit 0 are the first three."""
+    """Fill a row for each bit from `bit` on; the last three keys are those of bit 0."""
     scratch = np.empty(WORDS, np.uint64)
     parts = np.empty((5, _MINT_WORDS), np.uint64)
     for row in range(len(out)):
-        streams = 3 if bit + row == 0 else 5
-        chosen = keys[5 : 5 + streams] if streams == 3 else keys[:5]  # noqa: PLR2004 - as above
-        _mint_bit(chosen, nonces[row, :streams], first, parts, scratch, out[row])
+        chosen = keys[5:] if bit + row == 0 else keys[:5]
+        _mint_bit(chosen, nonces[row, : len(chosen)], first, parts, scratch, out[row])
 
 
 # ---- called from Python ----
