@@ -26,7 +26,7 @@ def read(path: Path) -> bytes:
 
 
 def signature(path: Path) -> dict[str, Any]:
-    """Read what the signing page gave: who signed, and the signature.
+    """Read what the signing page gave: who signed, the signature, and for what.
 
     Raises:
         BadInput: it cannot be read, or is none.
@@ -34,9 +34,11 @@ def signature(path: Path) -> dict[str, Any]:
     """
     try:
         told = json.loads(read(path))
-        return {"signer": told["signer"], "value": told["value"]}
-    except (ValueError, KeyError, TypeError, RecursionError):
-        raise BadInput(f"The file {path.name!r} holds no signature.") from None
+    except (ValueError, RecursionError):
+        told = None
+    if not isinstance(told, dict) or not {"signer", "value"} <= told.keys():
+        raise BadInput(f"The file {path.name!r} holds no signature.")
+    return told
 
 
 def write_new(path: Path, content: Any) -> None:

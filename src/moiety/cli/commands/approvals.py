@@ -59,7 +59,7 @@ def sign(
     """Hand in a colleague's signature that was made at the signing page."""
     given = signature(file)
     with line(data) as to:
-        found = to.ask("POST", f"approvals/{name}/signatures", json=given)
+        found = to.ask("POST", f"approvals/{name}/signatures", json={one: given[one] for one in ("signer", "value")})
     result(found, as_json=json, lines=[f"{name}: {found['state']}"])
 
 
