@@ -22,6 +22,7 @@ PAGES = {
     "/people/{gallery}/owed": "registrar officer examiner",
     "/people/{gallery}/receipts/{subject}": "registrar officer examiner",
     "/people/{gallery}/{subject}/consent": "registrar",
+    "/people/{gallery}/releases": "registrar",
     "/people/{gallery}/{subject}/photos": "registrar",
     "/enrol": "registrar",
     "/enrol/{gallery}": "registrar",

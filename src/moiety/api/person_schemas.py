@@ -136,6 +136,7 @@ class PersonSeen(Given):
     under_eighteen: bool
     matching_stopped: bool
     on_hold: bool
+    awaits_release: bool
     created_at: datetime
     expires_at: datetime | None
 
@@ -164,6 +165,19 @@ class RecordSeen(PersonSeen):
     """Why one person is kept, and their consents."""
 
     consents: list[ConsentSeen]
+
+
+class WaitSeen(Given):
+    """Somebody of whom the written release is asked, and since when."""
+
+    subject_id: str
+    asked_at: datetime
+
+
+class WaitList(Given):
+    """Who waits, the longest first."""
+
+    waits: list[WaitSeen]
 
 
 class PasskeyRelease(Taken):

@@ -29,6 +29,8 @@ from moiety.api.person_schemas import (
     RecordsFound,
     RuleNew,
     RuleSeen,
+    WaitList,
+    WaitSeen,
     Why,
     WithdrawBody,
     WithdrawnInfo,
@@ -56,6 +58,7 @@ GALLERY = "/v1/galleries/{gallery}"
 ONE = GALLERY + "/subjects/{subject}"
 After = Annotated[str | None, Query(pattern=r"^sub_[a-z2-7]{16}$", description="Begin behind this subject.")]
 Limit = Annotated[int, Query(ge=1, le=PAGE_MAX)]
+WaitLimit = Annotated[int, Query(ge=1, le=PAGE_MAX, description="At most so many.")]
 Approval = Annotated[str | None, Query(pattern=r"^apr_[a-z2-7]{16}$", description="The approval of this export.")]
 Reasoned = Annotated[Reason, Query()]
 
@@ -82,6 +85,7 @@ def _person(one: Listed) -> PersonSeen:
         under_eighteen=one.minor,
         matching_stopped=one.stopped,
         on_hold=one.on_hold,
+        awaits_release=one.awaits_release,
         created_at=moment(one.created_at),
         expires_at=moment_or_none(one.expires_at),
     )
@@ -239,6 +243,22 @@ async def give_consent(
     given = Given(new.notice, int(new.ends_at.timestamp()), _release(visit, new), by_guardian=new.by_guardian)
     asker = asker_of(caller, new.reason, new.case)
     return _consent(await visit.gate.house.registry.consents.give(gallery, SubjectId(subject), given, asker))
+
+
+@routes.add("GET", GALLERY + "/release-waits", permission=Permission.SUBJECT_ENROL, summary="Who waits for a release")
+async def list_release_waits(house: TheHouse, gallery: TheGallery, limit: WaitLimit = 50) -> WaitList:
+    """List of whom the written release is asked and who has neither given nor declined it, the longest first."""
+    found = await house.registry.consents.waiting(gallery, limit)
+    return WaitList(waits=[WaitSeen(subject_id=subject, asked_at=moment(at)) for subject, at in found])
+
+
+@routes.add("POST", ONE + "/decline", permission=Permission.SUBJECT_ENROL, body=Why, summary="Give no release")
+async def decline_release(
+    subject: str, asked: Why, house: TheHouse, caller: TheCaller, gallery: TheGallery
+) -> RecordSeen:
+    """Note that the person gives no release: they go on by card or PIN, and nobody asks again."""
+    await house.registry.consents.decline(gallery, SubjectId(subject), asker_of(caller, asked.reason, asked.case))
+    return await show_record(subject, house, gallery)
 
 
 @routes.add("GET", ONE + "/wording", permission=Permission.SUBJECT_ENROL, summary="What a passkey signs")

@@ -27,6 +27,8 @@ DAY_SECONDS: Final = 86_400
 HOUR_SECONDS: Final = 3_600
 SOON_DAYS: Final = 14
 PASSKEYS_WANTED: Final = 2
+# Up to so many who wait for the written release are counted in each gallery.
+MANY: Final = 1000
 
 
 async def passkeys(frame: Frame) -> list[Need]:
@@ -156,6 +158,31 @@ async def holds(frame: Frame) -> list[Need]:
     return told
 
 
+async def releases(frame: Frame) -> list[Need]:
+    """Say in which galleries people wait for the written release that the reader may take; nobody is read for it."""
+    found = await _galleries(frame, Permission.SUBJECT_ENROL)
+    if not found:
+        return []
+    desk = frame.visit.gate.house.desk
+
+    def read() -> list[tuple[GalleryId, str, int]]:
+        with desk.store.read() as tx:
+            counts = tx.release_waits.counts(found, MANY + 1)
+            return [(one.id, one.name, counts[one.id]) for one in tx.galleries.list() if one.id in counts]
+
+    told = []
+    for gallery, name, count in await asyncio.to_thread(read):
+        words = frame.say_many(
+            "%(num)s enrolment waits for the written release",
+            "%(num)s enrolments wait for the written release",
+            count,
+        )
+        if count > MANY:
+            words = frame.say(N_("More than a thousand enrolments wait for the written release"))
+        told.append(Need(words, f"/people/{gallery}/releases", frame.say(N_("Take the releases")), hint=name))
+    return told
+
+
 async def follow_ups(frame: Frame) -> list[Need]:
     """Say what the reader was told earlier and has to look at again, for a record was put right since."""
     found = await _galleries(frame, Permission.SUBJECT_READ)
@@ -242,6 +269,7 @@ SOURCES: Final[tuple[Callable[[Frame], Awaitable[list[Need]]], ...]] = (
     approvals,
     questions,
     holds,
+    releases,
     follow_ups,
     passkeys,
     alarms.drills,

@@ -128,6 +128,19 @@ async def owed(frame: Framed, house: TheHouse, gallery: TheGallery) -> HTMLRespo
     )
 
 
+@routes.add(
+    "GET",
+    GALLERY + "/releases",
+    permission=Permission.SUBJECT_ENROL,
+    response_class=HTMLResponse,
+    include_in_schema=False,
+)
+async def releases(frame: Framed, house: TheHouse, gallery: TheGallery) -> HTMLResponse:
+    """Show who waits for the written release, the longest first; each release is taken on a page of its own."""
+    found = await house.registry.consents.waiting(gallery, PAGE + 1)
+    return frame.page("releases.html", here="people", gallery=gallery, waits=found[:PAGE], more=len(found) > PAGE)
+
+
 async def _holds(frame: Frame, house: House, gallery: Gallery, subject: str = "") -> list[Any]:
     """Give the holds that are not over, of one person or of all, to whoever may see them."""
     if not frame.may(Permission.SUBJECT_HOLD, gallery.id):

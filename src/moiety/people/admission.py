@@ -61,6 +61,7 @@ def stop(tx: Transaction, gallery: Gallery, subject: SubjectId, why: str, now: f
     """Match nothing against a subject from this transaction on; one without a record gets one that says only this."""
     record = tx.records.get(subject) or SubjectRecord(subject, gallery.id, gallery.purpose, "", "", "", False, now)  # noqa: FBT003 - a record's own order
     tx.records.put(replace(record, stopped_at=now, stopped_for=why))
+    tx.release_waits.drop(subject)
 
 
 def resume(tx: Transaction, subject: SubjectId, why: str) -> bool:
@@ -70,6 +71,14 @@ def resume(tx: Transaction, subject: SubjectId, why: str) -> bool:
         return False
     tx.records.put(replace(record, stopped_at=None, stopped_for=None))
     return True
+
+
+def ask_release(tx: Transaction, gallery: Gallery, subject: SubjectId, now: float) -> None:
+    """Ask a subject for the written release, where the gallery wants one and none is there."""
+    rule = tx.rules.get(gallery.id)
+    there = any(one.withdrawn_at is None for one in tx.consents.of_subject(subject))
+    if rule is not None and rule.consent and not there:
+        tx.release_waits.ask(gallery.id, subject, now)
 
 
 def has_guardian(tx: Transaction, subject: SubjectId) -> bool:

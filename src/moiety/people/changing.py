@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from moiety.foundation.errors import BadInput, Forbidden, NotFound
 from moiety.ledger import Kind as Record
 from moiety.matching import vigil
-from moiety.people.admission import OBJECTION, resume, stop
+from moiety.people.admission import OBJECTION, ask_release, resume, stop
 from moiety.people.fields import check_given
 from moiety.people.follow_ups import MATCHES, note_change
 from moiety.people.rules import BIRTH, POLICE_STATUS, Stated, check_police, is_minor
@@ -123,6 +123,7 @@ class Changing:
                 tx.subjects.get(gallery.id, subject)
                 if not resume(tx, subject, OBJECTION):
                     raise NotFound("This person's objection is not on record.")
+                ask_release(tx, gallery, subject, self._desk.clock.now())
                 self._desk.write_down(tx, Record.ALTERATION, "overrule", gallery, asker, subject=subject)
 
         await asyncio.to_thread(keep)

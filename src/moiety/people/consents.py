@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Protocol
 
-from moiety.foundation.errors import BadInput, ConsentNeeded, OnHold
+from moiety.foundation.errors import BadInput, ConsentNeeded, NotFound, OnHold
 from moiety.foundation.ids import new_id
 from moiety.ledger import Kind as Record
 from moiety.people.admission import WITHDRAWAL, has_guardian, resume, stop
@@ -101,6 +101,7 @@ class Consents:
         def also(tx: Transaction) -> None:
             _check(tx, gallery, consent)
             tx.consents.put(consent)
+            tx.release_waits.drop(subject)
             # A new consent ends what a withdrawal stopped; an objection stays until it is decided.
             resume(tx, subject, WITHDRAWAL)
 
@@ -142,6 +143,34 @@ class Consents:
                 tx.records.set_end(subject, now)
             note_change(tx, gallery.id, subject, "objected", now)
             self._desk.write_down(tx, Record.ALTERATION, "withdraw", gallery, asker, subject=subject)
+
+    async def decline(self, gallery: Gallery, subject: SubjectId, asker: Asker) -> None:
+        """Note that a person gives no release: they go on by card or PIN, and nobody asks again.
+
+        Raises:
+            UnknownSubject: the gallery has no such subject.
+            NotFound: nobody waits for this person's release.
+
+        """
+
+        def keep() -> None:
+            with self._desk.store.begin() as tx:
+                # A crash before the commit leaves them asked.
+                tx.subjects.get(gallery.id, subject)
+                if not tx.release_waits.decline(subject, self._desk.clock.now()):
+                    raise NotFound("No release of this person is waited for.")
+                self._desk.write_down(tx, Record.ALTERATION, "decline", gallery, asker, subject=subject)
+
+        await asyncio.to_thread(keep)
+
+    async def waiting(self, gallery: Gallery, limit: int) -> tuple[tuple[SubjectId, float], ...]:
+        """List who still has to give the written release, with since when, the longest first."""
+
+        def read() -> tuple[tuple[SubjectId, float], ...]:
+            with self._desk.store.read() as tx:
+                return tx.release_waits.oldest(gallery.id, limit)
+
+        return await asyncio.to_thread(read)
 
     async def of_subject(self, gallery: Gallery, subject: SubjectId) -> tuple[Consent, ...]:
         """List a subject's consents.

@@ -41,6 +41,8 @@ class Decoys:
         def mark() -> None:
             with self._desk.store.begin() as tx:
                 tx.decoys.add(subject, self._desk.clock.now())
+                # Nobody could give it: a decoy is like anybody who said no.
+                tx.release_waits.decline(subject, self._desk.clock.now())
 
         await asyncio.to_thread(mark)
         return subject

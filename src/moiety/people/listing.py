@@ -38,6 +38,7 @@ class Listed:
     minor: bool
     stopped: bool
     on_hold: bool
+    awaits_release: bool
     created_at: float
     expires_at: float | None
 
@@ -154,7 +155,7 @@ def _listed(tx: Transaction, subjects: Sequence[Subject]) -> list[Listed]:
     """Describe subjects, all of a page by as many statements as one; the references are still closed."""
     ids = [one.id for one in subjects]
     records, names, held = tx.records.of_several(ids), tx.fields.names_of(ids), tx.subjects.held_among(ids)
-    photos = tx.templates.active_of(ids)
+    photos, waits = tx.templates.active_of(ids), tx.release_waits.among(ids)
     found = []
     for subject in subjects:
         record = records.get(subject.id)
@@ -170,6 +171,7 @@ def _listed(tx: Transaction, subjects: Sequence[Subject]) -> list[Listed]:
                 minor=record.minor if record else False,
                 stopped=record is not None and record.stopped_at is not None,
                 on_hold=subject.id in held,
+                awaits_release=subject.id in waits,
                 created_at=subject.created_at,
                 expires_at=subject.expires_at,
             )

@@ -10,6 +10,7 @@ from moiety.foundation.envelopes import pack
 from moiety.foundation.errors import AlreadyThere, BadInput
 from moiety.foundation.ids import SubjectId, new_subject_id
 from moiety.ledger import Kind as Record
+from moiety.people.admission import ask_release
 from moiety.people.enrol import enter
 from moiety.people.fields import REFERENCE, check_given
 from moiety.people.rules import POLICE_STATUS, Stated, end_of, is_minor
@@ -132,6 +133,7 @@ class Registrar:
             # A crash before the commit: undone at the next start. After it: B is told to keep the key then.
             self._fields.write(tx, subject, sealed)
             tx.subjects.activate(gallery.id, subject)
+            ask_release(tx, gallery, subject, self._desk.clock.now())
             tx.intents.advance(intent.id, IntentState.COMMITTING)
             self._desk.write_down(
                 tx, Record.COLLECTION, "register", gallery, asker, subject=subject, fields=len(sealed)

@@ -65,7 +65,12 @@ class Rules:
         def keep() -> None:
             with self._desk.store.begin() as tx:
                 # A crash before the commit leaves the old rule whole.
+                before = tx.rules.get(gallery.id)
                 tx.rules.put(rule)
+                if rule.consent and not (before and before.consent):
+                    tx.release_waits.ask_all(gallery.id, self._desk.clock.now())
+                elif not rule.consent:
+                    tx.release_waits.drop_all(gallery.id)
                 self._desk.write_down(
                     tx,
                     Record.ALTERATION,

@@ -64,6 +64,18 @@ class ConsentRow(Base):
     release_sha256: Mapped[bytes] = mapped_column(LargeBinary)
 
 
+class ReleaseWaitRow(Base):
+    """A subject of whom a written release is asked and who has given none; `declined_at` is when they said no."""
+
+    __tablename__ = "release_wait"
+    __table_args__ = (Index(None, "gallery_id", "declined_at", "asked_at", "subject_id"), STRICT)
+
+    subject_id: Mapped[str] = mapped_column(Text, ForeignKey("subject.id", ondelete="CASCADE"), primary_key=True)
+    gallery_id: Mapped[str] = mapped_column(Text)
+    asked_at: Mapped[float] = mapped_column(SECONDS)
+    declined_at: Mapped[float | None] = mapped_column(SECONDS)
+
+
 class OwnTemplateRow(Base):
     """The template that a subject keeps themselves: the hash by which it is known again."""
 

@@ -30,6 +30,7 @@ from moiety.storage.noted import kept
 from moiety.storage.operators import OperatorTable
 from moiety.storage.owed import ConsentTable, FollowUpTable, HoldTable, ReceiptTable
 from moiety.storage.own_templates import OwnTemplateTable
+from moiety.storage.release_waits import ReleaseWaitTable
 from moiety.storage.schema import migrate
 from moiety.storage.subjects import SubjectTable
 from moiety.storage.templates import TemplateTable
@@ -92,6 +93,11 @@ class Transaction:
     def consents(self) -> ConsentTable:
         """Consents of subjects."""
         return ConsentTable(self.session)
+
+    @cached_property
+    def release_waits(self) -> ReleaseWaitTable:
+        """Of whom a written release is asked."""
+        return ReleaseWaitTable(self.session)
 
     @cached_property
     def own_templates(self) -> OwnTemplateTable:

@@ -9,6 +9,7 @@ from sqlalchemy import BigInteger, cast, delete, func, select, update
 from moiety.foundation.errors import AlreadyThere, OnHold, UnknownGallery, UnknownSubject
 from moiety.foundation.ids import GalleryId, RowId, SubjectId
 from moiety.storage.owed import HELD_SUBJECTS
+from moiety.storage.person_tables import ReleaseWaitRow
 from moiety.storage.records import StateCounts, Subject, SubjectState, TemplateState
 from moiety.storage.tables import CanaryRow, GalleryRow, SubjectFieldRow, SubjectRow, TemplateRow
 
@@ -170,6 +171,8 @@ class SubjectTable:
         if self.held(subject_id):
             raise OnHold
         row.state = SubjectState.ERASING.value
+        # Nobody has to ask them anything any more.
+        self._session.execute(delete(ReleaseWaitRow).where(ReleaseWaitRow.subject_id == subject_id))
         self._session.execute(
             update(TemplateRow)
             .where(TemplateRow.subject_id == subject_id)

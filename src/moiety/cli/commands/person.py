@@ -123,6 +123,22 @@ def consent(
 
 
 @app.command()
+def decline(
+    subject: Person,
+    gallery: GalleryName,
+    data: Data = None,
+    reason: Reason = OWNER,
+    *,
+    json: Json = False,
+) -> None:
+    """Note that a person gives no release: they go on by card or PIN, and nobody asks again."""
+    with gate(data) as line:
+        path = of_subject(line, gallery, subject, reason)
+        made = line.ask("POST", f"{path}/decline", json={"reason": reason})
+    result(made, as_json=json, lines=["goes on without a face"])
+
+
+@app.command()
 def withdraw(
     subject: Person,
     gallery: GalleryName,
