@@ -17,8 +17,8 @@ __all__ = ["database", "pytest_generate_tests"]
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 _skipped: list[str] = []
-# Gates plant canaries soon after their start, in the middle of whatever a test counts; those that test them say so.
-os.environ["MOIETY_CANARIES"] = "0"
+# Gates plant canaries and decoys by themselves, in the middle of whatever a test counts; those that test them say so.
+os.environ["MOIETY_CANARIES"] = os.environ["MOIETY_DECOYS"] = "0"
 
 
 @pytest.fixture(scope="session")

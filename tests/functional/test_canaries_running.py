@@ -29,7 +29,7 @@ def test_a_gate_plants_canaries_by_itself(tmp_path: Path, monkeypatch: pytest.Mo
         assert owner.get("galleries/hall/subjects").json()["subjects"] == []
         for _ in eventually("they are asked for, and all is right", 60):
             acts = [entry["act"] for entry in owner.get("ledger").json()["entries"]]
-            if acts.count("enrol") == 2:
+            if acts.count("made-up") == 2:
                 break
         assert "canary-wrong" not in acts
         assert site.cli("status").json["parts"]["vault-a"]

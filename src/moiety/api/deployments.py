@@ -5,6 +5,7 @@ from moiety.access.spending import by_two
 from moiety.api.guard_schemas import (
     DecoyMade,
     DecoyNew,
+    DecoysSeen,
     DeploymentNew,
     DeploymentSeen,
     ThresholdsBody,
@@ -101,3 +102,10 @@ async def plant_decoy(new: DecoyNew, house: TheHouse, caller: TheCaller, gallery
     asker, stated = asker_of(caller, new.reason), Stated(police=new.police_status or "")
     made = await house.registry.decoys.plant(gallery, new.reference, new.fields, asker, stated)
     return DecoyMade(subject_id=made)
+
+
+@routes.add("GET", GALLERY + "/decoys", permission=Permission.DECOY_PLANT, summary="Count the decoys")
+async def count_decoys(house: TheHouse, gallery: TheGallery) -> DecoysSeen:
+    """Say how many decoys there are and are to be; nothing says which they are."""
+    stand = await house.registry.decoys.stand(gallery)
+    return DecoysSeen(planted=stand.planted, wanted=stand.wanted)

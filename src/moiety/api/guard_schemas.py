@@ -69,6 +69,13 @@ class DecoyMade(Given):
     subject_id: str
 
 
+class DecoysSeen(Given):
+    """How many decoys a gallery has, and to how many the gate brings them by itself as people come."""
+
+    planted: int
+    wanted: int
+
+
 class DeploymentNew(Why):
     """What a gallery is used under."""
 

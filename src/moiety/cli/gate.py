@@ -77,6 +77,8 @@ async def _tidy(over: House) -> None:
         await asyncio.sleep(pause)
         try:
             settled = await over.settle()
+            # Before the sweep: a decoy whose end is near stays.
+            await over.registry.decoys.tend()
             erased = await over.retention.sweep()
             await over.awaiting.ask()
             pause = TIDY_SECONDS

@@ -30,6 +30,7 @@ ENVIRONMENT = {
     "MOIETY_KEYS": "",
     "MOIETY_LOG": "debug",
     "MOIETY_CANARIES": "0",
+    "MOIETY_DECOYS": "0",
     "MOIETY_HOSTS": "",
     "MOIETY_DATABASE": "",
 }

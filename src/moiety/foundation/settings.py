@@ -46,6 +46,12 @@ SETTINGS = (
     Setting("MOIETY_HOSTS", "", "Further host names under which the gate may be called, separated by commas."),
     Setting("MOIETY_CANARIES", "2", "Made-up faces in each gallery, by which the vaults are tested; 0: none."),
     Setting("MOIETY_CANARY_MINUTES", "60", "Minutes between two questions for the made-up faces."),
+    Setting(
+        "MOIETY_DECOYS",
+        "100",
+        "Made-up people among so many real ones one, at least two and at most a hundred in a gallery of twenty or more,"
+        " whom nobody has a reason to open; 0: none are planted by themselves.",
+    ),
     Setting("MOIETY_COSIGN_MINUTES", "5", "Minutes between two signatures of the witness under the ledger; 0: none."),
     Setting("MOIETY_BACKUP_DAYS", "30", "After so many days a backup is destroyed by the next one."),
     Setting("MOIETY_BACKUP_SEEDS_DAYS", "7", "The same for vault B's seeds and personal keys."),

@@ -117,9 +117,11 @@ class Identifier:
             return ()
         bands: dict[SubjectId, int] = {}
         with self._desk.store.read() as tx:
-            # Canaries, and people who objected or withdrew.
+            found = tx.templates.by_rows(gallery.id, list(best))
+            # Canaries and decoys, and people who objected or withdrew.
             left_out = tx.canaries.subjects(gallery.id) | tx.records.stopped(gallery.id)
-            for template in tx.templates.by_rows(gallery.id, list(best)):
+            left_out |= tx.decoys.among({template.subject_id for template in found})
+            for template in found:
                 self._desk.check_binding(gallery, template.row_id, template.subject_id, template.binding)
                 subject = tx.subjects.get(gallery.id, template.subject_id)
                 if subject.id in left_out:

@@ -18,6 +18,7 @@ from moiety.matching.asking import told
 from moiety.people.admission import FIRST, admit
 from moiety.people.burial import image_field
 from moiety.people.fields import REFERENCE, check_given
+from moiety.people.looks import Looks
 from moiety.people.rules import POLICE_STATUS, Stated, check_police, end_of, is_minor, record_of
 from moiety.storage import IntentKind, IntentState, SubjectState
 from moiety.warrants.warrant import Act
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
     from moiety.people.settle import Settler
     from moiety.storage import Gallery, Intent, Transaction
 
+# The ledger's act for canaries and decoys: it counts no person, and names nobody who is none.
+MADE_UP = "made-up"
 # How often an enrolment is made anew that met the end of a refresh.
 TRIES = 3
 IN_DOUBT = "The photo is enrolled, but a vault could not be told yet; the gallery answers again once it can."
@@ -98,6 +101,7 @@ class Enroller:
         self._asking = asking
         self._fields = fields
         self._settler = settler
+        self.looks = Looks()
         self._names: defaultdict[bytes, asyncio.Lock] = defaultdict(asyncio.Lock)
         # Who holds or awaits each lock: it goes with the last of them, not before.
         self._users: Counter[bytes] = Counter()
@@ -147,10 +151,13 @@ class Enroller:
                 return await self._of_this_epoch(seen, lambda: self._look(gallery, image, asker), once)
 
         # An asker who goes away ends the waiting, not the work: a decision in a thread cannot be called back.
-        return await asyncio.shield(asyncio.create_task(whole()))
+        made = await asyncio.shield(asyncio.create_task(whole()))
+        if made.new_subject and who.reference is not None:
+            self.looks.saw(gallery, who.reference, who.fields, who.stated, face=True)
+        return made
 
-    async def plant(self, gallery: Gallery, number: int, asker: Asker) -> SubjectId:
-        """Enrol the canary `number`, a face that the eye makes up; it is in no list and no candidate.
+    async def plant(self, gallery: Gallery, number: int, asker: Asker, decoy: SubjectId | None = None) -> SubjectId:
+        """Enrol the canary `number`, a face that the eye makes up, or give it to a decoy; neither is a candidate.
 
         Raises:
             DuplicatePhoto: it is there already.
@@ -164,7 +171,7 @@ class Enroller:
 
         async def whole() -> Enrolled:
             async with self.one_at_a_time(mark):
-                subject = await asyncio.to_thread(self._subject, gallery, Who(), [], mark, canary=True)
+                subject = await asyncio.to_thread(self._subject, gallery, Who(decoy), [], mark, canary=True)
 
                 async def once(now: _Seen) -> Enrolled:
                     return await self._carry_out(_plan(now, subject, mark), {}, [], asker)
@@ -321,6 +328,9 @@ class Enroller:
             tx.templates.activate(plan.gallery.id, [plan.photo])
             tx.subjects.activate(plan.gallery.id, plan.subject)
             tx.intents.advance(plan.intent.id, IntentState.COMMITTING)
+            if plan.canary is not None:
+                self._desk.write_down(tx, Record.ALTERATION, MADE_UP, plan.gallery, asker, signers=plan.signers)
+                return
             self._desk.write_down(
                 tx,
                 Record.COLLECTION,

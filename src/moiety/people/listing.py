@@ -56,8 +56,12 @@ class Listing:
         self._desk = desk
         self._fields = fields
 
-    async def page(self, gallery: Gallery, after: SubjectId | None, limit: int, asker: Asker) -> tuple[Listed, ...]:
+    async def page(
+        self, gallery: Gallery, after: SubjectId | None, limit: int, asker: Asker, *, decoys: bool = True
+    ) -> tuple[Listed, ...]:
         """Give up to `limit` people whose id follows `after`; no more is opened than is shown, and B meters it.
+
+        Decoys stand among them, but where they are not wanted.
 
         Raises:
             WarrantRefused: the budget of labels of this hour is spent.
@@ -66,7 +70,7 @@ class Listing:
 
         def read() -> list[Listed]:
             with self._desk.store.read() as tx:
-                return _listed(tx, tx.subjects.page(gallery.id, after=after, limit=limit))
+                return _listed(tx, tx.subjects.page(gallery.id, after=after, limit=limit, decoys=decoys))
 
         page = await asyncio.to_thread(read)
         labels = await self._fields.labels(gallery, [one.subject for one in page], asker) if page else {}
@@ -89,7 +93,7 @@ class Listing:
     async def as_csv(
         self, gallery: Gallery, after: SubjectId | None, limit: int, asker: Asker, spend: Spend
     ) -> tuple[str, SubjectId | None]:
-        """Write a page as a table for a spreadsheet; gives the id behind which the next page begins, too.
+        """Write a page of real people as a table for a spreadsheet; gives the id behind which the next one begins, too.
 
         Raises:
             NotApproved: what two people agreed on is not this page.
@@ -97,7 +101,7 @@ class Listing:
 
         """
         await asyncio.to_thread(self._note_export, gallery, export_lines(after, limit), asker, spend)
-        page = await self.page(gallery, after, limit, asker)
+        page = await self.page(gallery, after, limit, asker, decoys=False)
         rows = [
             (
                 one.subject,

@@ -11,7 +11,7 @@ from moiety.foundation.errors import AlreadyThere, BadInput
 from moiety.foundation.ids import SubjectId, new_subject_id
 from moiety.ledger import Kind as Record
 from moiety.people.admission import ask_release
-from moiety.people.enrol import enter
+from moiety.people.enrol import MADE_UP, enter
 from moiety.people.fields import REFERENCE, check_given
 from moiety.people.rules import POLICE_STATUS, Stated, end_of, is_minor
 from moiety.storage import IntentKind, IntentState
@@ -45,13 +45,14 @@ class Guardian:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Newcomer:
-    """A person to be kept without a photo."""
+    """A person to be kept without a photo; `nobody` is one whom no one has a reason to open."""
 
     reference: str
     fields: Mapping[str, str] = field(default_factory=dict)
     stated: Stated = field(default_factory=Stated)
     guardian: Guardian | None = None
     pin: str | None = None
+    nobody: bool = False
 
 
 class Registrar:
@@ -94,20 +95,23 @@ class Registrar:
                 if await asyncio.to_thread(self._fields.by_blind, gallery, blind):
                     raise AlreadyThere("Another subject of this gallery has this reference.")
                 with self._settler.in_hand(subject):
-                    return await self._carry_out(gallery, subject, stated, (given, blinds), asker)
+                    return await self._carry_out(gallery, subject, replace(new, stated=stated), (given, blinds), asker)
 
-        return await asyncio.shield(asyncio.create_task(whole()))
+        made = await asyncio.shield(asyncio.create_task(whole()))
+        if not new.nobody:
+            self._enroller.looks.saw(gallery, new.reference, new.fields, stated, face=False)
+        return made
 
     async def _carry_out(
         self,
         gallery: Gallery,
         subject: SubjectId,
-        stated: Stated,
+        new: Newcomer,
         written: tuple[dict[str, str], dict[str, bytes]],
         asker: Asker,
     ) -> SubjectId:
         """Both phases of an enrolment without a row; what fails before the decision is undone."""
-        intent = await asyncio.to_thread(self._begin, gallery, subject, stated)
+        intent = await asyncio.to_thread(self._begin, gallery, subject, new)
         try:
             sealed = await self._fields.sealed(gallery, subject, *written)
             await asyncio.to_thread(self._decide, gallery, subject, sealed, intent, asker)
@@ -118,11 +122,14 @@ class Registrar:
             raise
         return subject
 
-    def _begin(self, gallery: Gallery, subject: SubjectId, stated: Stated) -> Intent:
+    def _begin(self, gallery: Gallery, subject: SubjectId, new: Newcomer) -> Intent:
         """Write down who is about to come."""
         with self._desk.store.begin() as tx:
             # A crash after this: the settler finds the intent 'preparing' and undoes it here and at B.
-            enter(tx, gallery, subject, stated, self._desk.clock.now())
+            now = self._desk.clock.now()
+            enter(tx, gallery, subject, new.stated, now)
+            if new.nobody:
+                tx.decoys.add(subject, now)
             return tx.intents.open(IntentKind.ENROL, gallery.id, subject_id=subject)
 
     def _decide(
@@ -135,9 +142,14 @@ class Registrar:
             tx.subjects.activate(gallery.id, subject)
             ask_release(tx, gallery, subject, self._desk.clock.now())
             tx.intents.advance(intent.id, IntentState.COMMITTING)
-            self._desk.write_down(
-                tx, Record.COLLECTION, "register", gallery, asker, subject=subject, fields=len(sealed)
-            )
+            if tx.decoys.among([subject]):
+                # Nobody could release a face: a decoy is like anybody who said no.
+                tx.release_waits.decline(subject, self._desk.clock.now())
+                self._desk.write_down(tx, Record.ALTERATION, MADE_UP, gallery, asker)
+            else:
+                self._desk.write_down(
+                    tx, Record.COLLECTION, "register", gallery, asker, subject=subject, fields=len(sealed)
+                )
 
     async def pin_mark(self, gallery: Gallery, subject: SubjectId, pin: str) -> bytes:
         """Key a PIN by the gate's key and by B's, bound to its person: no disk holds what a guess could be tried on.

@@ -57,7 +57,7 @@ class Registry:
             registrar=registrar,
             consents=Consents(desk, fields, eraser),
             holds=Holds(desk),
-            decoys=Decoys(desk, registrar),
+            decoys=Decoys(desk, registrar, enroller),
             deploying=Deploying(desk),
             presenting=Presenting(desk, fields, registrar),
             changing=Changing(desk, fields),

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import func, or_, select, union_all
 
 from moiety.foundation.ids import GalleryId
+from moiety.storage.guard_tables import DecoyRow
 from moiety.storage.tables import CanaryRow, LedgerRow, SubjectFieldRow, SubjectRow, TemplateRow
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """How much a gallery holds of people: canaries are nobody, and are not counted. `fields` by name, of all kinds."""
+    """How much a gallery holds of people, not of canaries and decoys; `fields` by name, of all kinds."""
 
     people: int
     photos: int
@@ -47,7 +48,9 @@ class ExposedTable:
 
     def held(self, gallery_id: GalleryId) -> Held:
         """Count what a gallery holds."""
-        made_up = select(CanaryRow.subject_id).where(CanaryRow.gallery_id == gallery_id)
+        made_up = union_all(
+            select(CanaryRow.subject_id).where(CanaryRow.gallery_id == gallery_id), select(DecoyRow.subject_id)
+        )
         whose = select(SubjectRow.id).where(SubjectRow.gallery_id == gallery_id, SubjectRow.id.not_in(made_up))
         people = self._session.scalar(select(func.count()).select_from(whose.subquery())) or 0
         photos = select(func.count()).where(

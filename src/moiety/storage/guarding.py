@@ -8,17 +8,16 @@ from typing import TYPE_CHECKING
 from sqlalchemy import delete, func, select
 
 from moiety.foundation.errors import NotFound
+from moiety.foundation.ids import GalleryId, SubjectId
 from moiety.storage.guard_records import Alert, Deployment, Lock
 from moiety.storage.guard_tables import AlertRow, DecoyRow, DeploymentRow, LockRow, SpentRow
 from moiety.storage.person_records import as_columns, of_row
-from moiety.storage.tables import LedgerRow
+from moiety.storage.tables import LedgerRow, SubjectRow
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection
 
     from sqlalchemy.orm import Session
-
-    from moiety.foundation.ids import GalleryId, SubjectId
 
 
 class AlertTable:
@@ -143,7 +142,21 @@ class DecoyTable:
         self._session.add(DecoyRow(subject_id=subject_id, planted_at=now))
         self._session.flush()
 
-    def among(self, subjects: Sequence[SubjectId]) -> frozenset[SubjectId]:
+    def count(self, gallery_id: GalleryId) -> int:
+        """Count the subjects of a gallery who are nobody."""
+        query = select(func.count()).select_from(DecoyRow).join(SubjectRow, SubjectRow.id == DecoyRow.subject_id)
+        return self._session.scalar(query.where(SubjectRow.gallery_id == gallery_id)) or 0
+
+    def ending(self, until: float) -> tuple[tuple[GalleryId, SubjectId], ...]:
+        """Return those of all galleries whose time is over before a moment."""
+        query = (
+            select(SubjectRow.gallery_id, SubjectRow.id)
+            .join(DecoyRow, DecoyRow.subject_id == SubjectRow.id)
+            .where(SubjectRow.expires_at < until)
+        )
+        return tuple((GalleryId(gallery), SubjectId(one)) for gallery, one in self._session.execute(query))
+
+    def among(self, subjects: Collection[SubjectId]) -> frozenset[SubjectId]:
         """Return those of the subjects who are nobody."""
         return frozenset(self._session.scalars(select(DecoyRow.subject_id).where(DecoyRow.subject_id.in_(subjects))))
 

@@ -8,6 +8,7 @@ from sqlalchemy import BigInteger, cast, delete, func, select, update
 
 from moiety.foundation.errors import AlreadyThere, OnHold, UnknownGallery, UnknownSubject
 from moiety.foundation.ids import GalleryId, RowId, SubjectId
+from moiety.storage.guard_tables import DecoyRow
 from moiety.storage.owed import HELD_SUBJECTS
 from moiety.storage.person_tables import ReleaseWaitRow
 from moiety.storage.records import StateCounts, Subject, SubjectState, TemplateState
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 DAY_SECONDS = 86_400
 _CANARIES = select(CanaryRow.subject_id)
+_DECOYS = select(DecoyRow.subject_id)
 
 
 def _record(row: SubjectRow) -> Subject:
@@ -104,13 +106,19 @@ class SubjectTable:
         after: SubjectId | None = None,
         limit: int = 100,
         state: SubjectState | None = SubjectState.ACTIVE,
+        decoys: bool = True,
     ) -> tuple[Subject, ...]:
-        """Return up to `limit` people whose id follows `after`, in the order of their (random) ids; no canaries."""
+        """Return up to `limit` people whose id follows `after`, in the order of their (random) ids; no canaries.
+
+        Decoys stand among them, but where they are not wanted.
+        """
         query = select(SubjectRow).where(SubjectRow.gallery_id == gallery_id, SubjectRow.id.not_in(_CANARIES))
         if after is not None:
             query = query.where(SubjectRow.id > after)
         if state is not None:
             query = query.where(SubjectRow.state == state.value)
+        if not decoys:
+            query = query.where(SubjectRow.id.not_in(_DECOYS))
         return tuple(_record(row) for row in self._session.scalars(query.order_by(SubjectRow.id).limit(limit)))
 
     def ids(self, gallery_id: GalleryId) -> tuple[SubjectId, ...]:
@@ -143,6 +151,7 @@ class SubjectTable:
     def ends_by_day(self, gallery_ids: Collection[GalleryId], until: float) -> tuple[tuple[GalleryId, int, int], ...]:
         """Count whose time is over before `until`: (gallery, day, people), the day in days since 1970 UTC; no canaries.
 
+        Decoys are counted, as lists show the days on which they end.
         Who is on hold is counted too: the hold's end lets the erasure go on.
         """
         day = cast(SubjectRow.expires_at, BigInteger) // DAY_SECONDS
@@ -213,10 +222,11 @@ class SubjectTable:
         self._session.flush()
 
     def count(self, gallery_id: GalleryId) -> StateCounts:
-        """Count the gallery's people by state; canaries do not count."""
+        """Count the gallery's people by state; canaries and decoys do not count."""
         query = (
             select(SubjectRow.state, func.count())
             .where(SubjectRow.gallery_id == gallery_id, SubjectRow.id.not_in(_CANARIES))
+            .where(SubjectRow.id.not_in(_DECOYS))
             .group_by(SubjectRow.state)
         )
         found = {SubjectState(state): number for state, number in self._session.execute(query)}

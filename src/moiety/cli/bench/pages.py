@@ -93,7 +93,7 @@ def run(subjects: int, requests: int) -> Iterator[dict[str, Any]]:
 
 def _timed_on(database: str, url: str, subjects: int, requests: int) -> Iterator[dict[str, Any]]:
     """Time all pages on one database, in a scratch installation."""
-    told = {"MOIETY_DATABASE": url, "MOIETY_CANARIES": "0"}
+    told = {"MOIETY_DATABASE": url, "MOIETY_CANARIES": "0", "MOIETY_DECOYS": "0"}
     with tempfile.TemporaryDirectory(prefix="moiety-bench-") as scratch, environment(told):
         made = installation.create(Path(scratch) / "installation")
         with _line(made) as line:

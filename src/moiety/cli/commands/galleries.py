@@ -101,6 +101,16 @@ def decoy(
 
 
 @app.command()
+def decoys(
+    name: Annotated[str, typer.Argument(help="Name or id of the gallery.")], data: Data = None, *, json: Json = False
+) -> None:
+    """Say how many decoys a gallery has; the gate plants them by itself as people come."""
+    with gate(data) as line:
+        found = line.ask("GET", f"galleries/{name}/decoys")
+    result(found, as_json=json, lines=[f"{found['planted']} planted, {found['wanted']} wanted"])
+
+
+@app.command()
 def deploy(
     name: Annotated[str, typer.Argument(help="Name or id of the gallery.")],
     assessment: Annotated[str, typer.Option(help="Reference of the impact assessment, such as DPIA-2026-04.")],
