@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from moiety.incidents.outside import Finding
+    from moiety.incidents.findings import Finding
 
 GUARDED = [one for module in MODULES for one in module.routes.guarded()]
 
@@ -92,6 +92,6 @@ def test_what_is_no_site_is_said_to_be_none() -> None:
 
 
 def test_without_tls_anywhere_but_at_home_is_a_hole() -> None:
-    (far,) = Outside("http://gate.example.org")._encrypted()
-    (home,) = Outside("http://localhost:8080")._encrypted()
+    (far,) = Outside("http://gate.example.org")._plain()
+    (home,) = Outside("http://localhost:8080")._plain()
     assert (far.hole, home.hole) == (True, False)

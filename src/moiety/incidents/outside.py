@@ -9,9 +9,7 @@ from __future__ import annotations
 import contextlib
 import re
 import socket
-import ssl
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
@@ -19,13 +17,14 @@ from urllib.parse import urlsplit
 import httpx
 
 from moiety.foundation.errors import BadInput, PartDown
+from moiety.incidents.findings import Finding
+from moiety.incidents.outside_tls import SECONDS, look_at_tls
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Iterable, Sequence
 
-SECONDS: Final = 5.0
 PORT_SECONDS: Final = 1.0
-DAYS_LEFT: Final = 14
 HSTS_SECONDS: Final = 180 * 86_400
 AT_ONCE: Final = 32
 # What installations like ours, and the systems that leaked, have had open to the world.
@@ -97,15 +96,6 @@ _LISTING: Final = re.compile(rb"<title>\s*(Index of|Directory listing)", re.IGNO
 LOCAL: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that was looked at: `hole` is false where all is well; `said` says it in plain words."""
-
-    what: str
-    hole: bool
-    said: str
-
-
 class Outside:
     """A look at one installation from outside."""
 
@@ -128,26 +118,41 @@ class Outside:
     def look(self, guarded: Sequence[tuple[str, str]], ports: Iterable[int] = PORTS) -> list[Finding]:
         """Look at everything; `guarded` are methods and addresses of routes that must ask who is there.
 
+        Behind a certificate that does not hold all else is looked at all the same; where no TLS of today is spoken,
+        nothing else can be.
+
         Raises:
             PartDown: nothing answers there.
 
         """
-        with httpx.Client(base_url=self.url, timeout=SECONDS, verify=self._verify, trust_env=False) as http:
+        encrypted, spoken = look_at_tls(self._host, self._port, self._verify) if self._tls else (self._plain(), True)
+        # Nobody signs in here and nothing is sent: a certificate that does not hold is told of, and is no end.
+        verify = self._verify if not any(one.hole for one in encrypted) else False
+        with httpx.Client(base_url=self.url, timeout=SECONDS, verify=verify, trust_env=False) as http:
             try:
-                first = http.get("/")
+                first = http.get("/") if spoken else None
             except httpx.HTTPError:
                 raise PartDown(f"Nothing answers at {self.url}.") from None
-            return [
-                *self._ports(ports),
-                *self._encrypted(),
-                *_headers(first, tls=self._tls),
-                *_cookies([first, http.get("/sign-in")]),
-                _routes(http, guarded),
-                _guesses(http),
-                _media(http),
-                _names(http),
-                _security_txt(http),
-            ]
+            seen = [*self._ports(ports), *encrypted]
+            return seen if first is None else seen + self._pages(http, first, guarded)
+
+    def _pages(self, http: httpx.Client, first: httpx.Response, guarded: Sequence[tuple[str, str]]) -> list[Finding]:
+        """Look at what is answered."""
+        return [
+            *_headers(first, tls=self._tls),
+            *_cookies([first, http.get("/sign-in")]),
+            _routes(http, guarded),
+            _guesses(http),
+            _media(http),
+            _names(http),
+            _security_txt(http),
+        ]
+
+    def _plain(self) -> list[Finding]:
+        """Say what it means to be asked without TLS."""
+        home = self._host in LOCAL
+        said = "It is asked without TLS" + ("; at home that is fine." if home else ": everybody on the way can read.")
+        return [Finding("tls", not home, said)]
 
     def _ports(self, ports: Iterable[int]) -> list[Finding]:
         """Try to connect to each port."""
@@ -168,41 +173,6 @@ class Outside:
     def _answers(self, port: int) -> bool:
         with contextlib.suppress(OSError), socket.create_connection((self._host, port), PORT_SECONDS):
             return True
-        return False
-
-    def _encrypted(self) -> list[Finding]:
-        """Look at the certificate, its end, and old versions of TLS."""
-        if not self._tls:
-            home = self._host in LOCAL
-            said = "It is asked without TLS" + (
-                "; at home that is fine." if home else ": everybody on the way can read."
-            )
-            return [Finding("tls", not home, said)]
-        context = self._verify if isinstance(self._verify, ssl.SSLContext) else ssl.create_default_context()
-        try:
-            with (
-                socket.create_connection((self._host, self._port), SECONDS) as plain,
-                context.wrap_socket(plain, server_hostname=self._host) as sock,
-            ):
-                version, ends = sock.version(), str((sock.getpeercert() or {}).get("notAfter", ""))
-        except OSError:
-            return [Finding("tls", hole=True, said="The certificate does not hold for this name.")]
-        left = (datetime.fromtimestamp(ssl.cert_time_to_seconds(ends), UTC) - datetime.now(UTC)).days if ends else 0
-        old = self._takes_old()
-        return [
-            Finding("tls", left < DAYS_LEFT, f"{version}; the certificate holds for {left} more days."),
-            Finding("tls", old, "TLS before 1.2 is taken." if old else "TLS before 1.2 is refused."),
-        ]
-
-    def _takes_old(self) -> bool:
-        """Whether TLS 1.0 or 1.1 is taken, where this machine can still speak it."""
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-        with contextlib.suppress(OSError, ValueError):
-            context.minimum_version = ssl.TLSVersion.TLSv1
-            context.maximum_version = ssl.TLSVersion.TLSv1_1
-            with socket.create_connection((self._host, self._port), SECONDS) as plain, context.wrap_socket(plain):
-                return True
         return False
 
 
