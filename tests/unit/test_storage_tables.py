@@ -329,3 +329,13 @@ def test_the_calendar_of_ends_is_read_by_its_index(gate: Store) -> None:
     with gate.engine.connect() as connection:
         plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {asked}", given).all()
     assert "ix_subject_expires_at" in str(plan)
+
+
+def test_what_a_person_has_several_of_counts_as_one_field_of_one_person(gate: Store) -> None:
+    with gate.begin() as tx:
+        gallery = add_gallery(tx).id
+        for releases in (1, 2):
+            subject = tx.subjects.add(gallery, new_subject_id()).id
+            for name in ("releases", *(f"release_con_{one}" for one in range(releases)), "image_pho_1"):
+                tx.fields.put(subject, name, FieldClass.FIELD, wrapped_key=b"k", ciphertext=b"c")
+        assert tx.exposed.held(gallery).fields == {"image": 2, "release": 2, "releases": 2}

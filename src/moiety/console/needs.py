@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from moiety.matching.parked import Question
 
 DAY_SECONDS: Final = 86_400
-HOUR_SECONDS: Final = 3_600
 SOON_DAYS: Final = 14
 PASSKEYS_WANTED: Final = 2
 # Up to so many who wait for the written release are counted in each gallery.
@@ -221,35 +220,6 @@ async def parts(frame: Frame) -> list[Need]:
     return told
 
 
-async def incidents(frame: Frame) -> list[Need]:
-    """Say what went wrong and is not over: switches, breaches and their clocks, reports from outside, drills."""
-    if not frame.may(Permission.INCIDENT_READ):
-        return []
-    told = await asyncio.to_thread(frame.visit.gate.incidents.figures)
-    place = "/incidents" if frame.there("/incidents") else "/status"
-    look = frame.say(N_("See the incidents"))
-    hours = round(told.get("moiety_incident_seconds_left", 0.0) / HOUR_SECONDS)
-    found = []
-    if told["moiety_emergency_pressed"]:
-        found.append(Need(frame.say(N_("An emergency switch is pressed")), place, look, "bad"))
-    if count := int(told["moiety_incidents_open"]):
-        words = frame.say_many("%(num)s breach is open", "%(num)s breaches are open", count)
-        hint = frame.say(N_("Hours until the first has to be reported: %(hours)s"), hours=hours)
-        found.append(Need(words, place, look, "bad", hint))
-    if count := int(told["moiety_reports_waiting"]):
-        words = frame.say_many("%(num)s report from outside waits", "%(num)s reports from outside wait", count)
-        found.append(Need(words, place, look, "bad" if told["moiety_reports_overdue"] else "warn"))
-    if told["moiety_drill_overdue"]:
-        found.append(
-            Need(
-                frame.say(N_("A drill is overdue: the installation has not attacked itself")),
-                "/status",
-                frame.say(N_("See the status")),
-            )
-        )
-    return found
-
-
 async def _galleries(frame: Frame, permission: Permission) -> list[GalleryId]:
     """Give the galleries in which the reader has a permission."""
     if not frame.may(permission):
@@ -260,7 +230,6 @@ async def _galleries(frame: Frame, permission: Permission) -> list[GalleryId]:
 
 # Whoever has something else that may need somebody adds it here, the most urgent first.
 SOURCES: Final[tuple[Callable[[Frame], Awaitable[list[Need]]], ...]] = (
-    incidents,
     alerts,
     alarms.pressed,
     alarms.incidents,

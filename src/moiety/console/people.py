@@ -234,7 +234,10 @@ async def receipts(frame: Framed, house: TheHouse, gallery: TheGallery, subject:
         with house.desk.store.read() as tx:
             kept = tx.receipts.of_subject(gallery.id, SubjectId(subject))
         given = [handed_out(house.desk, one) for one in kept]
-        return [{"told": json.loads(one.document), "file": one.as_json()} for one in given]
+        documents = [(one, json.loads(one.document)) for one in given]
+        return [
+            {"told": told, "at": datetime.fromisoformat(told["at"]), "file": one.as_json()} for one, told in documents
+        ]
 
     found = await asyncio.to_thread(read)
     return frame.page("receipts.html", here="people", gallery=gallery, subject=subject, receipts=found)

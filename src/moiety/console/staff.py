@@ -4,8 +4,8 @@ from typing import Final
 
 from starlette.responses import HTMLResponse, Response
 
-from moiety.access import Permission, Role
-from moiety.api.entrance import organisation_cookie
+from moiety.access import Permission
+from moiety.api.entrance import Via, organisation_cookie
 from moiety.api.routes import Routes
 from moiety.console import statics
 from moiety.console.frame import Framed
@@ -46,7 +46,9 @@ async def join(frame: Framed) -> HTMLResponse:
 async def access(frame: Framed) -> HTMLResponse:
     """Show one's own page: passkeys, approvals, colleagues."""
     register_at = frame.visit.gate.sign_at.removesuffix("/sign") + "/register"
-    return frame.page("access.html", here="me", register_at=register_at, roles=list(Role))
+    visitor = frame.visit.visitor
+    mine = visitor is not None and visitor.via is Via.DEVICE
+    return frame.page("access.html", here="me", register_at=register_at, own=mine)
 
 
 @routes.add(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import func, or_, select, union_all
+from sqlalchemy import case, func, or_, select, union_all
 
 from moiety.foundation.ids import GalleryId
 from moiety.storage.guard_tables import DecoyRow
@@ -17,10 +17,13 @@ if TYPE_CHECKING:
     from sqlalchemy import ColumnElement
     from sqlalchemy.orm import Session
 
+# Fields of which one person has several, each with a number behind its name.
+NUMBERED = ("release", "image")
+
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """How much a gallery holds of people, not of canaries and decoys; `fields` by name, of all kinds."""
+    """How much a gallery holds of people, not of canaries and decoys; `fields` by name."""
 
     people: int
     photos: int
@@ -56,11 +59,13 @@ class ExposedTable:
         photos = select(func.count()).where(
             TemplateRow.gallery_id == gallery_id, TemplateRow.subject_id.not_in(made_up)
         )
+        starts = [(SubjectFieldRow.name.startswith(f"{one}_", autoescape=True), one) for one in NUMBERED]
+        name = case(*starts, else_=SubjectFieldRow.name).label("name")
         fields = (
-            select(SubjectFieldRow.name, func.count())
+            select(name, func.count(SubjectFieldRow.subject_id.distinct()))
             .where(SubjectFieldRow.subject_id.in_(whose))
-            .group_by(SubjectFieldRow.name)
-            .order_by(SubjectFieldRow.name)
+            .group_by(name)
+            .order_by(name)
         )
         return Held(
             people, self._session.scalar(photos) or 0, {one[0]: one[1] for one in self._session.execute(fields)}
