@@ -82,6 +82,7 @@ def rows_about(api: Api, subject: str) -> dict[str, int]:
             ("template", "subject_id"),
             ("subject_record", "subject_id"),
             ("consent", "subject_id"),
+            ("own_template", "subject_id"),
         ):
             asked = f"SELECT count(*) FROM {table} WHERE {column} = ?"  # noqa: S608 - names of this list
             found[table] = db.exec_driver_sql(asked, (SubjectId(subject),)).scalar_one()

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from api_in_process import WHY, Api, api_over, upload
-from api_people import STAFF, consent, entered, made
+from api_people import STAFF, complete, consent, entered, made, rows_about
 from moiety.access.device_proofs import from_text, to_text
 from moiety.foundation.envelopes import unseal_from
 from moiety.kernel import rotation
@@ -114,6 +115,40 @@ async def test_req_46_templates_are_revoked_and_say_nothing_across_tenants(api: 
                 for site, name in ((api, "staff"), (api, "gate"), (elsewhere, "staff"))
             ]
         assert max(abs(float(seen[0] @ other)) for other in seen[1:]) < 0.25
+
+
+@pytest.mark.parametrize("photo", [False, True])
+async def test_req_03_withdrawing_ends_the_template_that_a_person_keeps(api: Api, *, photo: bool) -> None:
+    """With or without photos beside it: the hash goes, a receipt counts it, and no new consent brings it back."""
+    ada = api.site.sight.person()
+    async with api.owner as owner:
+        await made(owner)
+        subject = await complete(api, owner, ada) if photo else await entered(owner)
+        if not photo:
+            assert (await consent(api, owner, subject)).status_code == 201
+        template = (await given(api, owner, subject, ada)).json()["template"]
+        export = (await owner.post(f"{STAFF}/subjects/{subject}/access", json={"pdf": True, **WHY})).json()["document"]
+        assert export["own_template"]["since"] == export["made_at"]
+        page = await owner.get(f"/people/staff/{subject}", headers={"accept": "text/html"})
+        assert "The template that they keep" in page.text
+
+        gone = await owner.post(f"{STAFF}/subjects/{subject}/withdraw", json={"keep_card": True, **WHY})
+        assert gone.json() == {"erased": "face"}
+        assert rows_about(api, subject)["own_template"] == 0
+        receipts = (await owner.get(f"{STAFF}/receipts/{subject}")).json()["receipts"]
+        told = [json.loads(one["document"]) for one in receipts]
+        assert sum(one["own_templates"] for one in told) == 1
+        assert sum(one["photos"] for one in told) == int(photo)
+        assert (await consent(api, owner, subject)).status_code == 201
+        assert (await brought(api, owner, subject, ada, template)).status_code == 404
+
+        # Whoever is erased whole takes it along, counted in the one receipt.
+        assert (await given(api, owner, subject, ada)).status_code == 201
+        assert (await owner.delete(f"{STAFF}/subjects/{subject}", params=WHY)).status_code == 200
+        assert set(rows_about(api, subject).values()) == {0}
+        receipts = (await owner.get(f"{STAFF}/receipts/{subject}")).json()["receipts"]
+        whole = [told for told in (json.loads(one["document"]) for one in receipts) if told["act"] == "person-erased"]
+        assert [one["own_templates"] for one in whole] == [1]
 
 
 def turned(folder: Path, gallery: Gallery) -> Any:

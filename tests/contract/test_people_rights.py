@@ -123,6 +123,9 @@ async def test_req_32_a_restored_database_forgets_whoever_was_erased_since(api: 
     async with api.owner as owner:
         gallery = await made(owner)
         subject = await complete(api, owner, face)
+        picture = upload(api.photo(face))
+        kept = await owner.post(f"{STAFF}/subjects/{subject}/own-template", data=WHY, files=picture)
+        assert kept.status_code == 201
     assert all(rows_about(api, subject).values())
     desk = api.site.desk
     # This database is now as old as a backup; the tombstone is what B wrote when the person was erased.

@@ -182,6 +182,7 @@ async def one_person(frame: Framed, house: TheHouse, gallery: TheGallery, subjec
         photos=await house.directory.photos(gallery, who),
         consents=await registry.consents.of_subject(gallery, who),
         holds=await _holds(frame, house, gallery, subject),
+        own_since=await house.own.since(gallery, who),
         can=Can.of(frame, gallery),
         now=now,
         first_day=_day(now + DAY_SECONDS),

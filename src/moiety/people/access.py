@@ -40,6 +40,7 @@ RIGHTS: Final = (
     "it with you, and complain to a supervisory authority. Withdrawing or declining changes no other access you have."
 )
 NO_IMAGE: Final = "Of this photo only the two halves of its numbers are kept; the picture itself is not."
+OWN_TEMPLATE: Final = "You keep it yourself. Here is only a hash of it, which says that it is in force."
 _MICROSECONDS: Final = 1_000_000
 
 
@@ -137,6 +138,7 @@ class AccessExports:
             "pin_set": any(one.name == PIN for one in tx.fields.list(subject)),
             "consents": [_consent(one, values, redaction) for one in tx.consents.of_subject(subject)],
             "images": _images(tx, subject, values),
+            "own_template": _own(tx, subject),
             "model": {"name": gallery.model_name, "sha256": gallery.model_sha256},
             "searches": [one for one in told if one["kind"] == "consultation"],
             "disclosures": [one for one in told if one["kind"] in {"disclosure", "combination"}],
@@ -185,6 +187,12 @@ def _consent(one: Consent, values: dict[str, str], redaction: Redaction) -> dict
         "withdrawn": _moment(one.withdrawn_at),
         "release": release,
     }
+
+
+def _own(tx: Transaction, subject: SubjectId) -> dict[str, Any] | None:
+    """Say since when a template that the person keeps is in force; it is not here."""
+    since = tx.own_templates.since(subject)
+    return None if since is None else {"since": _moment(since), "note": OWN_TEMPLATE}
 
 
 def _images(tx: Transaction, subject: SubjectId, values: dict[str, str]) -> list[dict[str, Any]]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from moiety.foundation.errors import NotFound, UnknownSubject
 from moiety.people.follow_ups import note_change
-from moiety.people.receipts import issue
+from moiety.people.receipts import Gone, issue
 from moiety.storage import SubjectState
 
 if TYPE_CHECKING:
@@ -29,10 +29,11 @@ def bury(desk: Desk, tx: Transaction, intent: Intent) -> None:
     templates = tx.templates.by_rows(intent.gallery_id, intent.row_ids)
     if intent.subject_id is not None:
         fields = len(tx.fields.list(intent.subject_id))
+        own = int(tx.own_templates.drop(intent.subject_id))
         tx.templates.delete([template.photo_id for template in templates])
         tx.subjects.delete(intent.gallery_id, intent.subject_id)
         _told(desk, tx, intent.gallery_id, intent.subject_id)
-        issue(desk, tx, intent.gallery_id, intent.subject_id, photos=len(templates), fields=fields)
+        issue(desk, tx, intent.gallery_id, intent.subject_id, Gone(len(templates), own, fields))
     else:
         _photos(desk, tx, intent.gallery_id, templates)
     tx.intents.close(intent.id)
@@ -47,7 +48,7 @@ def _photos(desk: Desk, tx: Transaction, gallery: GalleryId, templates: tuple[Te
             drop_image(tx, subject, template.photo_id)
         if not tx.templates.of_subject(subject) and _is_active(tx, gallery, subject):
             _told(desk, tx, gallery, subject)
-            issue(desk, tx, gallery, subject, photos=len(gone), fields=None)
+            issue(desk, tx, gallery, subject, Gone(photos=len(gone)))
 
 
 def _told(desk: Desk, tx: Transaction, gallery: GalleryId, subject: SubjectId) -> None:

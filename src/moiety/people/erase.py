@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from moiety.foundation.errors import NotFound, OnHold, OutOfStep, Unavailable, WarrantRefused
 from moiety.ledger import Kind as Record
+from moiety.people.receipts import Gone, issue
 from moiety.storage import IntentKind, IntentState
 from moiety.warrants import targets
 from moiety.warrants.warrant import Act
@@ -67,13 +68,16 @@ class Eraser:
         await self._carry_out(gallery, intent, signed)
 
     async def face(self, gallery: Gallery, subject: SubjectId, asker: Asker) -> bool:
-        """Erase all photos of a person who stays, by card or PIN; says whether there were any.
+        """Erase all photos of a person who stays, by card or PIN; a template that they keep passes no more.
+
+        Says whether there were photos.
 
         Raises:
             UnknownSubject: the gallery has no such subject.
             OnHold, SignatureNeeded, WarrantRefused, Unavailable: as for `subject`.
 
         """
+        await asyncio.to_thread(self._drop_own, gallery, subject, asker)
         terms = await self._desk.terms(gallery, Act.ERASE)
         rows = await asyncio.to_thread(self._rows, gallery, subject)
         if not rows:
@@ -149,6 +153,17 @@ class Eraser:
             raise type(away)(BEGUN) from None
         if await asyncio.to_thread(self._settler.is_open, intent):
             raise WarrantRefused(REFUSED)
+
+    def _drop_own(self, gallery: Gallery, subject: SubjectId, asker: Asker) -> None:
+        """Let the template that a person keeps pass no more, with a receipt of its own: no vault has a part in it."""
+        with self._desk.store.begin() as tx:
+            # A crash before the commit leaves it in force, and its person unmatched: who withdraws again comes here.
+            tx.subjects.get(gallery.id, subject)
+            if tx.subjects.held(subject):
+                raise OnHold
+            if tx.own_templates.drop(subject):
+                self._desk.write_down(tx, Record.ERASURE, "own-template", gallery, asker, subject=subject)
+                issue(self._desk, tx, gallery.id, subject, Gone(own_templates=1))
 
     def _rows(self, gallery: Gallery, subject: SubjectId) -> tuple[RowId, ...]:
         """Read the rows of a subject, in the order in which they are erased."""

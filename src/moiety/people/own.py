@@ -118,6 +118,21 @@ class Own:
 
         await asyncio.to_thread(drop)
 
+    async def since(self, gallery: Gallery, subject: SubjectId) -> float | None:
+        """Say since when a person's own template is in force, if one is.
+
+        Raises:
+            UnknownSubject: the gallery has no such subject.
+
+        """
+
+        def read() -> float | None:
+            with self._desk.store.read() as tx:
+                self._active(tx, gallery, subject)
+                return tx.own_templates.since(subject)
+
+        return await asyncio.to_thread(read)
+
     def _may(self, gallery: Gallery, subject: SubjectId) -> None:
         """Check that a face of this person may be measured now."""
         self._desk.must_match()

@@ -26,6 +26,7 @@ _SECTIONS: Final = (
     ("fields", "What is written down"),
     ("consents", "Your consents"),
     ("images", "Photos"),
+    ("own_template", "The template that you keep"),
     ("searches", "Who looked"),
     ("disclosures", "Who was told"),
     ("changes", "What was changed"),

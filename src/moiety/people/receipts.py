@@ -29,12 +29,21 @@ FACE: Final = "face-erased"
 
 
 @dataclass(frozen=True, slots=True)
+class Gone:
+    """What was erased; `fields` is None where only the face went."""
+
+    photos: int = 0
+    own_templates: int = 0
+    fields: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Receipt:
     """One receipt as it is handed out: the exact signed text, the signature and the gate's public key."""
 
     FORM: ClassVar[str] = "moiety/receipt/1"
     KEYS: ClassVar[frozenset[str]] = frozenset(
-        {"moiety", "id", "tenant", "gallery", "subject", "act", "photos", "fields", "at"}
+        {"moiety", "id", "tenant", "gallery", "subject", "act", "photos", "own_templates", "fields", "at"}
     )
     BAD: ClassVar[str] = "This is no receipt, or it was altered."
 
@@ -82,19 +91,18 @@ class Receipt:
         return told
 
 
-def issue(
-    desk: Desk, tx: Transaction, gallery: GalleryId, subject: SubjectId, *, photos: int, fields: int | None
-) -> None:
-    """Sign for an erasure, in its own transaction; `fields` is None where only the face went."""
+def issue(desk: Desk, tx: Transaction, gallery: GalleryId, subject: SubjectId, gone: Gone) -> None:
+    """Sign for an erasure, in its own transaction."""
     told = {
         "moiety": Receipt.FORM,
         "id": new_id("rct"),
         "tenant": desk.tenant,
         "gallery": gallery,
         "subject": subject,
-        "act": FACE if fields is None else PERSON,
-        "photos": photos,
-        "fields": fields or 0,
+        "act": FACE if gone.fields is None else PERSON,
+        "photos": gone.photos,
+        "own_templates": gone.own_templates,
+        "fields": gone.fields or 0,
         "at": datetime.fromtimestamp(int(desk.clock.now()), UTC).isoformat(),
     }
     document = json.dumps(told, sort_keys=True, separators=(",", ":"))

@@ -32,7 +32,13 @@ class OwnTemplateTable:
         """Return the hash that is in force, or None."""
         return self._session.scalar(select(OwnTemplateRow.digest).where(OwnTemplateRow.subject_id == subject_id))
 
-    def drop(self, subject_id: SubjectId) -> None:
-        """Remove what is in force, if anything is."""
+    def since(self, subject_id: SubjectId) -> float | None:
+        """Return since when one is in force, or None."""
+        return self._session.scalar(select(OwnTemplateRow.created_at).where(OwnTemplateRow.subject_id == subject_id))
+
+    def drop(self, subject_id: SubjectId) -> bool:
+        """Remove what is in force; says whether anything was."""
+        there = self.digest(subject_id) is not None
         self._session.execute(delete(OwnTemplateRow).where(OwnTemplateRow.subject_id == subject_id))
         self._session.flush()
+        return there
