@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from contextlib import suppress
 from dataclasses import replace
@@ -10,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from playwright.sync_api import Error
 
-from browser.signing import Device, SigningSite
+from browser.signing import Device, SigningSite, portrait
 from browser.test_console_axe import axe, objections
 from moiety.access.device_proofs import from_text, to_text
-from moiety.access.papers import Content, SignIn
+from moiety.access.papers import Content, Fact, SignIn
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -256,6 +257,58 @@ def test_what_was_altered_or_comes_from_nowhere_is_not_signed(
     assert "Dee Roy" in page.inner_text("#facts")
     assert (page.text_content("#digest") or "").replace(" ", "") == content.digest().hex()
     page.close()
+
+
+@pytest.fixture
+def signing(site: SigningSite, ben: Colleague) -> Iterator[Page]:
+    """Open the witness's page for what is handed over as a file."""
+    page = ben.context.new_page()
+    page.goto(f"{site.witness}/sign")
+    page.wait_for_selector("#empty:visible")
+    yield page
+    page.close()
+
+
+def proposed(site: SigningSite, kind: str, **lines: str) -> dict[str, Any]:
+    """Make what a colleague would be asked to sign."""
+    now = int(site.api.site.clock.now())
+    facts = tuple(Fact(name, value) for name, value in lines.items())
+    content = Content("tenant", f"apr_{'1' * 26}", kind, "opr_1", "gal_1", facts, "why", bytes(16), now, now + 3600)
+    return {"moiety": "approval/1", "content": to_text(content.encode())}
+
+
+def test_the_words_follow_the_act(site: SigningSite, signing: Page) -> None:
+    about = {"subject": "sub_1"}
+    for act, title in (("hold", "Shall this be held?"), ("release", "Shall this hold be released?")):
+        load(signing, proposed(site, "legal-hold", act=act, **about))
+        assert signing.inner_text("#title") == title
+    load(signing, proposed(site, "lift", switch="stop", presses="1"))
+    assert signing.inner_text("#title") == "Shall what was stopped go on?"
+    for asked in (proposed(site, "legal-hold", **about), proposed(site, "toString", **about)):
+        load(signing, asked)
+        assert "does not know" in signing.inner_text("#why")
+        signing.click("#refused .another")
+
+
+def see(page: Page, picture: bytes) -> None:
+    page.set_input_files("#see", {"name": "picture.png", "mimeType": "image/png", "buffer": picture})
+
+
+def test_whoever_signs_a_search_has_seen_the_face(site: SigningSite, signing: Page) -> None:
+    """The picture of a search is shown to its second person, who cannot sign before, nor see another in its place."""
+    picture = portrait(5)
+    load(signing, proposed(site, "case-search", case="FIR 7", picture=hashlib.sha256(picture).hexdigest()))
+    assert signing.is_disabled("#sign")
+    see(signing, portrait(6))
+    signing.wait_for_selector("#trouble:has-text('another picture')")
+    assert (signing.is_disabled("#sign"), signing.is_visible("#picture")) == (True, False)
+    see(signing, picture)
+    signing.wait_for_selector("#picture:visible")
+    assert (signing.is_enabled("#sign"), signing.is_visible("#frame")) == (True, False)
+    load(signing, proposed(site, "case-search", case="FIR 7", picture="0" * 64))
+    assert (signing.is_disabled("#sign"), signing.is_visible("#picture")) == (True, False)
+    load(signing, proposed(site, "lift", switch="stop"))
+    assert signing.is_enabled("#sign")
 
 
 @pytest.mark.parametrize("path", ["/sign-in", "/join", "/access", "/operators", "/approvals"])

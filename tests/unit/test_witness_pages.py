@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from moiety.access.kinds import KINDS
 from moiety.foundation.errors import BadInput
 from moiety.witness.pages import HEADERS, Pages, Site
 
@@ -70,6 +71,13 @@ async def test_every_file_that_a_page_or_script_names_is_there() -> None:
     for path in pages.paths():
         named |= set(re.findall(r"/static/[\w.]+", (await get(pages, path))[2].decode()))
     assert named == {path for path in pages.paths() if path.startswith("/static/")}
+
+
+def test_the_page_has_words_for_every_act_of_two_people() -> None:
+    script = resources.files("moiety.witness").joinpath("static/staff.js").read_text()
+    block = re.search(r"^const KINDS = \{$(.*?)^\};$", script, re.MULTILINE | re.DOTALL)
+    assert block is not None
+    assert set(re.findall(r'^  "?([\w-]+)"?: [\[(]', block[1], re.MULTILINE)) == set(KINDS)
 
 
 def test_the_scripts_write_no_markup_and_ask_nobody() -> None:

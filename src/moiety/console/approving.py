@@ -31,6 +31,7 @@ WORDS: Final = {
     "legal-hold": N_("A legal hold"),
     "case-search": N_("A search in a case"),
 }
+RELEASE: Final = N_("The end of a legal hold")
 STATES: Final = {
     "open": (N_("waits for a second person"), "warn"),
     "approved": (N_("signed, not carried out yet"), "warn"),
@@ -77,7 +78,8 @@ async def _letter(frame: Frame, one: Proposal) -> Letter:
     signs = current and state is ApprovalState.OPEN and not mine
     may_sign = signs and await asyncio.to_thread(visit.gate.staff.approvals.may_sign, content, frame.caller)
     seen = await approval_seen(visit, one)
-    known = WORDS.get(content.kind, content.kind)
+    releases = content.kind == LEGAL_HOLD.name and content.fact("act") == "release"
+    known = RELEASE if releases else WORDS.get(content.kind, content.kind)
     return Letter(seen, known, words, kind, current, mine, may_sign, _way(content.kind))
 
 

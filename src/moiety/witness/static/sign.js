@@ -1,7 +1,7 @@
 // The page on which a person signs a warrant: it takes a question, checks it itself, shows it, and asks the passkey.
 
 import { Refused, check } from "/static/check.js";
-import { hex } from "/static/pack.js";
+import { hex, sha256 } from "/static/pack.js";
 import { NoPasskey, sign } from "/static/passkey.js";
 import { atHome, copy, gates, of, rpId } from "/static/site.js";
 import { STAFF_KINDS, checkStaff } from "/static/staff.js";
@@ -43,7 +43,8 @@ function row([name, value, hint]) {
 function frame() {
   const picture = of("picture");
   const { naturalWidth: width, naturalHeight: height } = picture;
-  if (!found?.picture || !width) return;
+  of("frame").hidden = !found?.warrant;
+  if (!found?.warrant || !found.picture || !width) return;
   const scale = picture.clientWidth / width;
   const [x, y, w, h] = found.warrant.box;
   Object.assign(of("frame").style, {
@@ -56,6 +57,7 @@ function frame() {
 
 async function draw(picture) {
   of("shown").hidden = !picture;
+  of("face").hidden = !found.warrant;
   if (!picture) return;
   if (address) URL.revokeObjectURL(address);
   address = URL.createObjectURL(new Blob([picture]));
@@ -72,6 +74,31 @@ function passing() {
   const rest = found.expires - seconds();
   of("left").textContent = found.grant || found.lasting ? "" : left(rest);
   if (rest <= 0) refuse("The time to sign this has passed. Ask the question again.");
+}
+
+function awaits(picture) {
+  of("wanted").hidden = !picture;
+  of("sign").disabled = picture;
+}
+
+// The proposal names a picture by its hash alone: whoever signs opens that very file, and sees it before they can sign.
+async function see(file) {
+  const asked = found;
+  const picture = new Uint8Array(await file.arrayBuffer());
+  const digest = hex(await sha256(picture));
+  if (found !== asked || !asked?.wanted) return;
+  const same = digest === asked.wanted;
+  of("trouble").textContent = same ? "" : "This is another picture than the one that would be searched for.";
+  if (!same) return;
+  try {
+    await draw(picture);
+  } catch (error) {
+    if (!(error instanceof Refused)) throw error;
+    refuse(error.message);
+    return;
+  }
+  awaits(false);
+  of("sign").focus();
 }
 
 async function take(question) {
@@ -91,6 +118,7 @@ async function take(question) {
   of("second").hidden = wanted !== 2;
   of("second").textContent = signed === 1 ? "One person has signed. You are the second." : "Two people must sign this.";
   of("trouble").textContent = "";
+  awaits(typeof found.wanted === "string");
   stage("asked");
   frame();
   passing();
@@ -119,6 +147,12 @@ async function read(text) {
 of("file").addEventListener("change", async (event) => {
   const [file] = event.target.files;
   if (file) await read(await file.text());
+  event.target.value = "";
+});
+
+of("see").addEventListener("change", async (event) => {
+  const [file] = event.target.files;
+  if (file) await see(file);
   event.target.value = "";
 });
 

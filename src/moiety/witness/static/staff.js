@@ -7,7 +7,14 @@ import { clock, groups } from "/static/words.js";
 const SKEW_SECONDS = 120;
 const BEGUN_SECONDS = 300;
 const SESSION_SECONDS_MAX = 12 * 3600;
+const SEARCH = "case-search";
 
+const HOLDS = {
+  hold: ["Shall this be held?", "Nothing of it is erased before the review."],
+  release: ["Shall this hold be released?", "It may be erased from then on, and is where its time has passed."],
+};
+
+// What a person is asked, and what comes of it. An act whose lines say which of several things is done is a function.
 const KINDS = {
   invite: ["Shall this person work here?", "They get a link by which they make a passkey, and then these roles."],
   roles: ["Shall this person have these roles?", "They take the place of all roles that the person has now."],
@@ -17,9 +24,18 @@ const KINDS = {
   policy: ["Shall this gallery be used so?", "It is asked under this impact assessment until its review, by these rules."],
   threshold: ["Shall this threshold change?", "It decides how much alike two faces must be. Read the test report first."],
   "bulk-export": ["Shall all of this be exported?", "Records of many people leave this place."],
-  "legal-hold": ["Shall this be held?", "Nothing of it is erased before the review."],
-  "case-search": ["Shall this search be made?", "A face is looked for in this case."],
+  "legal-hold": ({ act }) => (Object.hasOwn(HOLDS, act ?? "") ? HOLDS[act] : null),
+  "case-search": ["Shall this face be searched for?", "Everybody in the gallery is compared with it, in this case, once."],
+  lift: ["Shall what was stopped go on?", "An emergency switch was pressed. All that it stopped is answered again."],
 };
+
+// What an approval is for, in words; one that this page has no words for is not signed here.
+function wordsOf(kind, lines) {
+  const known = Object.hasOwn(KINDS, kind) ? KINDS[kind] : null;
+  const found = typeof known === "function" ? known(lines) : known;
+  must(found, `This page does not know what “${kind}” would do with these lines.`);
+  return found;
+}
 
 async function signIn(asked, now, from) {
   must(from, "A sign-in comes from the gate's own page, which opens this window, and in no other way.");
@@ -46,12 +62,16 @@ async function approval(asked, now) {
   const content = read("proposal", decodeApproval, asked.content);
   must(content.expires > now, "The time to approve this has passed. It has to be proposed again.");
   must(content.created <= now + SKEW_SECONDS, "The proposal is from the future. Check the clock of this device.");
-  const [title, what] = KINDS[content.kind] ?? [`Approve: ${content.kind}?`, "See the lines below."];
+  const names = content.facts.map(({ name }) => name);
+  must(new Set(names).size === names.length, "One line of the proposal is there twice.");
+  const lines = Object.fromEntries(content.facts.map(({ name, value }) => [name, value]));
+  const [title, what] = wordsOf(content.kind, lines);
   const named = typeof asked.proposer_name === "string" && asked.proposer_name;
   return {
     title,
     expires: content.expires,
     lasting: true,
+    wanted: content.kind === SEARCH ? (lines.picture ?? "") : null,
     digest: await sha256(fromText(asked.content)),
     rows: [
       ["What happens", what, null],
@@ -70,9 +90,10 @@ const ASKED = { "sign-in/1": signIn, "approval/1": approval };
 export const STAFF_KINDS = Object.keys(ASKED);
 
 // Checks what is asked; gives what a person needs to see. `from` is the origin of the window that asks, or null.
+// `wanted` is the SHA-256, in hex, of a picture that has to be seen before this may be signed.
 export async function checkStaff(asked, now, from) {
   const found = await ASKED[asked.moiety](asked, now, from);
-  return { lasting: false, picture: null, hints: {}, ...found };
+  return { lasting: false, wanted: null, picture: null, hints: {}, ...found };
 }
 
 // Checks what a new passkey is made for; gives its challenge.
