@@ -79,6 +79,15 @@ async def test_nobody_can_ignore_the_clock(api: Api) -> None:
         browser = api.client()
         await browser.get(f"/enter?ticket={token.ticket()}")
         assert "have waited for too long" in (await browser.get("/")).text
+        now = api.site.clock.now()
+        told = {"happened": "x", "lost": ["vault-a"], "controller": "A school", "contact": "dpo@school.example.org"}
+        times = {name: datetime.fromtimestamp(now, UTC).isoformat() for name in ("aware_at", "began_at", "ended_at")}
+        breach = (await owner.post("/v1/incidents", json=told | times)).json()["id"]
+        assert (await owner.post("/v1/emergencies/stop", json={"reason": "a test"})).status_code == 200
+        needs = (await browser.get("/")).text.partition('class="needs"')[2].partition("</ul>")[0]
+        places = re.findall(r'href="([^"]+)"', needs)
+        assert {"/emergency", f"/incidents/{breach}", "/reports"} <= set(places)
+        assert len(places) == len(set(places))
         for address in ("/incidents", "/reports"):
             assert "for too long" in (await owner.get(address)).text
         figures = (await owner.get("/metrics")).text

@@ -16,18 +16,19 @@ HOUR_S = 3600
 
 
 async def pressed(frame: Frame) -> list[Need]:
-    """Say that stop or kill is pressed."""
-    if not frame.may(Permission.STOP_PRESS):
+    """Say that stop or kill is pressed, to whoever may press or reads of incidents."""
+    if not frame.may(Permission.STOP_PRESS) and not frame.may(Permission.INCIDENT_READ):
         return []
+    place = "/emergency" if frame.may(Permission.STOP_PRESS) else "/incidents"
     stop, kill = await asyncio.to_thread(frame.visit.gate.incidents.emergencies.pressed)
     look = frame.say(N_("See who and since when"))
     found = []
     if kill is not None:
         found.append(
-            Need(frame.say(N_("The kill switch is pressed: sessions and keys are revoked")), "/emergency", look, "bad")
+            Need(frame.say(N_("The kill switch is pressed: sessions and keys are revoked")), place, look, "bad")
         )
     if stop is not None:
-        found.append(Need(frame.say(N_("Matching is stopped")), "/emergency", look, "bad"))
+        found.append(Need(frame.say(N_("Matching is stopped")), place, look, "bad"))
     return found
 
 
