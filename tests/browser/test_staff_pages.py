@@ -318,3 +318,24 @@ def test_the_pages_of_staff_have_no_fault_that_axe_finds(
     ada.page.goto(f"{site.url}{path}")
     ada.page.wait_for_selector("h1:visible")
     assert objections(ada.page, axe) == []
+
+
+def test_another_site_s_link_looks_at_nobody_in_the_reader_s_name(site: SigningSite, ben: Colleague) -> None:
+    """A navigation comes with the device's proof; what looks at people is never one."""
+
+    def looks() -> int:
+        return sum(one.act == "reveal" for one in site.api.site.house.desk.ledger.entries(limit=1000))
+
+    ben.page.goto(f"{site.url}/identify")
+    gallery, before = str(site.gallery.id), looks()
+    for path in (f"/v1/galleries/{gallery}/people?reason=a+trick", f"/v1/galleries/{gallery}/subjects"):
+        other = ben.context.new_page()
+        other.goto(f"{site.witness}/")
+        with other.expect_navigation() as gone:
+            other.evaluate("(to) => { location.href = to }", site.url + path)
+        assert gone.value is not None
+        assert gone.value.status == 401
+        other.close()
+    assert looks() == before
+    # What the console's own pages do goes on.
+    assert ben.page.goto(f"{site.url}/people/{gallery}").status == 200  # type: ignore[union-attr]

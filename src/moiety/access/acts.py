@@ -121,6 +121,7 @@ class Acts:
         scopes = content.fact("scopes").split(", ")
         expires_at = datetime.fromisoformat(content.fact("expires")).timestamp()
         key_id, token = self._keys.issue_within(tx, content.fact("key"), scopes, expires_at)
+        self._operators.note(tx, "key-make", content.proposer, key_id)
         return {"key": key_id, "token": token}
 
     @staticmethod

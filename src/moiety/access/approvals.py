@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Final
 from moiety.access.kinds import kind_of
 from moiety.access.operators import PURPOSE, grants_of
 from moiety.access.papers import Content, Fact
+from moiety.access.permissions import Permission
 from moiety.foundation.errors import AlreadyThere, BadInput, Forbidden, NotFound
-from moiety.foundation.ids import ApprovalId, new_approval_id
+from moiety.foundation.ids import ApprovalId, GalleryId, OperatorId, new_approval_id
 from moiety.ledger import Kind as Record
 from moiety.ledger.log import REASON_CHARS_MAX
 from moiety.storage import ApprovalState, OperatorState
@@ -35,6 +36,8 @@ NONCE_BYTES: Final = 16
 FACTS_MAX: Final = 64
 VALUE_CHARS_MAX: Final = 4000
 OPEN_MAX: Final = 200
+# Nobody's flood keeps others from proposing.
+OPEN_EACH_MAX: Final = 40
 OWNER_ID: Final = "owner"
 
 
@@ -106,7 +109,8 @@ class Approvals:
             expires=now + LIFE_SECONDS,
         )
         with self._store.begin() as tx:
-            if len(tx.approvals.page(state=ApprovalState.OPEN, limit=OPEN_MAX)) >= OPEN_MAX:
+            mine, all_of_them = tx.approvals.count_open(now, proposer), tx.approvals.count_open(now)
+            if mine >= OPEN_EACH_MAX or all_of_them >= OPEN_MAX:
                 raise AlreadyThere("Too many approvals are open; sign or withdraw some.")
             made = tx.approvals.add(
                 ApprovalId(content.id),
@@ -135,20 +139,29 @@ class Approvals:
 
     # ---- reading ----
 
-    def list(self) -> tuple[Proposal, ...]:
-        """Give the newest hundred."""
+    def list(self, caller: Caller) -> tuple[Proposal, ...]:
+        """Give those of the newest hundred, and of all that can still be signed, that a caller may see."""
         with self._store.read() as tx:
-            return tuple(Proposal(one, self._sealing.content_of(one)) for one in tx.approvals.page())
+            there = {one.id: one for one in (*tx.approvals.page(), *tx.approvals.current(self._clock.now()))}
+        newest = sorted(there.values(), key=lambda one: (-one.created_at, one.id))
+        found = [Proposal(one, self._sealing.content_of(one)) for one in newest]
+        return tuple(one for one in found if _sees(caller, one.content))
 
-    def get(self, approval_id: ApprovalId) -> Proposal:
-        """Give one.
+    def get(self, approval_id: ApprovalId, caller: Caller) -> Proposal:
+        """Give one that a caller may see.
 
         Raises:
-            NotFound: there is no such approval.
+            NotFound: there is no such approval for this caller.
 
         """
         with self._store.read() as tx:
-            return self._found(tx, approval_id)
+            return self._seen(tx, approval_id, caller)
+
+    def _seen(self, tx: Transaction, approval_id: ApprovalId, caller: Caller) -> Proposal:
+        found = self._found(tx, approval_id)
+        if not _sees(caller, found.content):
+            raise NotFound("There is no such approval.")
+        return found
 
     def _found(self, tx: Transaction, approval_id: ApprovalId) -> Proposal:
         one = tx.approvals.get(approval_id)
@@ -230,15 +243,19 @@ class Approvals:
         return True
 
     def end(self, approval_id: ApprovalId, caller: Caller) -> Proposal:
-        """Withdraw one's own proposal, or refuse another's.
+        """Withdraw one's own proposal, or refuse another's that one could sign; the owner of the machine any.
 
         Raises:
+            NotFound: there is no such approval for this caller.
+            Forbidden: the caller could not be the second person.
             AlreadyThere: it is at its end already.
 
         """
         with self._store.begin() as tx:
-            found = self._found(tx, approval_id)
+            found = self._seen(tx, approval_id, caller)
             mine = found.content.proposer == caller.key_id
+            if not mine and caller.key_id != OWNER_ID:
+                self._may(found.content, tx.operators.get(OperatorId(caller.key_id)))
             state = ApprovalState.WITHDRAWN if mine else ApprovalState.REFUSED
             made = tx.approvals.end(approval_id, state)
             self._note(tx, "withdraw" if mine else "refuse", caller.key_id, found.content)
@@ -251,7 +268,7 @@ class Approvals:
 
         Raises:
             BadInput: acts of this kind are carried out elsewhere.
-            Forbidden: the caller did not propose it.
+            Forbidden: the caller did not propose it, or might not any more; or whoever signed it might not any more.
             AlreadyThere: it is not approved, or carried out already.
 
         """
@@ -260,6 +277,7 @@ class Approvals:
             handler = self._handlers.get(found.content.kind)
             if handler is None:
                 raise BadInput("This is carried out where it is needed, not here.")
+            caller.require(kind_of(found.content.kind).proposing)
             content = self._spent(tx, found, caller)
             result = handler(tx, content)
             return Proposal(tx.approvals.get(approval_id), content), result
@@ -269,7 +287,7 @@ class Approvals:
 
         Raises:
             NotFound: there is none of this kind, or its time has passed.
-            Forbidden: the caller did not propose it.
+            Forbidden: the caller did not propose it, or whoever signed it might not any more.
             AlreadyThere: it is not approved, or carried out already.
 
         """
@@ -282,5 +300,28 @@ class Approvals:
         if found.content.proposer != caller.key_id:
             raise Forbidden("Only whoever proposed it carries it out.")
         tx.approvals.finish(found.approval.id)
+        self._still(tx, found)
         self._note(tx, "carry-out", caller.key_id, found.content)
         return found.content
+
+    def _still(self, tx: Transaction, found: Proposal) -> None:
+        """Check that whoever signed could sign it now: a passkey that was stolen is found out after it was used.
+
+        Raises:
+            Forbidden: they work here no more, are locked, or have other roles.
+
+        """
+        approver = found.approval.approver or ""
+        if approver == OWNER_ID:
+            return
+        who = tx.operators.get(OperatorId(approver))
+        if who.state is not OperatorState.ACTIVE or tx.alerts.locked(who.id):
+            raise Forbidden("Whoever signed this works here no more, or is locked; have it signed anew.")
+        self._may(found.content, who)
+
+
+def _sees(caller: Caller, content: Content) -> bool:
+    """Whether a caller may see a proposal: one of a gallery is for those who work there, and for its proposer."""
+    if not content.gallery or content.proposer == caller.key_id:
+        return True
+    return bool(caller.visible(Permission.GALLERY_LIST, [GalleryId(content.gallery)]))

@@ -22,7 +22,7 @@ from moiety.foundation.ids import KeyId, new_key_id
 from moiety.storage import Switch
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from moiety.foundation.clock import Clock
     from moiety.storage import ApiKey, Store, Transaction
@@ -107,8 +107,16 @@ class ApiKeys:
         # What an unknown id is checked against, so that it takes as long as a known one.
         self._nobody = _HASHER.hash(os.urandom(SECRET_BYTES))
 
-    def issue(self, name: str, scopes: Iterable[str | Scope], expires_at: float) -> tuple[KeyId, str]:
+    def issue(
+        self,
+        name: str,
+        scopes: Iterable[str | Scope],
+        expires_at: float,
+        also: Callable[[Transaction, KeyId], None] | None = None,
+    ) -> tuple[KeyId, str]:
         """Make a key; return its id and the token `moi_<id>_<secret>`, which is never shown again.
+
+        `also` is done in the same transaction.
 
         `name` is a short lower-case label of the device or program (`front-door`), not of a person.
         `expires_at` in seconds since 1970 UTC.
@@ -119,7 +127,10 @@ class ApiKeys:
         """
         # A crash after this commit and before the token is shown leaves a key that nobody holds; it expires.
         with self._store.begin() as tx:
-            return self.issue_within(tx, name, scopes, expires_at)
+            made = self.issue_within(tx, name, scopes, expires_at)
+            if also:
+                also(tx, made[0])
+        return made
 
     def issue_within(
         self, tx: Transaction, name: str, scopes: Iterable[str | Scope], expires_at: float
@@ -192,15 +203,18 @@ class ApiKeys:
         with suppress(Unavailable), self._store.begin() as tx:
             tx.api_keys.touch(key.id)
 
-    def revoke(self, key_id: KeyId) -> KeyInfo:
-        """Stop a key for good, from the next request on.
+    def revoke(self, key_id: KeyId, also: Callable[[Transaction, KeyId], None] | None = None) -> KeyInfo:
+        """Stop a key for good, from the next request on; `also` is done in the same transaction.
 
         Raises:
             NotFound: there is no such key.
 
         """
         with self._store.begin() as tx:
-            return _info(tx.api_keys.revoke(key_id))
+            stopped = tx.api_keys.revoke(key_id)
+            if also:
+                also(tx, key_id)
+        return _info(stopped)
 
     def list(self) -> tuple[KeyInfo, ...]:
         """Return all keys, oldest first, without their hashes."""

@@ -59,6 +59,10 @@ def _mark(secret: str) -> bytes:
     return hashlib.sha256(secret.encode()).digest()
 
 
+def _late(begun: SignIn, now: float) -> bool:
+    return begun.issued + BEGUN_SECONDS <= now
+
+
 class DeviceSessions:
     """Who is signed in, from which device."""
 
@@ -67,7 +71,7 @@ class DeviceSessions:
         self._clock = clock
         self._tenant = tenant
         self.span = span or Span()
-        self._begun: OrderedDict[bytes, float] = OrderedDict()
+        self._begun: OrderedDict[bytes, SignIn] = OrderedDict()
         self._sessions: dict[bytes, Session] = {}
 
     def begin(self, key: bytes, gate: str) -> SignIn:
@@ -80,20 +84,23 @@ class DeviceSessions:
         if len(key) != KEY_BYTES:
             raise BadInput("A device's key is a raw Ed25519 public key of 32 bytes.")
         now = self._clock.now()
-        while self._begun and (len(self._begun) >= BEGUN_MAX or next(iter(self._begun.values())) <= now):
+        while self._begun and (len(self._begun) >= BEGUN_MAX or _late(next(iter(self._begun.values())), now)):
             self._begun.popitem(last=False)
         nonce = secrets.token_bytes(NONCE_BYTES)
-        self._begun[nonce] = now + BEGUN_SECONDS
-        return SignIn(gate, self._tenant, nonce, key, int(now), int(now + self.span.absolute_s))
+        made = SignIn(gate, self._tenant, nonce, key, int(now), int(now + self.span.absolute_s))
+        self._begun[nonce] = made
+        return made
 
     def spend(self, paper: SignIn) -> None:
         """Use up what `begin` wrote.
 
         Raises:
-            Unauthenticated: it was not begun here, is spent, or took longer than five minutes.
+            Unauthenticated: it is not word for word what was begun here, is spent, or took longer than five minutes.
 
         """
-        if self._begun.pop(paper.nonce, 0.0) <= self._clock.now() or paper.tenant != self._tenant:
+        begun = self._begun.pop(paper.nonce, None)
+        # A passkey of software signs whatever it is given: a key of its own, and ten years.
+        if begun != paper or _late(paper, self._clock.now()):
             raise Unauthenticated("This sign-in is spent or took too long; begin it again.")
 
     def open(self, operator_id: OperatorId, paper: SignIn) -> tuple[str, Session]:
@@ -171,9 +178,10 @@ class DeviceSessions:
         """End one."""
         self._sessions.pop(_mark(secret), None)
 
-    def end_all(self, operator_id: OperatorId | None = None) -> int:
-        """End all sessions of an operator, or of everybody, from the next request on; gives how many."""
-        gone = [mark for mark, one in self._sessions.items() if operator_id in {None, one.operator_id}]
+    def end_all(self, operator_id: OperatorId | None = None, but: Session | None = None) -> int:
+        """End all sessions of an operator, or of everybody, from the next request on, `but` one; gives how many."""
+        here = self._sessions.items()
+        gone = [mark for mark, one in here if operator_id in {None, one.operator_id} and one is not but]
         for mark in gone:
             del self._sessions[mark]
         return len(gone)

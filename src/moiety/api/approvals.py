@@ -52,9 +52,9 @@ async def approval_seen(visit: Here, one: Proposal) -> ApprovalSeen:
 
 
 @routes.add("GET", "/v1/approvals", permission=Permission.APPROVAL_READ, summary="List")
-async def list_approvals(visit: Here) -> ApprovalList:
-    """List the newest hundred, open ones and those at their end."""
-    found = await asyncio.to_thread(visit.gate.staff.approvals.list)
+async def list_approvals(visit: Here, caller: TheCaller) -> ApprovalList:
+    """List the newest hundred and all that can still be signed; of galleries, those in which the caller works."""
+    found = await asyncio.to_thread(visit.gate.staff.approvals.list, caller)
     return ApprovalList(approvals=[await approval_seen(visit, one) for one in found])
 
 
@@ -89,16 +89,17 @@ async def propose_key(body: KeyProposal, visit: Here, caller: TheCaller) -> Appr
 
 
 @routes.add("GET", ONE, permission=Permission.APPROVAL_READ, summary="Show")
-async def show_approval(approval: str, visit: Here) -> ApprovalSeen:
+async def show_approval(approval: str, visit: Here, caller: TheCaller) -> ApprovalSeen:
     """Show one."""
-    return await approval_seen(visit, await asyncio.to_thread(visit.gate.staff.approvals.get, ApprovalId(approval)))
+    approvals = visit.gate.staff.approvals
+    return await approval_seen(visit, await asyncio.to_thread(approvals.get, ApprovalId(approval), caller))
 
 
 @routes.add("GET", ONE + "/material", permission=Permission.APPROVAL_READ, summary="What is signed")
-async def approval_material(approval: str, visit: Here) -> ApprovalMaterial:
+async def approval_material(approval: str, visit: Here, caller: TheCaller) -> ApprovalMaterial:
     """Give the exact content for the page on which people sign."""
     staff = visit.gate.staff
-    found = await asyncio.to_thread(staff.approvals.get, ApprovalId(approval))
+    found = await asyncio.to_thread(staff.approvals.get, ApprovalId(approval), caller)
     return ApprovalMaterial(
         moiety="approval/1",
         id=found.content.id,
@@ -136,6 +137,6 @@ async def carry_out(approval: str, visit: Here, caller: TheCaller) -> CarriedOut
 
 @routes.add("DELETE", ONE, permission=Permission.APPROVAL_SIGN, summary="Withdraw or refuse")
 async def end_approval(approval: str, visit: Here, caller: TheCaller) -> ApprovalSeen:
-    """Withdraw one's own proposal, or refuse another's."""
+    """Withdraw one's own proposal, or refuse another's that one could sign."""
     approvals = visit.gate.staff.approvals
     return await approval_seen(visit, await asyncio.to_thread(approvals.end, ApprovalId(approval), caller))

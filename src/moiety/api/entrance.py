@@ -180,13 +180,27 @@ class Entrance:
         self._strikes = strikes
         self._kills = staff.operators.kills()
 
-    async def follow(self) -> None:
-        """End all sessions where the kill switch was pressed since the last look, by this process or another."""
+    async def follow(self) -> int:
+        """End all sessions where the kill switch was pressed since the last look, by this process or another.
+
+        Gives how often it was pressed, for `must_stand`.
+        """
         kills = await asyncio.to_thread(self._staff.operators.kills)
         if kills > self._kills:
             self._kills = kills
             self._sessions.end_all()
             self._staff.sessions.end_all()
+        return self._kills
+
+    def must_stand(self, kills: int) -> None:
+        """Let a session begin, unless the kill switch was pressed since `follow` gave this number.
+
+        Raises:
+            Unauthenticated: it was, and the sessions of before are ended already.
+
+        """
+        if kills != self._kills:
+            raise Unauthenticated("The kill switch was pressed meanwhile; begin again.")
 
     async def admit(self, request: Request) -> Visitor:
         """Say who is calling: by `Authorization`, else `x-api-key`, else the session's cookie.

@@ -1,15 +1,17 @@
 """API keys: make, list, revoke."""
 
 import asyncio
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Final
 
 from moiety.access import Caller, KeyInfo, Permission, Scope
-from moiety.api.routes import Routes
+from moiety.api.routes import Routes, Visit
 from moiety.api.schemas import KeyList, KeyMade, KeyNew, KeySeen, moment, moment_or_none
 from moiety.api.visits import Here, TheCaller
 from moiety.foundation.errors import BadInput, Forbidden
 from moiety.foundation.ids import KeyId
+from moiety.storage import Transaction
 
 routes = Routes("keys")
 
@@ -56,13 +58,36 @@ def _within(caller: Caller, scopes: list[Scope]) -> None:
             raise Forbidden(f"The key does not carry the scope {scope.permission}, so it cannot give it to another.")
 
 
+def _outlives(visit: Visit, caller: Caller, expires_at: float) -> None:
+    """Check that a key which makes keys leaves none behind when its own time is over.
+
+    Raises:
+        Forbidden: the new key would end later.
+
+    """
+    own = next((key.expires_at for key in visit.gate.access.keys.list() if key.id == caller.key_id), expires_at)
+    if expires_at > own:
+        raise Forbidden("A key makes no other that ends later than itself.")
+
+
+def _noting(visit: Visit, caller: Caller, act: str) -> Callable[[Transaction, KeyId], None]:
+    """Write into the ledger, in the act's own transaction, who made or stopped a key."""
+
+    def note(tx: Transaction, key_id: KeyId) -> None:
+        visit.gate.staff.operators.note(tx, act, caller.key_id, key_id)
+
+    return note
+
+
 @routes.add("POST", "/v1/keys", permission=Permission.KEY_MANAGE, body=KeyNew, status_code=201, summary="Make")
 async def make_key(new: KeyNew, visit: Here, caller: TheCaller) -> KeyMade:
     """Make a key; its token is shown this once. A key can give away only scopes that it has itself."""
     _within(caller, [Scope.parse(text) for text in new.scopes])
     keys = visit.gate.access.keys
     expires_at = _expiry(new, visit.gate.house.desk.clock.now())
-    key_id, token = await asyncio.to_thread(keys.issue, new.name, new.scopes, expires_at)
+    await asyncio.to_thread(_outlives, visit, caller, expires_at)
+    note = _noting(visit, caller, "key-make")
+    key_id, token = await asyncio.to_thread(keys.issue, new.name, new.scopes, expires_at, note)
     made = next(key for key in await asyncio.to_thread(keys.list) if key.id == key_id)
     return KeyMade(**_seen(made).model_dump(), token=token)
 
@@ -74,6 +99,7 @@ async def list_keys(visit: Here) -> KeyList:
 
 
 @routes.add("DELETE", "/v1/keys/{key}", permission=Permission.KEY_MANAGE, summary="Revoke")
-async def revoke_key(key: str, visit: Here) -> KeySeen:
+async def revoke_key(key: str, visit: Here, caller: TheCaller) -> KeySeen:
     """Stop a key for good, from the next request on."""
-    return _seen(await asyncio.to_thread(visit.gate.access.keys.revoke, KeyId(key)))
+    note = _noting(visit, caller, "key-revoke")
+    return _seen(await asyncio.to_thread(visit.gate.access.keys.revoke, KeyId(key), note))

@@ -31,8 +31,9 @@ _KEY_RATE: Final = Allowance(per_minute=3_000, burst=100)
 # The owner enrols in bulk and measures; this stops a runaway loop, nothing else.
 _OWNER_RATE: Final = Allowance(per_minute=120_000, burst=4_000)
 _STRANGER_RATE: Final = Allowance(per_minute=1_200, burst=300)
-# A stranger with a hole to report sends one report, and perhaps two more; asking for the answer counts as well.
-_REPORTS: Final = Allowance(per_minute=2, burst=10)
+# A stranger with a hole to report sends one report, and perhaps two more; asking for the answer counts as well. At six
+# an hour one address needs more than three days to fill the inbox, which ends at 500 that wait.
+_REPORTS: Final = Allowance(per_minute=0.1, burst=10)
 _FAILURES: Final = Allowance(per_minute=20, burst=30)
 
 

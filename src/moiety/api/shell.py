@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import time
 from typing import TYPE_CHECKING, Any, Final
 
@@ -19,6 +20,7 @@ access_log = logging.getLogger("moiety.api.access")
 
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _OTHER: Final = "OTHER"
+_HOST: Final = re.compile(r"(?:\[([0-9a-f:.]+)\]|([^\s:@/\[\]]+))(?::[0-9]{0,5})?")
 NOWHERE: Final = "-"
 declare("method", {*_METHODS, _OTHER})
 declare("route", {NOWHERE})
@@ -94,10 +96,9 @@ def _host(scope: Scope) -> str:
     found = [value for name, value in scope["headers"] if name == b"host"]
     if len(found) != 1:
         return ""
-    host = str(found[0], "latin-1").lower()
-    if host.startswith("["):
-        return host[1:].partition("]")[0]
-    return host.partition(":")[0]
+    # Nothing beside name and port: `localhost:80@evil.example` is another host to whoever reads it as an address.
+    match = _HOST.fullmatch(str(found[0], "latin-1").lower())
+    return (match[1] or match[2]) if match else ""
 
 
 def _note(error: Exception) -> None:

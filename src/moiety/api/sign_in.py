@@ -111,12 +111,13 @@ async def open_session(request: Request, body: SignedBody, visit: Here) -> Respo
     mark = staff.identified.must_be_known(told_by) if staff.identified else None
     signed = Signed(from_text(body.signer), from_text(body.value))
     operator = await asyncio.to_thread(staff.operators.signed_by, signed, paper.digest())
-    await visit.gate.entrance.follow()
+    kills = await visit.gate.entrance.follow()
     await asyncio.to_thread(staff.operators.may_enter, operator)
     if staff.identified and mark is not None:
         await asyncio.to_thread(staff.operators.recognise, operator.id, mark)
         staff.identified.forget(told_by)
     await asyncio.to_thread(_note, visit, "sign-in", operator.id)
+    visit.gate.entrance.must_stand(kills)
     # Whoever signs in anew on a device leaves the session that it had.
     visit.gate.entrance.leave(request)
     secret, made = staff.sessions.open(operator.id, paper)
@@ -260,9 +261,13 @@ async def add_passkey(request: Request, body: PasskeyBody, visit: Here) -> Passk
 
 @routes.add("DELETE", "/v1/session/passkeys/{passkey}", permission=Permission.SELF, summary="Remove a passkey")
 async def drop_passkey(passkey: str, visit: Here) -> PasskeyCount:
-    """Remove one of one's own passkeys, never the last; within ten minutes of a sign-in."""
+    """Remove one of one's own passkeys, never the last, and end one's other sessions; within ten minutes of a sign-in.
+
+    A passkey goes because it was lost: whoever found it may have signed in with it.
+    """
     session, staff = _me(visit), visit.gate.staff
     staff.sessions.must_be_fresh(session)
     await asyncio.to_thread(staff.operators.drop_passkey, session.operator_id, from_text(passkey))
+    staff.sessions.end_all(session.operator_id, but=session)
     left = await asyncio.to_thread(staff.operators.passkeys, session.operator_id)
     return PasskeyCount(passkeys=len(left))

@@ -7,7 +7,7 @@ from typing import Final
 from starlette.responses import HTMLResponse
 
 from moiety.access import Permission
-from moiety.access.approvals import Proposal
+from moiety.access.approvals import OWNER_ID, Proposal
 from moiety.access.kinds import BULK_EXPORT, KINDS, LEGAL_HOLD, OWN, POLICY, THRESHOLD
 from moiety.api.approvals import approval_seen
 from moiety.api.routes import Routes
@@ -58,6 +58,7 @@ class Letter:
     current: bool
     mine: bool
     may_sign: bool
+    may_end: bool
     here: str
 
 
@@ -80,7 +81,8 @@ async def _letter(frame: Frame, one: Proposal) -> Letter:
     seen = await approval_seen(visit, one)
     releases = content.kind == LEGAL_HOLD.name and content.fact("act") == "release"
     known = RELEASE if releases else WORDS.get(content.kind, content.kind)
-    return Letter(seen, known, words, kind, current, mine, may_sign, _way(content.kind))
+    may_end = mine or may_sign or (state is ApprovalState.OPEN and frame.caller.key_id == OWNER_ID)
+    return Letter(seen, known, words, kind, current, mine, may_sign, may_end, _way(content.kind))
 
 
 @routes.add(
@@ -88,7 +90,7 @@ async def _letter(frame: Frame, one: Proposal) -> Letter:
 )
 async def approvals_page(frame: Framed) -> HTMLResponse:
     """Show what waits for a second person and what became of the rest."""
-    found = await asyncio.to_thread(frame.visit.gate.staff.approvals.list)
+    found = await asyncio.to_thread(frame.visit.gate.staff.approvals.list, frame.caller)
     letters = [await _letter(frame, one) for one in found]
     waiting = [one for one in letters if one.current]
     ended = [one for one in letters if not one.current][:SHOWN_MAX]

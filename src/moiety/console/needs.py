@@ -51,7 +51,7 @@ async def approvals(frame: Frame) -> list[Need]:
     now = frame.visit.gate.house.desk.clock.now()
 
     def read() -> tuple[int, int]:
-        current = [one for one in staff.list() if one.content.expires > now]
+        current = [one for one in staff.list(me) if one.content.expires > now]
         waiting = [one for one in current if one.approval.state is ApprovalState.OPEN]
         approved = [one for one in current if one.approval.state is ApprovalState.APPROVED]
         mine = [one for one in approved if one.content.proposer == me.key_id]

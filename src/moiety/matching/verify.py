@@ -6,8 +6,9 @@ import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from moiety.foundation.errors import MatchingStopped, NoFace, OutOfStep, Unavailable, UnknownSubject
+from moiety.foundation.errors import MatchingStopped, NoFace, OutOfStep, RateLimited, Unavailable, UnknownSubject
 from moiety.ledger import Kind as Record
+from moiety.matching import vigil
 from moiety.matching.answers import Verdict
 from moiety.matching.asking import WORD_BITS, told
 from moiety.matching.deployed import must_be_deployed
@@ -63,7 +64,7 @@ class Verifier:
             UnknownSubject: the gallery has no such active subject.
             MatchingStopped: this person objected or withdrew.
             NotDeployed: the gallery is not in use.
-            RateLimited: too many tries with this claim have failed; wait thirty seconds.
+            RateLimited: too many tries with this claim have failed, wait thirty seconds; or a person asked too much.
             NoFace: the picture shows none.
             SignatureNeeded: the policy wants a signature that has not come.
             Halted: the stop button is pressed, also where it was while this was asked.
@@ -84,11 +85,11 @@ class Verifier:
         if rows and not whole:
             raise Unavailable(DAMAGED)
         claim = _Claim(terms, subject, whole, one_of(probes, asker.signing.face), image, nonce)
-        self._tries.check(subject, TRIES if claim.probe.face.liveness is None else TRIES_WITH_PAD)
-        await self._settle(gallery)
-        band = await self._band(claim, asker)
-        await asyncio.to_thread(self._desk.must_match)
-        self._tries.note(subject, passed=band is not None)
+        with self._tries.one(subject, TRIES if claim.probe.face.liveness is None else TRIES_WITH_PAD) as this:
+            await self._settle(gallery)
+            band = await self._band(claim, asker)
+            await asyncio.to_thread(self._desk.must_match)
+            this.passed = band is not None
         return Verdict(band is not None, band, (claim.probe.face,))
 
     def _rows(self, gallery: Gallery, subject: SubjectId) -> set[RowId]:
@@ -131,7 +132,11 @@ class Verifier:
             targets.of_blocks(blocks),
             {"blocks": blocks},
         )
-        await asyncio.to_thread(self._note, claim.terms.gallery, claim.subject, asker, signed.signers)
+        try:
+            await asyncio.to_thread(self._note, claim.terms.gallery, claim.subject, asker, signed.signers)
+        except RateLimited:
+            await asyncio.to_thread(vigil.over_budget, self._desk, claim.terms.gallery, asker)
+            raise
         return claimed, signed.warrants
 
     async def _look(self, claim: _Claim, claimed: list[int], warrants: list[bytes]) -> str | None:
@@ -157,6 +162,8 @@ class Verifier:
         """Write the question into the ledger before a vault hears of it."""
         with self._desk.store.begin() as tx:
             # A crash after this leaves an entry for a question that was never answered.
+            # Everybody of a list, held one by one against a picture, is a search that nobody agreed on.
+            vigil.spend(self._desk, tx, asker, "label", vigil.CLAIM_LABELS)
             self._desk.write_down(tx, Record.CONSULTATION, "verify", gallery, asker, subject=subject, signers=signers)
 
     async def compare(self, first: bytes, second: bytes, asker: Asker) -> Verdict:

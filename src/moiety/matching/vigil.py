@@ -35,6 +35,8 @@ MARK_BYTES: Final = 16
 # Acts that look for somebody: an answer that named them, a comparison with them, a look-up of their reference.
 SEARCHES: Final = ("candidate", "verify", "find")
 SETTING: Final = {"field": "MOIETY_PERSON_FIELDS_HOUR", "label": "MOIETY_PERSON_LABELS_HOUR"}
+# What a comparison with one claimed person costs, in labels: a list that is gone through one by one is a search.
+CLAIM_LABELS: Final = 10
 WATCHER: Final = "gate"
 declare("alert", [kind.value for kind in AlertKind])
 
@@ -54,7 +56,7 @@ def by_of(desk: Desk, asker: Asker, *, bare: bool) -> dict[str, str | bool]:
 def spend(desk: Desk, tx: Transaction, asker: Asker, meter: str, count: int) -> None:
     """Charge a person for what is about to be shown, by the hour; vault B charges again, by its own count.
 
-    The `meter` is `label` for references that lists show masked, else `field`.
+    The `meter` is `label` for references that lists show masked, for look-ups and comparisons, else `field`.
 
     Raises:
         RateLimited: the budget of this hour is spent.
@@ -64,7 +66,7 @@ def spend(desk: Desk, tx: Transaction, asker: Asker, meter: str, count: int) -> 
         return
     hour, within = divmod(int(desk.clock.now()), HOUR_SECONDS)
     if tx.spent.add(asker.actor, meter, hour, count) > settings.number(SETTING[meter]):
-        raise RateLimited("Your budget of this hour for seeing people is spent.", wait_s=HOUR_SECONDS - within)
+        raise RateLimited("Your budget of this hour for looking at people is spent.", wait_s=HOUR_SECONDS - within)
 
 
 def over_budget(desk: Desk, gallery: Gallery, asker: Asker) -> None:

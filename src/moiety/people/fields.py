@@ -111,7 +111,13 @@ class Fields:
         return pack("subject_field", name, plain)
 
     async def looked_up(self, gallery: Gallery, reference: str, asker: Asker) -> SubjectId | None:
-        """Find as `find` for somebody who asks; whoever is found stands in the ledger."""
+        """Find as `find` for somebody who asks: charged like a label, and in the ledger also where nobody is found.
+
+        Raises:
+            RateLimited: the asker's budget of this hour is spent.
+
+        """
+        await asyncio.to_thread(self.charge_look, gallery, asker)
         subject = await self.find(gallery, reference)
 
         def note() -> None:
@@ -119,9 +125,23 @@ class Fields:
                 # A crash after this leaves an entry for an answer that nobody saw.
                 self._desk.write_down(tx, Record.CONSULTATION, "find", gallery, asker, subject=subject)
 
-        if subject is not None:
-            await asyncio.to_thread(note)
+        await asyncio.to_thread(note)
         return subject
+
+    def charge_look(self, gallery: Gallery, asker: Asker) -> None:
+        """Charge somebody for one look-up: whoever tries number after number learns who is here, one by one.
+
+        Raises:
+            RateLimited: the budget of this hour is spent; another unit is told.
+
+        """
+        try:
+            with self._desk.store.begin() as tx:
+                # A crash after this has charged for an answer that nobody saw.
+                vigil.spend(self._desk, tx, asker, "label", 1)
+        except RateLimited:
+            vigil.over_budget(self._desk, gallery, asker)
+            raise
 
     async def find(self, gallery: Gallery, reference: str) -> SubjectId | None:
         """Find the active subject with this reference."""
@@ -184,7 +204,7 @@ class Fields:
             AlreadyThere: the reference is another subject's.
 
         """
-        await asyncio.to_thread(self._active, gallery, subject)
+        await asyncio.to_thread(self._look_active, gallery, subject)
         blinds = {}
         if REFERENCE in fields:
             check_fields({REFERENCE: fields[REFERENCE]})
@@ -196,6 +216,7 @@ class Fields:
         def keep() -> None:
             with self._desk.store.begin() as tx:
                 # A crash before the commit leaves the old values whole.
+                self._active(tx, gallery, subject)
                 self.write(tx, subject, sealed)
                 if also:
                     also(tx)
@@ -203,11 +224,15 @@ class Fields:
 
         await asyncio.to_thread(keep)
 
-    def _active(self, gallery: Gallery, subject: SubjectId) -> None:
-        """Check that the subject is there."""
+    def _look_active(self, gallery: Gallery, subject: SubjectId) -> None:
         with self._desk.store.read() as tx:
-            if tx.subjects.get(gallery.id, subject).state is not SubjectState.ACTIVE:
-                raise UnknownSubject
+            self._active(tx, gallery, subject)
+
+    @staticmethod
+    def _active(tx: Transaction, gallery: Gallery, subject: SubjectId) -> None:
+        """Check that the subject is there; whose erasure has begun is not."""
+        if tx.subjects.get(gallery.id, subject).state is not SubjectState.ACTIVE:
+            raise UnknownSubject
 
     async def names(self, gallery: Gallery, subject: SubjectId) -> list[str]:
         """List which fields a subject has, not what is in them."""

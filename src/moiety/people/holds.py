@@ -6,10 +6,11 @@ import asyncio
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from moiety.foundation.errors import AlreadyThere, BadInput
+from moiety.foundation.errors import AlreadyThere, BadInput, UnknownSubject
 from moiety.foundation.ids import new_id
 from moiety.ledger import Kind as Record
 from moiety.people.rules import DAY_SECONDS, day_of
+from moiety.storage import SubjectState
 from moiety.storage.owed import HELD
 from moiety.storage.person_records import Hold, HoldState
 
@@ -55,7 +56,9 @@ class Holds:
                 raise BadInput(f"A legal hold is reviewed within {REVIEW_DAYS_MAX} days.")
             with self._desk.store.begin() as tx:
                 # A crash before the commit leaves no hold, and the approval as it was.
-                tx.subjects.get(gallery.id, subject)
+                if tx.subjects.get(gallery.id, subject).state is not SubjectState.ACTIVE:
+                    # The erasure is begun and goes on: nobody may believe that this is kept.
+                    raise UnknownSubject
                 approver = spend(tx, hold_lines(subject, review_at))
                 hold = Hold(
                     id=new_id("hld"),

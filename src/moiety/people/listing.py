@@ -130,7 +130,8 @@ class Listing:
     ) -> list[tuple[GalleryId, SubjectId]]:
         """Find the records of one person by a reference that all have, in the galleries that the asker may see.
 
-        Nothing at the gate links them: each gallery is asked by itself, and the combination is written down.
+        Nothing at the gate links them: each gallery is asked by itself, and the combination is written down, for each
+        that was asked. Raises `RateLimited` where the asker's budget of this hour is spent.
         """
 
         def read() -> list[Gallery]:
@@ -138,21 +139,21 @@ class Listing:
                 return [one for one in tx.galleries.list() if one.state is GalleryState.OPEN and one.id in galleries]
 
         found = []
-        for gallery in await asyncio.to_thread(read):
-            subject = await self._fields.find(gallery, reference)
-            if subject is not None:
-                found.append((gallery, subject))
+        for one in await asyncio.to_thread(read):
+            await asyncio.to_thread(self._fields.charge_look, one, asker)
+            found.append((one, await self._fields.find(one, reference)))
 
         def note() -> None:
             with self._desk.store.begin() as tx:
                 # A crash after this leaves entries for an answer that nobody saw.
                 for gallery, subject in found:
                     self._desk.write_down(
-                        tx, Record.COMBINATION, "find", gallery, asker, subject=subject, galleries=len(found)
+                        tx, Record.COMBINATION, "find", gallery, asker, subject=subject, galleries=there
                     )
 
+        there = sum(subject is not None for _, subject in found)
         await asyncio.to_thread(note)
-        return [(gallery.id, subject) for gallery, subject in found]
+        return [(gallery.id, subject) for gallery, subject in found if subject is not None]
 
 
 def _listed(tx: Transaction, subjects: Sequence[Subject]) -> list[Listed]:

@@ -13,7 +13,7 @@ from moiety.matching.answers import Verdict
 from moiety.matching.asking import told
 from moiety.matching.deployed import must_be_deployed
 from moiety.matching.thresholds import BAND_NAMES
-from moiety.matching.tries import TRIES, Tries
+from moiety.matching.tries import Tries
 from moiety.people.admission import admit
 from moiety.storage import SubjectState
 from moiety.warrants.warrant import Act
@@ -84,7 +84,6 @@ class Own:
 
         """
         await asyncio.to_thread(self._may, gallery, subject)
-        self._tries.check(subject, TRIES)
 
         def note() -> None:
             with self._desk.store.begin() as tx:
@@ -94,11 +93,12 @@ class Own:
                 # A crash after this leaves an entry for an answer that nobody saw.
                 self._desk.write_down(tx, Record.CONSULTATION, "verify-own", gallery, asker, subject=subject)
 
-        await asyncio.to_thread(note)
-        answer = await self._ask(gallery, subject, Act.VERIFY, Kind.OWN_CHECK, [image, template])
-        await asyncio.to_thread(self._desk.must_match)
-        reached = int(answer.meta["band"])
-        self._tries.note(subject, passed=reached > 0)
+        with self._tries.one(subject) as this:
+            await asyncio.to_thread(note)
+            answer = await self._ask(gallery, subject, Act.VERIFY, Kind.OWN_CHECK, [image, template])
+            await asyncio.to_thread(self._desk.must_match)
+            reached = int(answer.meta["band"])
+            this.passed = reached > 0
         band = BAND_NAMES[reached - 1] if reached else None
         return Verdict(reached > 0, band, (told(answer.meta["faces"][0]),))
 

@@ -42,9 +42,11 @@ class Presenting:
         """Say whether somebody of the gallery has this reference, and this PIN where one is set.
 
         Raises:
-            RateLimited: five wrong PINs one after the other; wait thirty seconds.
+            RateLimited: five wrong PINs one after the other, wait thirty seconds; or a person has looked up too many.
 
         """
+        # A card that is looked up tells who is here as well as a reference that is.
+        await asyncio.to_thread(self._fields.charge_look, gallery, asker)
         subject = await self._fields.find(gallery, reference)
         same = subject is not None and await self._pin_fits(gallery, subject, pin)
 
@@ -65,11 +67,10 @@ class Presenting:
         kept = await asyncio.to_thread(self._kept, subject)
         if kept is None:
             return True
-        self._tries.check(subject)
-        mark = None if pin is None else await self._registrar.pin_mark(gallery, subject, pin)
-        passed = mark is not None and hmac.compare_digest(kept, mark)
-        self._tries.note(subject, passed=passed)
-        return passed
+        with self._tries.one(subject) as this:
+            mark = None if pin is None else await self._registrar.pin_mark(gallery, subject, pin)
+            this.passed = mark is not None and hmac.compare_digest(kept, mark)
+        return this.passed
 
     def _kept(self, subject: SubjectId) -> bytes | None:
         """Read the mark of a subject's PIN."""

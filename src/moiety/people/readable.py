@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from fpdf import FPDF, XPos, YPos
 from fpdf.errors import FPDFException
-from PIL import UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 from moiety.people.typefaces import MAIN, needed, showable
 
@@ -141,7 +141,7 @@ class _Page:
         """Show a kept picture; one that cannot be drawn is in the machine-readable export all the same."""
         try:
             self._pdf.image(io.BytesIO(base64.b64decode(encoded)), w=IMAGE_MM)
-        except (FPDFException, UnidentifiedImageError, OSError, ValueError):
+        except (FPDFException, UnidentifiedImageError, Image.DecompressionBombError, OSError, ValueError):
             self.line("This picture cannot be drawn here; it is in the machine-readable export.")
 
     def signature(self, strokes: list[list[list[int]]]) -> None:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import io
 import json
 import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
+
+from PIL import Image
 
 from moiety.foundation.envelopes import pack
 from moiety.foundation.errors import BadInput, Unverified
@@ -24,6 +27,8 @@ POINTS_MIN: Final = 8
 POINTS_MAX: Final = 6000
 PNG: Final = b"\x89PNG\r\n\x1a\n"
 PNG_BYTES_MAX: Final = 40_000
+# A few kilobytes of white may stand for gigabytes in the memory of whoever draws them.
+PNG_PIXELS_MAX: Final = 4_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +46,20 @@ class Wording:
         """Give the SHA-256 that a passkey signs as its challenge."""
         parts = (self.tenant, self.gallery, self.subject, self.notice, self.purpose, self.ends)
         return hashlib.sha256(pack("moiety/consent/1", *parts)).digest()
+
+
+def _is_picture(raw: bytes) -> bool:
+    """Whether it is a small PNG that can be drawn; its size is looked at before a pixel is."""
+    if not raw.startswith(PNG) or len(raw) > PNG_BYTES_MAX:
+        return False
+    try:
+        with Image.open(io.BytesIO(raw), formats=["PNG"]) as shown:
+            small = shown.width * shown.height <= PNG_PIXELS_MAX
+            if small:
+                shown.load()
+    except (Image.DecompressionBombError, OSError, ValueError, SyntaxError):
+        return False
+    return small
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -65,8 +84,8 @@ class Drawn:
             raise BadInput("A release is signed by drawn lines or by a picture of them.")
         if self.strokes and not POINTS_MIN <= points <= POINTS_MAX:
             raise BadInput(f"A drawn signature has {POINTS_MIN} to {POINTS_MAX} points.")
-        if self.png and not (self.png.startswith(PNG) and len(self.png) <= PNG_BYTES_MAX):
-            raise BadInput(f"A picture of a signature is a PNG of at most {PNG_BYTES_MAX // 1000} kB.")
+        if self.png and not _is_picture(self.png):
+            raise BadInput(f"A picture of a signature is a PNG of at most {PNG_BYTES_MAX // 1000} kB and 4 megapixels.")
         drawn = {"strokes": [list(map(list, stroke)) for stroke in self.strokes]}
         shown = {"png": base64.b64encode(self.png).decode()} if self.png else drawn
         return {"kind": DRAWN, "signed_by": self.name, "wording": wording.digest().hex(), **shown}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from moiety.foundation.errors import AlreadyThere, NotFound
 from moiety.foundation.ids import ApprovalId
@@ -85,6 +85,19 @@ class ApprovalTable:
         if state is not None:
             query = query.where(ApprovalRow.state == state.value)
         return tuple(_record(row) for row in self._session.scalars(query))
+
+    def current(self, now: float) -> tuple[Approval, ...]:
+        """Return all that wait for a second person or for being carried out, and whose time has not passed."""
+        waits = ApprovalRow.state.in_((ApprovalState.OPEN.value, ApprovalState.APPROVED.value))
+        query = select(ApprovalRow).where(waits, ApprovalRow.expires_at > now)
+        return tuple(_record(row) for row in self._session.scalars(query))
+
+    def count_open(self, now: float, proposer: str | None = None) -> int:
+        """Count those that wait for a second person and whose time has not passed, of everybody or of one proposer."""
+        query = select(func.count()).where(ApprovalRow.state == ApprovalState.OPEN.value, ApprovalRow.expires_at > now)
+        if proposer is not None:
+            query = query.where(ApprovalRow.proposer == proposer)
+        return self._session.scalar(query) or 0
 
     def approve(self, approval_id: ApprovalId, approver: str, signer: bytes, signature: bytes) -> Approval:
         """Note who signed it.

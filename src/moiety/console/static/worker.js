@@ -4,6 +4,7 @@
 const DATABASE = "moiety";
 const STORE = "device";
 const NOTHING = new Uint8Array(0);
+const LINKED = /^\/(?!v1\/)|^\/v1\/(incidents\/|ledger\/report$)/;
 const letters = new TextEncoder();
 
 let known = null;
@@ -136,8 +137,9 @@ self.addEventListener("fetch", (event) => {
   const { request } = event;
   const url = new URL(request.url);
   if (url.origin !== location.origin || url.pathname.startsWith("/static/") || url.pathname === "/worker.js") return;
-  // A form of another site may send one here; nothing of ours does, so it is not signed.
-  if (request.mode === "navigate" && request.method !== "GET") return;
+  // Links and forms of other sites lead here too, and a worker's request brings the cookie whoever began it. So only
+  // pages, which open nothing, and the few files that pages link to are signed.
+  if (request.mode === "navigate" && (request.method !== "GET" || !LINKED.test(url.pathname))) return;
   event.respondWith(answer(request, url.pathname + url.search));
 });
 
