@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from moiety.drill.ground import Ground
 
 CALL_SECONDS = 60.0
-TABLES = ("passkey", "way_in", "approval", "operator", "alert", "account_lock", "spent")
+TABLES = ("passkey", "way_in", "approval", "operator", "alert", "account_lock", "spent", "emergency")
 
 
 @dataclass
@@ -122,17 +122,25 @@ def joined(ground: Ground, browser: Browser, path: str, name: str = "") -> Softw
     return passkey
 
 
-@contextmanager
-def hired(ground: Ground, by: Browser, *roles: str) -> Iterator[Browser]:
-    """Let somebody come in whom the only operator invites, so that the owner of the machine is the second person."""
+def invited(ground: Ground, by: Browser, *roles: str) -> str:
+    """Invite somebody whom the only operator proposes, so that the owner of the machine is the second person.
+
+    Gives the secret of the link.
+    """
     asked = {"name": "a drill's colleague", "roles": list(roles), "reason": "a drill"}
     approval = by.ask("POST", "/v1/operators", json=asked).json()["id"]
     with ground.owner() as line:
         line.ask("POST", f"approvals/{approval}/confirm")
-    done = by.ask("POST", f"/v1/approvals/{approval}/carry-out").json()
+    return str(by.ask("POST", f"/v1/approvals/{approval}/carry-out").json()["result"]["way"])
+
+
+@contextmanager
+def hired(ground: Ground, by: Browser, *roles: str) -> Iterator[Browser]:
+    """Let somebody come in whom the only operator invites."""
+    way = invited(ground, by, *roles)
     browser = Browser(ground.url)
     try:
-        joined(ground, browser, f"/join#{done['result']['way']}")
+        joined(ground, browser, f"/join#{way}")
         yield browser
     finally:
         browser.http.close()

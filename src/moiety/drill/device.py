@@ -34,7 +34,7 @@ HOUR_SECONDS = 3600
 
 
 @dataclass
-class _Camera:
+class Camera:
     """A device at a door."""
 
     door: str = "door-3"
@@ -67,30 +67,30 @@ class SwapPicture(Drill):
         """Count the answers to what no device has signed."""
         gallery, other = await thief.gallery("device"), await thief.gallery("device-other")
         await thief.enrol(gallery)
-        camera, now = _Camera(), thief.house.desk.clock.now()
+        camera, now = Camera(), thief.house.desk.clock.now()
         await keeper.seat(thief.ground, {}, None, (camera.on_roster(gallery.id),))
         policies = [await keeper.set_policy(thief.ground, one.id, asks=Needs.DEVICE) for one in (gallery, other)]
         mine = thief.ground.photos.probe.read_bytes()
         signed = camera.slip(mine, now)
-        question = _Question(thief, gallery, policies[0].version)
+        question = Question(thief, gallery, policies[0].version)
         if await question.ask(mine, signed, lambda _: by_device(signed)) != len(VAULTS):
             raise Fault("What the device signed is not answered; the drill would prove nothing.")
         tally = Tally()
         got = await question.ask(mine, signed, lambda _: by_device(signed))
         tally.add(got, f"{got} answers to what was answered")
         for what, where, picture, slip, sign in self._wrong(thief, camera, (gallery, other), mine, now):
-            got = await _Question(thief, where, policies[0].version).ask(picture, slip, sign)
+            got = await Question(thief, where, policies[0].version).ask(picture, slip, sign)
             tally.add(got, f"{got} with {what}")
         return tally.obtained()
 
     @staticmethod
     def _wrong(
-        thief: Thief, camera: _Camera, galleries: tuple[Gallery, Gallery], mine: bytes, now: float
+        thief: Thief, camera: Camera, galleries: tuple[Gallery, Gallery], mine: bytes, now: float
     ) -> list[tuple[str, Gallery, bytes, SignedSlip, Callable[[Warrant], Signature]]]:
         """List what a thief can have signed: its name, where he asks, the picture, the slip and the signature."""
         gallery, other = galleries
         victim = thief.ground.photos.enrol["Joe Biden"][0].read_bytes()
-        fresh, late, own = camera.slip(mine, now), camera.slip(mine, now - HOUR_SECONDS), _Camera().slip(mine, now)
+        fresh, late, own = camera.slip(mine, now), camera.slip(mine, now - HOUR_SECONDS), Camera().slip(mine, now)
         service = thief.house.desk.secrets.service
         return [
             ("the gate's own key", gallery, mine, fresh, lambda one: sign_as_service(one, service).signatures[0]),
@@ -102,7 +102,7 @@ class SwapPicture(Drill):
 
 
 @dataclass(frozen=True)
-class _Question:
+class Question:
     """Asks about a picture in a gallery, at a version of its policy."""
 
     thief: Thief

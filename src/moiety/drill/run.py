@@ -15,6 +15,7 @@ from moiety.drill.ground import Ground
 from moiety.drill.hacked_questions import Enumerate, InventProbe, LoudProbe, SwapProbe, TwoQuestions
 from moiety.drill.hacked_records import Enrol, Erase, Loosen, ReadBeyond
 from moiety.drill.insider import Insider
+from moiety.drill.killed import Killed
 from moiety.drill.ledger import ChangedLedger
 from moiety.drill.lookers import Scraper, Stalker
 from moiety.drill.scratch import scratch
@@ -73,6 +74,7 @@ DRILLS: tuple[type[Drill], ...] = (
     Erase,
     Loosen,
     GoOn,
+    Killed,
     Replay,
     Forge,
     LyingMint,

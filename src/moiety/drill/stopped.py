@@ -33,19 +33,11 @@ class GoOn(Drill):
         """Go on; the drill's own keepers are its owner, who takes the switch away afterwards."""
         try:
             before = take_over(ground, self._press_and_go_on)
-            self._restart(ground)
+            restart(ground)
             after = take_over(ground, self._go_on)
         finally:
-            self._restart(ground, let_go=True)
+            restart(ground, let_go=True)
         return Obtained(before.count + after.count, f"{before.what}; after a start {after.what}")
-
-    @staticmethod
-    def _restart(ground: Ground, *, let_go: bool = False) -> None:
-        """Let both vaults start again, without what was pressed where the drill is over."""
-        ground.arrange(gate_runs=False, down=VAULTS)
-        for role in VAULTS if let_go else ():
-            (ground.made.folder(role) / "book" / f"{NAME}.kept").unlink(missing_ok=True)
-        ground.arrange(gate_runs=False)
 
     async def _press_and_go_on(self, thief: Thief) -> Obtained:
         """Show that searching works, press, and search."""
@@ -64,6 +56,14 @@ class GoOn(Drill):
         got = sum([await _searched(thief, gallery) for _ in range(self.ASKED)])
         tally.add(got, f"{got} answers to {self.ASKED} searches")
         return tally.obtained()
+
+
+def restart(ground: Ground, *, let_go: bool = False) -> None:
+    """Let both vaults start again, without what was pressed where the drill is over."""
+    ground.arrange(gate_runs=False, down=VAULTS)
+    for role in VAULTS if let_go else ():
+        (ground.made.folder(role) / "book" / f"{NAME}.kept").unlink(missing_ok=True)
+    ground.arrange(gate_runs=False)
 
 
 async def _searched(thief: Thief, gallery: Gallery) -> int:

@@ -21,6 +21,8 @@ from moiety.foundation.errors import Unauthenticated
 from moiety.matching import vigil
 from moiety.matching.desk import Desk
 from moiety.people import fields
+from moiety.storage import Switch
+from moiety.storage.incidents import EmergencyTable
 from moiety.watch import lines
 
 if TYPE_CHECKING:
@@ -142,6 +144,14 @@ def _looks_unwatched() -> None:
         put(vigil, name, lambda *_: None)
 
 
+def _kills_nothing() -> None:
+    """Write down that the kill switch was pressed, and revoke nothing."""
+    on = EmergencyTable.on
+    put(EmergencyTable, "on", lambda self, switch: None if switch is Switch.KILL else on(self, switch))
+    put(EmergencyTable, "revoke", lambda *_: 0)
+    put(EmergencyTable, "kills", lambda _: 0)
+
+
 WEAKNESSES: dict[str, Any] = {
     "careless": _careless,
     "careless_and_unsieved": _careless_and_unsieved,
@@ -154,4 +164,5 @@ WEAKNESSES: dict[str, Any] = {
     "passkey_unchecked": _passkey_unchecked,
     "administrator_looks": _administrator_looks,
     "looks_unwatched": _looks_unwatched,
+    "kills_nothing": _kills_nothing,
 }
