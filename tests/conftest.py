@@ -19,6 +19,8 @@ SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 _skipped: list[str] = []
 # Gates plant canaries and decoys by themselves, in the middle of whatever a test counts; those that test them say so.
 os.environ["MOIETY_CANARIES"] = os.environ["MOIETY_DECOYS"] = "0"
+# So do those that test what is asked for by default before anybody is kept or looked for.
+os.environ["MOIETY_RECORDS"] = os.environ["MOIETY_ASSESSMENT"] = "optional"
 
 
 @pytest.fixture(scope="session")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from api_in_process import WordyQuality
+from api_people import later
 from browser.signing import BOX, SigningSite, portrait
 from browser.test_desk_people import sign as draw
 from browser.test_staff_pages import Colleague, carry_out, invite, propose
@@ -20,11 +21,18 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.slow
 
 WHY = "she asked for a card at the desk"
+WHY_SET = {"reason": "the gallery goes live"}
 
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SigningSite]:
-    with SigningSite(tmp_path_factory.mktemp("story")) as made:
+    with pytest.MonkeyPatch.context() as environment, SigningSite(tmp_path_factory.mktemp("story")) as made:
+        # What is asked for by default before anybody is kept or looked for: here somebody works.
+        for name in ("MOIETY_RECORDS", "MOIETY_ASSESSMENT"):
+            environment.delenv(name)
+        under = {"assessment": "DPIA-2026-04", "review_at": later(made.api, 90), **WHY_SET}
+        with made.owner() as owner:
+            assert owner.put(f"galleries/{made.gallery.id}/deployment", json=under).status_code == 200
         yield made
 
 

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from api_in_process import WHY, Api, api_over, upload
+from api_in_process import DAY, WHY, Api, api_over, upload
+from api_people import RULE
 from moiety.access import Role
 from moiety.console.navigation import GROUPS
 from moiety.people.rules import DAY_SECONDS
+from moiety.storage.guard_records import Deployment
 from staffed import Person, first, invited
 
 if TYPE_CHECKING:
@@ -98,6 +100,13 @@ async def test_the_welcome_path_follows_what_is_done(api: Api) -> None:
     ada = await first(api)
     assert current(await home(ada)) == "Invite a second person"
     ben = await invited(api, ada, "Ben Ali", "officer")
+    assert current(await home(ada)) == "Put it into use"
+    with api.site.store.begin() as tx:
+        gallery = tx.galleries.by_name("doors")
+        tx.deployments.put(Deployment(gallery.id, "DPIA-2026-04", api.site.clock.now() + 90 * DAY, False, False))  # noqa: FBT003 - a record's own order
+    fay = await invited(api, ada, "Fay Oyo", "registrar")
+    assert current(await home(ada)) == "Say what it asks of people"
+    assert (await fay.put("/v1/galleries/doors/rules", json=RULE)).status_code == 200
     assert current(await home(ada)) == "Ask the first question"
     photo = upload(api.photo(api.site.sight.person()))
     reply = await ben.post("/v1/galleries/doors/identify", data=WHY, files=photo)

@@ -18,6 +18,7 @@ from moiety.matching.tries import TRIES, TRIES_WITH_PAD, WAIT_SECONDS, Tries
 from moiety.people.rules import POLICE
 from moiety.storage.tables import Base
 from moiety.wire.kinds import Role
+from staffed import SIGN_AT, first, invited
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -30,7 +31,7 @@ PROBLEM = "urn:moiety:problem:"
 
 @pytest.fixture
 async def api(tmp_path: Path) -> AsyncIterator[Api]:
-    async with api_over(tmp_path) as site:
+    async with api_over(tmp_path, sign_at=SIGN_AT) as site:
         yield site
 
 
@@ -100,6 +101,25 @@ async def test_req_12_no_gallery_goes_live_without_an_assessment_and_a_day_of_re
         assert await asked() == {"not-deployed"}
         monkeypatch.setenv("MOIETY_ASSESSMENT", "optional")
         assert await asked() == {"not-deployed"}, "a review that is overdue stops it whatever the setting"
+
+
+async def test_req_12_galleries_wait_for_an_assessment_once_somebody_works_here(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("MOIETY_ASSESSMENT")
+    photo = upload(api.photo(api.site.sight.person()))
+    async with api.owner as owner:
+        await made(owner, consent=False)
+        assert (await owner.post(f"{STAFF}/identify", data=WHY, files=photo)).status_code == 200
+        assert (await deployed(api, owner)).status_code == 200
+        await owner.post("/v1/galleries", json={"name": "doors", "purpose": "doors of the works"})
+    ben = await invited(api, await first(api), "Ben Ali", "guard")
+    for gallery, status in (("staff", 200), ("doors", 403)):
+        asked = await ben.post(f"/v1/galleries/{gallery}/identify", data=WHY, files=photo)
+        assert (asked.status_code, asked.json().get("type", PROBLEM + "answered")) == (
+            status,
+            PROBLEM + ("answered" if status == 200 else "not-deployed"),
+        )
 
 
 async def test_req_37_no_answer_changes_anything_about_a_person_and_contesting_reaches_a_human(api: Api) -> None:

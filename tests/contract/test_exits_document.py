@@ -10,7 +10,7 @@ import pytest
 import typer
 
 from moiety.cli.exits import MEANING, Exit, exit_of
-from moiety.cli.main import app
+from moiety.cli.main import application
 from moiety.foundation.errors import Fault, slugs
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def _commands(group: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, Any
         yield from _commands(child, (*path, name))
 
 
-COMMANDS = dict(_commands(typer.main.get_command(app)))
+COMMANDS = dict(_commands(typer.main.get_command(application())))
 
 
 def _sections() -> dict[str, str]:

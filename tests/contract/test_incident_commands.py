@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from moiety.cli import installation
 from moiety.cli.commands import incident
-from moiety.cli.main import app
+from moiety.cli.main import application
 from moiety.foundation.clock import SystemClock
 from moiety.foundation.errors import BadInput, Forbidden
 from moiety.storage import Store
@@ -26,7 +26,7 @@ WHY = ("--reason", "a stranger has a colleague's phone")
 
 def typed(data: Path, *words: str) -> dict[str, Any]:
     """Type a command; gives the JSON of its last line."""
-    done = CliRunner().invoke(app, [*words, "--data", str(data), "--json"], catch_exceptions=True)
+    done = CliRunner().invoke(application(), [*words, "--data", str(data), "--json"], catch_exceptions=True)
     if done.exception is not None and not isinstance(done.exception, SystemExit):
         raise done.exception
     told: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
@@ -77,7 +77,7 @@ def test_letting_go_apart_needs_a_keepers_signature(data: Path, tmp_path: Path) 
     with pytest.raises(Forbidden):
         typed(data, "vault", "emergency", "put", str(draft))
     key = data / "keys" / "keeper" / "keeper.key"
-    signed = CliRunner().invoke(app, ["vault", "emergency", "sign", str(draft), "--key", str(key)])
+    signed = CliRunner().invoke(application(), ["vault", "emergency", "sign", str(draft), "--key", str(key)])
     assert signed.exit_code == 0, signed.output
     assert typed(data, "vault", "emergency", "put", str(draft))["put"] == ["vault-a", "vault-b"]
 
@@ -87,7 +87,7 @@ def test_what_cannot_be_pressed_somewhere_is_said(data: Path, monkeypatch: pytes
         raise Forbidden("no")
 
     monkeypatch.setattr(incident, "_in_the_database", fails)
-    done = CliRunner().invoke(app, ["incident", "stop", *WHY, "--data", str(data)])
+    done = CliRunner().invoke(application(), ["incident", "stop", *WHY, "--data", str(data)])
     assert done.exit_code != 0
     assert "gate: not pressed" in done.output
     assert "vault-b: pressed" in done.output

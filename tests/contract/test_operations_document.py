@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import typer
 
-from moiety.cli.main import app
+from moiety.cli.main import application
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 DOCUMENTS = ("operations.md", "incidents.md")
@@ -29,7 +29,7 @@ def _typed() -> list[str]:
 
 def _command(words: list[str]) -> tuple[Any, list[str]]:
     """Find the command that words name; gives it and the words behind it."""
-    at: Any = typer.main.get_command(app)
+    at: Any = typer.main.get_command(application())
     while words and getattr(at, "commands", None):
         commands: dict[str, Any] = at.commands
         if words[0] not in commands:

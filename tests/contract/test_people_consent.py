@@ -25,6 +25,7 @@ from api_people import (
 from moiety.foundation.ids import SubjectId
 from moiety.people.settle import SWEEP_SECONDS
 from moiety.storage import TemplateState
+from staffed import SIGN_AT, first, invited
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -36,7 +37,7 @@ GUARDIAN = {"name": "Maria King", "relation": "mother", "reason": "school door, 
 
 @pytest.fixture
 async def api(tmp_path: Path) -> AsyncIterator[Api]:
-    async with api_over(tmp_path) as site:
+    async with api_over(tmp_path, sign_at=SIGN_AT) as site:
         yield site
 
 
@@ -218,6 +219,32 @@ async def test_req_07_nobody_young_comes_in_by_a_photo_alone_in_any_gallery(api:
         photo = upload(api.photo(api.site.sight.person()))
         refused = await owner.post("/v1/galleries/open/subjects", data=form, files=photo)
     assert (refused.status_code, refused.json()["type"]) == (403, PROBLEM + "consent-needed")
+
+
+async def test_req_09_nobody_is_kept_without_a_rule_once_somebody_works_here(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("MOIETY_RECORDS")
+    card = {"reference": "Ada King", **WHY}
+    async with api.owner as owner:
+        await owner.post("/v1/galleries", json={"name": "staff", "purpose": "doors of the works"})
+        assert (await owner.post(f"{STAFF}/people", json=card)).status_code == 201
+    ben = await invited(api, await first(api), "Ben Ali", "registrar")
+    refused = await ben.post(f"{STAFF}/people", json=card)
+    assert (refused.status_code, "missing: basis" in refused.json()["detail"]) == (400, True)
+    assert (await ben.put(f"{STAFF}/rules", json=RULE)).status_code == 200
+    assert (await ben.post(f"{STAFF}/people", json=card)).status_code == 201
+
+
+async def test_req_01_a_gallery_with_people_goes_on_asking_for_consent(api: Api) -> None:
+    async with api.owner as owner:
+        await owner.post("/v1/galleries", json={"name": "staff", "purpose": "doors of the works"})
+        for consent in (True, False, True):
+            assert (await owner.put(f"{STAFF}/rules", json=RULE | {"consent": consent})).status_code == 200
+        await entered(owner)
+        refused = await owner.put(f"{STAFF}/rules", json=RULE | {"consent": False})
+        assert (refused.status_code, "another gallery" in refused.json()["detail"]) == (400, True)
+        assert (await owner.get(f"{STAFF}/rules")).json()["consent"] is True
 
 
 async def test_req_09_every_record_says_purpose_basis_controller_source_and_end(

@@ -13,7 +13,7 @@ import pytest
 from scipy.stats import chi2
 from typer.testing import CliRunner
 
-from moiety.cli.main import app
+from moiety.cli.main import application
 from moiety.drill import scratch as scratches
 from moiety.drill.drill import Obtained
 from moiety.drill.noise import (
@@ -183,7 +183,7 @@ def test_the_command_ends_with_8_where_a_drill_did_not_hold(
     made = Report("steal-a", "tried", Obtained(attack, "found"), Obtained(control, "planted"), 1.5)
     monkeypatch.setattr("moiety.drill.run.run", lambda *_: [made])
     monkeypatch.setattr("moiety.cli.commands.drill.obtain", lambda *_: None)
-    done = CliRunner().invoke(app, ["drill", "steal-a", "--json"])
+    done = CliRunner().invoke(application(), ["drill", "steal-a", "--json"])
     assert done.exit_code == code
     assert json.loads(done.stdout.splitlines()[-1]) == {
         "drills": [

@@ -3,80 +3,88 @@
 from __future__ import annotations
 
 import sys
+from importlib import import_module
 
 import typer
 
-from moiety.cli.commands import (
-    approvals,
-    asking,
-    backup,
-    cards,
-    ceremony,
-    check,
-    demo,
-    drill,
-    drill_restore,
-    galleries,
-    incident,
-    keys,
-    ledger,
-    measuring,
-    models,
-    operators,
-    people,
-    person,
-    person_rights,
-    questions,
-    receipt,
-    running,
-    serve,
-    upkeep,
-    vault,
-    witness,
-)
 from moiety.cli.exits import Exit
 from moiety.cli.output import fail, interrupted, say
 from moiety.foundation.errors import Fault, Refusal
 
-app = typer.Typer(
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    help="Tells who someone is by their face, for those who have a right to ask, from halves that a thief cannot use.",
-)
-for part in (running, serve, upkeep, demo, asking, people, measuring):
-    app.registered_commands += part.app.registered_commands
-app.registered_commands += backup.restore_app.registered_commands
-app.add_typer(backup.app, name="backup")
-app.add_typer(galleries.app, name="gallery")
-app.add_typer(models.app, name="models")
-app.add_typer(keys.app, name="key")
-person.app.add_typer(person_rights.app)
-app.add_typer(person.app, name="person")
-app.add_typer(receipt.app, name="receipt")
-app.add_typer(ledger.app, name="ledger")
-app.add_typer(questions.app, name="question")
-app.add_typer(operators.app, name="operator")
-app.add_typer(approvals.app, name="approval")
-app.add_typer(check.app, name="check")
-app.add_typer(incident.app, name="incident")
-app.add_typer(vault.app, name="vault")
-app.add_typer(ceremony.mint_app, name="mint")
-app.add_typer(ceremony.eye_app, name="eye")
-app.add_typer(witness.app, name="witness")
-app.add_typer(ceremony.gate_app, name="gate")
-app.add_typer(cards.app, name="card")
-drill.app.registered_commands += drill_restore.app.registered_commands
-app.add_typer(drill.app, name="drill")
-app.add_typer(measuring.eval_app, name="eval")
-app.add_typer(measuring.bench_app, name="bench")
+HELP = "Tells who someone is by their face, for those who have a right to ask, from halves that a thief cannot use."
+# Where each first word is found. A command loads its own room alone: all of them take two seconds of a processor.
+COMMANDS = {
+    "up": "running",
+    "open": "running",
+    "status": "running",
+    "serve": "serve",
+    "refresh": "upkeep",
+    "scrub": "upkeep",
+    "demo": "demo",
+    "identify": "asking",
+    "verify": "asking",
+    "enrol": "people",
+    "erase": "people",
+    "show": "people",
+    "calibrate": "measuring",
+    "restore": "backup.restore_app",
+    "reconcile": "backup.restore_app",
+}
+GROUPS = {
+    "backup": "backup",
+    "gallery": "galleries",
+    "models": "models",
+    "key": "keys",
+    "person": "person_rights",
+    "receipt": "receipt",
+    "ledger": "ledger",
+    "question": "questions",
+    "operator": "operators",
+    "approval": "approvals",
+    "check": "check",
+    "incident": "incident",
+    "vault": "vault",
+    "mint": "ceremony.mint_app",
+    "eye": "ceremony.eye_app",
+    "witness": "witness",
+    "gate": "ceremony.gate_app",
+    "card": "cards",
+    "drill": "drill_restore",
+    "eval": "measuring.eval_app",
+    "bench": "measuring.bench_app",
+}
+
+
+def application(word: str | None = None) -> typer.Typer:
+    """Give the command line, whole, or with the commands alone that stand where `word` is found."""
+    app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=HELP)
+    # With a callback a single command keeps its name.
+    app.callback()(_nothing)
+    one = word if word in COMMANDS or word in GROUPS else None
+    for place in dict.fromkeys(COMMANDS[name] for name in COMMANDS if one in {None, name}):
+        app.registered_commands += _at(place).registered_commands
+    for name, place in GROUPS.items():
+        if one in {None, name}:
+            app.add_typer(_at(place), name=name)
+    return app
+
+
+def _nothing() -> None:
+    """Do nothing before a command."""
+
+
+def _at(place: str) -> typer.Typer:
+    """Load the commands of a module, by its name and, where it is not `app`, by theirs."""
+    module, _, name = place.partition(".")
+    found: typer.Typer = getattr(import_module(f"moiety.cli.commands.{module}"), name or "app")
+    return found
 
 
 def run() -> None:
     """Run the command line; every way of failing ends in one line and an exit code."""
     as_json = "--json" in sys.argv[1:]
     try:
-        app()
+        application(next(iter(sys.argv[1:]), None))()
     except KeyboardInterrupt:
         interrupted()
     except (Refusal, Fault) as error:

@@ -66,6 +66,20 @@ STEPS: Final = (
         Permission.GALLERY_CREATE,
     ),
     Step(
+        N_("Put it into use"),
+        N_("Name the impact assessment and the day of its review; another administrator or an examiner signs."),
+        "/galleries",
+        N_("Put a gallery into use"),
+        Permission.GALLERY_CREATE,
+    ),
+    Step(
+        N_("Say what it asks of people"),
+        N_("A registrar sets basis, consent, controller and term; what a record does not say is taken from there."),
+        "/galleries",
+        N_("Set the rule"),
+        Permission.RULES_SET,
+    ),
+    Step(
         N_("Enrol the first person"),
         N_("A registrar does this, with the person's release where the gallery asks for one."),
         "/enrol",
@@ -104,6 +118,8 @@ def _done(tx: Transaction) -> tuple[bool, ...]:
     people = [one for one in tx.operators.list() if one.state is not OperatorState.DISABLED]
     galleries = [one for one in tx.galleries.list() if one.state is GalleryState.OPEN]
     active = sum(one.state is OperatorState.ACTIVE for one in people)
+    used = any(tx.deployments.get(one.id) for one in galleries)
+    ruled = any(tx.rules.get(one.id) for one in galleries)
     enrolled = any(tx.subjects.page(one.id, limit=1) for one in galleries)
     asked = enrolled and any(tx.ledger.search(Wanted(act=act), before=None, limit=1) for act in QUESTIONS)
-    return active > 0, active > 1, bool(galleries), enrolled, asked
+    return active > 0, active > 1, bool(galleries), used, ruled, enrolled, asked

@@ -80,9 +80,9 @@ SETTINGS = (
     ),
     Setting(
         "MOIETY_RECORDS",
-        "optional",
-        "Whether a gallery without a rule may keep people whose basis, controller and source nobody stated.",
-        ("optional", "needed"),
+        "staffed",
+        "Whether people are kept only with basis, controller and source; `staffed`: once somebody works here.",
+        ("staffed", "needed", "optional"),
     ),
     Setting(
         "MOIETY_SECURITY_CONTACT",
@@ -119,9 +119,9 @@ SETTINGS = (
     Setting("MOIETY_REPEAT_DAYS", "7", "Days in which those looks are counted."),
     Setting(
         "MOIETY_ASSESSMENT",
-        "optional",
-        "Whether faces are enrolled and asked for in a gallery without an impact assessment and a day of its review.",
-        ("optional", "needed"),
+        "staffed",
+        "Whether a gallery answers only under an impact assessment with a day of review; `staffed`: as above.",
+        ("staffed", "needed", "optional"),
     ),
     Setting("MOIETY_LOG", "info", "How much the parts log.", ("debug", "info", "warning", "error")),
 )

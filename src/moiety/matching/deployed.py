@@ -16,6 +16,12 @@ if TYPE_CHECKING:
 LOWERED = "A threshold of this gallery was lowered at the vaults; two people have to take that here, by a test report."
 
 
+def asked_for(tx: Transaction, name: str) -> bool:
+    """Whether a setting asks for something: always, never, or from the day on which the first operator came in."""
+    word = settings.setting(name)
+    return word == "needed" or (word == "staffed" and tx.operators.any_joined())
+
+
 def must_be_deployed(tx: Transaction, gallery: Gallery, now: float) -> Deployment | None:
     """Give what a gallery is used under, if it says so.
 
@@ -24,7 +30,7 @@ def must_be_deployed(tx: Transaction, gallery: Gallery, now: float) -> Deploymen
 
     """
     found = tx.deployments.get(gallery.id)
-    if found is None and settings.setting("MOIETY_ASSESSMENT") == "needed":
+    if found is None and asked_for(tx, "MOIETY_ASSESSMENT"):
         raise NotDeployed
     if found is not None and found.review_at <= now:
         raise NotDeployed

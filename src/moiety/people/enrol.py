@@ -356,9 +356,8 @@ def enter(tx: Transaction, gallery: Gallery, subject: SubjectId, stated: Stated,
 
     """
     check_police(tx.deployments.get(gallery.id), stated)
-    rule = tx.rules.get(gallery.id)
-    record = record_of(gallery, rule, subject, stated, now)
-    tx.subjects.add(gallery.id, subject, expires_at=end_of(gallery, rule, now))
+    record = record_of(tx, gallery, subject, stated, now)
+    tx.subjects.add(gallery.id, subject, expires_at=end_of(gallery, tx.rules.get(gallery.id), now))
     if record:
         tx.records.put(record)
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Final
 
-from moiety.foundation import settings
 from moiety.foundation.errors import BadInput
 from moiety.ledger import Kind as Record
+from moiety.matching.deployed import asked_for
 from moiety.storage.person_records import Rule, SubjectRecord
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from moiety.foundation.ids import SubjectId
     from moiety.matching.desk import Asker, Desk
-    from moiety.storage import Gallery
+    from moiety.storage import Gallery, Transaction
     from moiety.storage.guard_records import Deployment
 
 DAY_SECONDS: Final = 86_400
@@ -33,6 +33,8 @@ BIRTH: Final = "birth_date"
 # Directive (EU) 2016/680, article 6: whoever is kept for a police purpose is one of these.
 POLICE: Final = ("suspect", "convicted", "victim", "witness", "missing")
 POLICE_STATUS: Final = "police_status"
+# Else one person could take from everybody who comes what those before them were asked.
+GOES_ON: Final = "This gallery asks for consent and keeps people; open another gallery for those who are not asked."
 _NOTICE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}")
 
 
@@ -57,7 +59,8 @@ class Rules:
         """Set a gallery's rule; records that are there keep what they say.
 
         Raises:
-            BadInput: something is missing or out of its range.
+            BadInput: something is missing or out of its range, or people whose consent was asked for are there and it
+                would not be asked for any more.
 
         """
         check_rule(rule)
@@ -66,11 +69,11 @@ class Rules:
             with self._desk.store.begin() as tx:
                 # A crash before the commit leaves the old rule whole.
                 before = tx.rules.get(gallery.id)
+                if before and before.consent and not rule.consent and tx.subjects.page(gallery.id, limit=1):
+                    raise BadInput(GOES_ON)
                 tx.rules.put(rule)
                 if rule.consent and not (before and before.consent):
                     tx.release_waits.ask_all(gallery.id, self._desk.clock.now())
-                elif not rule.consent:
-                    tx.release_waits.drop_all(gallery.id)
                 self._desk.write_down(
                     tx,
                     Record.ALTERATION,
@@ -138,7 +141,7 @@ def _check_stated(basis: str, controller: str, source: str) -> None:
 
 
 def record_of(
-    gallery: Gallery, rule: Rule | None, subject: SubjectId, stated: Stated, now: float
+    tx: Transaction, gallery: Gallery, subject: SubjectId, stated: Stated, now: float
 ) -> SubjectRecord | None:
     """Make a new subject's record; None where the gallery has no rule, nothing is stated and the setting allows it.
 
@@ -146,8 +149,9 @@ def record_of(
         BadInput: something is missing.
 
     """
+    rule = tx.rules.get(gallery.id)
     said = any((stated.basis, stated.source, stated.minor))
-    if rule is None and not said and settings.setting("MOIETY_RECORDS") == "optional":
+    if rule is None and not said and not asked_for(tx, "MOIETY_RECORDS"):
         return None
     basis = stated.basis or (rule.basis if rule else "")
     controller = rule.controller if rule else ""

@@ -61,12 +61,6 @@ class ReleaseWaitTable:
         """Ask nothing more of a subject: the release is there, or nobody may ask."""
         self._session.execute(delete(ReleaseWaitRow).where(ReleaseWaitRow.subject_id == subject_id))
 
-    def drop_all(self, gallery_id: GalleryId) -> None:
-        """Ask nobody of a gallery any more; who said no stays on record."""
-        self._session.execute(
-            delete(ReleaseWaitRow).where(ReleaseWaitRow.gallery_id == gallery_id, ReleaseWaitRow.declined_at.is_(None))
-        )
-
     def among(self, subject_ids: Collection[SubjectId]) -> frozenset[SubjectId]:
         """Say which of up to a thousand subjects still have to answer."""
         query = select(ReleaseWaitRow.subject_id).where(

@@ -10,6 +10,7 @@ import typer
 from moiety.archive.tables import snapshot
 from moiety.cli import files, installation
 from moiety.cli.backup.tombstones import decode
+from moiety.cli.commands.drill import app
 from moiety.cli.commands.options import Data, Json
 from moiety.cli.exits import Exit
 from moiety.cli.output import result, say
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from moiety.drill.restore import Shown
-
-app = typer.Typer()
 
 
 @app.command("restore")
