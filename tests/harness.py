@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import httpx
 
-from moiety.cli import gate, installation, parts
+from moiety.cli import gate, installation, places
 from moiety.cli.samples import obtain
 from moiety.cli.supervisor import START_SECONDS, Supervisor
 from moiety.foundation import settings
@@ -33,7 +33,7 @@ from moiety.wire.kinds import Role
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from moiety.cli.parts import Place
+    from moiety.cli.places import Place
     from moiety.cli.samples import Samples
     from moiety.people.house import House
 
@@ -205,7 +205,7 @@ class Site:
 
     def place(self, role: Role) -> Place:
         """Take a role's keys and everybody's addresses."""
-        return parts.place(self.made, role, {one: self.parts.address(one) for one in Role})
+        return places.place(self.made, role, {one: self.parts.address(one) for one in Role})
 
     def house(self) -> House:
         """Be the gate: its services in this process, over real links; only where the real gate was left out."""

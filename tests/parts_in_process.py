@@ -23,7 +23,7 @@ from databases import at as at_database
 from moiety.cli import installation, keeping, parts
 from moiety.cli.backup.reviving import revive
 from moiety.cli.backup.taking import Taking
-from moiety.cli.parts import Place
+from moiety.cli.places import Place
 from moiety.eye.canaries import MadeUp
 from moiety.eye.halver import Halver
 from moiety.eye.rotations import Rotations

@@ -14,7 +14,8 @@ import sqlalchemy
 from moiety.cli import gate, installation, parts
 from moiety.cli.backup.reviving_gate import revive_gate
 from moiety.cli.backup.taking import Taking
-from moiety.cli.parts import Place, Wired
+from moiety.cli.parts import Wired
+from moiety.cli.places import Place
 from moiety.foundation.clock import HandClock, SystemClock
 from moiety.foundation.errors import DiskFull, PartDown, WireBroken
 from moiety.kernel import warm_up
@@ -34,7 +35,7 @@ from simulated_time import START, Died, Gone, Process, VirtualClock, seeded
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from moiety.cli.parts import Words
+    from moiety.cli.standing import Words
     from moiety.eye.service import Eye
     from moiety.people.house import House
     from simulated_disk import Steps

@@ -12,8 +12,9 @@ from sqlalchemy import select
 
 from databases import DATABASES, at, run_beside
 from filled_tables import fill_what_is_empty
-from moiety.archive import age_keys, places
-from moiety.cli import installation, parts
+from moiety.archive import age_keys
+from moiety.archive import places as archive_places
+from moiety.cli import installation, places
 from moiety.cli.backup.bringing_back import Wish, bring_back
 from moiety.cli.backup.taking import Taking
 from moiety.cli.database import open_store
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from moiety.cli.installation import Installation
-    from moiety.cli.parts import Place
+    from moiety.cli.places import Place
 
 pytestmark = pytest.mark.both_databases("postgresql")
 FILE = "gate.sqlite"
@@ -47,7 +48,7 @@ def made(tmp_path: Path) -> Installation:
 
 
 def gate(made: Installation) -> Place:
-    return parts.place(made, Role.GATE, {})
+    return places.place(made, Role.GATE, {})
 
 
 def fill(store: Store) -> None:
@@ -107,7 +108,7 @@ def back_up(made: Installation, folder: Path) -> tuple[Path, Path]:
     given = dict.fromkeys(("to", "seeds_to", "keys_to"), str(folder / "store"))
     order = {**given, "recipient": str(key.to_public()), "days": 30, "seeds_days": 7, "with_keys": True}
     asyncio.run(Taking(gate(made)).backup(order))
-    (state,) = [one.path for one in places.found_in([folder / "store"]) if one.about.part == "state"]
+    (state,) = [one.path for one in archive_places.found_in([folder / "store"]) if one.about.part == "state"]
     return state, operator
 
 

@@ -16,7 +16,7 @@ from parts_in_process import InProcess
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from moiety.cli import parts
+    from moiety.cli import places
 
 AHEAD_S = 300.0
 
@@ -26,7 +26,7 @@ class WrongClock(InProcess):
 
     wrong: HandClock
 
-    def place(self, role: Role) -> parts.Place:
+    def place(self, role: Role) -> places.Place:
         at = super().place(role)
         if role is Role.VAULT_A:
             self.wrong = HandClock(self.clock.now() + AHEAD_S)

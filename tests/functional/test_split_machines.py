@@ -15,7 +15,7 @@ import httpx
 import pytest
 
 from harness import REASON, Holding, eventually, upload
-from moiety.cli import parts
+from moiety.cli import places
 from moiety.cli.apart import KNOWS
 from moiety.cli.supervisor import ASKS
 from moiety.foundation.clock import HandClock
@@ -58,9 +58,9 @@ def _found_again(apart: Apart, photos: Samples) -> None:
             return
 
 
-def _place(apart: Apart, role: Role) -> parts.Place:
+def _place(apart: Apart, role: Role) -> places.Place:
     """Take a role's keys, and where it finds the others."""
-    return parts.place(apart.made(role), role, apart.where(role).peers)
+    return places.place(apart.made(role), role, apart.where(role).peers)
 
 
 def _asked(apart: Apart, asker: Role, other: Role) -> float:

@@ -27,7 +27,6 @@ from moiety.incidents.affected import Affected, affected
 from moiety.incidents.breaches import PURPOSE, STEPS, Facts, Opened, Story
 from moiety.incidents.notices import TITLES, draft
 from moiety.ledger import Kind as Record
-from moiety.people.readable import text_as_pdf
 
 routes = Routes("incidents")
 ALL = "/v1/incidents"
@@ -150,6 +149,8 @@ async def draft_notice(
     text = draft(notice, one, found)
     if form == "text":
         return PlainTextResponse(text)
+    from moiety.people.readable import text_as_pdf  # noqa: PLC0415 - few ask, and a gate would start a second later
+
     pdf = await asyncio.to_thread(text_as_pdf, TITLES[notice], text)
     name = f'attachment; filename="{one.incident.id}-{notice}.pdf"'
     return Response(pdf, media_type="application/pdf", headers={"content-disposition": name})

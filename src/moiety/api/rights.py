@@ -34,7 +34,6 @@ from moiety.api.visits import Here, TheCaller, TheGallery, TheHouse, asker_of
 from moiety.foundation.ids import ApprovalId, PhotoId, SubjectId
 from moiety.matching.desk import Asker
 from moiety.people.changing import Changed
-from moiety.people.readable import as_pdf
 from moiety.people.receipts import handed_out
 from moiety.storage.person_records import FollowUp, Hold
 
@@ -92,6 +91,8 @@ async def access_export(
 
     async def act(asker: Asker) -> AccessMade:
         found = await visit.gate.house.registry.access.whole(gallery, SubjectId(subject), asker)
+        from moiety.people.readable import as_pdf  # noqa: PLC0415 - few ask, and a gate would start a second later
+
         pdf = await asyncio.to_thread(as_pdf, found) if asked.pdf else None
         return AccessMade(document=found, pdf=None if pdf is None else base64.b64encode(pdf).decode())
 

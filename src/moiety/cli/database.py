@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from moiety.archive.tables import Tables
-    from moiety.cli.parts import Place
+    from moiety.cli.places import Place
     from moiety.storage import Store
 
 SETTING = "MOIETY_DATABASE"

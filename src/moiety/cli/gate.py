@@ -20,9 +20,8 @@ from moiety.api import Access, create_app
 from moiety.cli.backup.reconciling_gate import Reconciling
 from moiety.cli.backup.reviving_gate import revive_gate
 from moiety.cli.database import open_store
-from moiety.cli.parts import local_server
 from moiety.cli.signing_page import sign_at
-from moiety.cli.standing import Standing
+from moiety.cli.standing import Standing, local_server
 from moiety.console import attach
 from moiety.foundation import settings
 from moiety.foundation.envelopes import write_durably
@@ -40,7 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from moiety.cli.parts import Place
+    from moiety.cli.places import Place
 
 _log = logging.getLogger(__name__)
 

@@ -26,7 +26,7 @@ from moiety.wire.kinds import Role
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
 
-    from moiety.cli.parts import Place
+    from moiety.cli.places import Place
     from moiety.wire.identity import Identity
     from moiety.witness.web import Web
 
@@ -165,9 +165,9 @@ def prepared(role: Role) -> Iterator[None]:
 async def _run(arguments: argparse.Namespace) -> None:
     """Serve the part of the command line until it is told to stop."""
     listener = socket.socket(fileno=arguments.fd)
-    from moiety.cli import parts  # noqa: PLC0415 - after the arguments are known to be good
+    from moiety.cli import places  # noqa: PLC0415 - after the arguments are known to be good
 
-    at = parts.place(installation.load(arguments.data), arguments.role, addresses(arguments.peer))
+    at = places.place(installation.load(arguments.data), arguments.role, addresses(arguments.peer))
     page = None if arguments.page_fd is None else socket.socket(fileno=arguments.page_fd)
 
     def ready() -> None:

@@ -10,17 +10,14 @@ import contextlib
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from moiety.archive.restoring import refuse_interrupted
 from moiety.cli.backup.reviving import revive
 from moiety.cli.backup.taking import Taking
-from moiety.cli.standing import Standing
+from moiety.cli.standing import Standing, local_server
 from moiety.eye.canaries import MadeUp
 from moiety.eye.halver import Halver
 from moiety.eye.rotations import Rotations
 from moiety.eye.service import Eye, Model
 from moiety.foundation import settings
-from moiety.foundation.clock import SystemClock
-from moiety.foundation.disk import SYSTEM_DISK
 from moiety.foundation.errors import Refusal
 from moiety.kernel import warm_up
 from moiety.matching.thresholds import FMR_DEFAULT, SCORE_OF_ONE, bands
@@ -50,12 +47,8 @@ from moiety.vault.sitting import Keys
 from moiety.vault.store_key import StoreKey
 from moiety.vault.transcript import pair_key
 from moiety.vault.upkeep import Hours, Upkeep
-from moiety.watch import Counts
 from moiety.wire.kinds import Kind, Role
-from moiety.wire.links import Client, Server
-from moiety.wire.local import NAME, LocalServer
-from moiety.wire.network import TLS
-from moiety.wire.streams import Streams
+from moiety.wire.links import Server
 from moiety.witness.cosigner import Cosigner
 from moiety.witness.heads import Heads
 from moiety.witness.service import Witness
@@ -63,22 +56,18 @@ from moiety.witness.tombstones import Tombstones
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable
     from typing import Any
 
-    from moiety.cli.installation import Installation
-    from moiety.foundation.clock import Clock
-    from moiety.foundation.disk import Disk
+    from moiety.cli.places import Place
+    from moiety.cli.standing import Words
     from moiety.vault.halves import Halves
-    from moiety.wire.cards import Peers
     from moiety.wire.frames import Frame
-    from moiety.wire.identity import Identity
     from moiety.wire.links import Answer
-    from moiety.wire.network import Network
+    from moiety.wire.local import LocalServer
     from moiety.wire.stream_server import StreamHandler
 
     Handlers = dict[Kind, Callable[[Frame], Awaitable[Answer]]]
-    Words = dict[str, Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]]
 
 ROTATION_CHECK_SECONDS = 600.0
 
@@ -91,49 +80,6 @@ class Wired:
     words: Words = field(default_factory=dict)
     more: Callable[[], dict[str, Any]] = dict
     streams: dict[Kind, StreamHandler] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """One role of an installation, with the addresses of the parts that it talks to."""
-
-    installation: Installation
-    role: Role
-    identity: Identity
-    peers: Peers
-    addresses: Mapping[Role, tuple[str, int]]
-    clock: Clock
-    disk: Disk = SYSTEM_DISK
-    network: Network = TLS
-    counts: Counts = field(default_factory=Counts)
-
-    def client(self, role: Role) -> Client:
-        """Make a line to another part."""
-        return Client(self.identity, self.peers, role, *self.addresses[role], self.network)
-
-    def streams(self, role: Role) -> Streams | None:
-        """Make ready for streams to another part; a network that is made up has none."""
-        return Streams(self.identity, self.peers, role, *self.addresses[role]) if self.network is TLS else None
-
-    def public(self, role: Role) -> bytes:
-        """Give another part's raw signing key."""
-        return bytes.fromhex(self.peers[role].signing)
-
-    def sealing(self, role: Role) -> bytes:
-        """Give another part's raw sealing key."""
-        return bytes.fromhex(self.peers[role].sealing)
-
-
-def place(installation: Installation, role: Role, addresses: Mapping[Role, tuple[str, int]]) -> Place:
-    """Load a role's keys and peers.
-
-    Raises:
-        Fault: a restore of the part was interrupted, or a file of its is damaged.
-
-    """
-    refuse_interrupted(installation.data, role)
-    clock = SystemClock()
-    return Place(installation, role, installation.identity(role, clock), installation.peers(role), addresses, clock)
 
 
 def mint(at: Place) -> Wired:
@@ -284,12 +230,6 @@ SERVERS: dict[Role, Callable[[Place], Wired]] = {
     Role.VAULT_A: vault_a,
     Role.VAULT_B: vault_b,
 }
-
-
-def local_server(at: Place, standing: Standing, words: Words) -> LocalServer:
-    """Make the local socket of a part; every part knows the words `status` and `backup`."""
-    known: Words = {"status": standing.status, "backup": Taking(at).backup}
-    return LocalServer(at.installation.folder(at.role) / NAME, known | words)
 
 
 @dataclass(frozen=True, slots=True)

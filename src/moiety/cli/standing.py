@@ -12,17 +12,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from moiety.archive.writing import remembered
+from moiety.cli.backup.taking import Taking
 from moiety.foundation.envelopes import pack
 from moiety.foundation.errors import Refusal
 from moiety.watch import lines
 from moiety.wire.kinds import Kind, Role
 from moiety.wire.links import Answer
+from moiety.wire.local import NAME, LocalServer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
-    from moiety.cli.parts import Place
+    from moiety.cli.places import Place
     from moiety.wire.frames import Frame
+
+    Words = dict[str, Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]]
 
 PING_SECONDS = 3.0
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
@@ -117,3 +121,9 @@ class Standing:
     async def close(self) -> None:
         """End the lines that pings went over."""
         await asyncio.gather(*(line.close() for line in self._lines.values()))
+
+
+def local_server(at: Place, standing: Standing, words: Words) -> LocalServer:
+    """Make the local socket of a part; every part knows the words `status` and `backup`."""
+    known: Words = {"status": standing.status, "backup": Taking(at).backup}
+    return LocalServer(at.installation.folder(at.role) / NAME, known | words)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
     from numpy.typing import NDArray
 
-    from moiety.cli.parts import Place
+    from moiety.cli.places import Place
     from moiety.matching.links import Links
     from moiety.storage import Gallery
 

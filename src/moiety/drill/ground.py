@@ -10,7 +10,7 @@ import subprocess
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Self
 
-from moiety.cli import gate, gateway, installation, parts
+from moiety.cli import gate, gateway, installation, places
 from moiety.cli.supervisor import Supervisor
 from moiety.drill.scratch import SITE
 from moiety.foundation.errors import Fault
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from moiety.cli.gateway import Gate
-    from moiety.cli.parts import Place
+    from moiety.cli.places import Place
     from moiety.cli.samples import Samples
     from moiety.people.house import House
 
@@ -197,7 +197,7 @@ class Ground:
 
     def place(self, role: Role) -> Place:
         """Take a role's keys and everybody's addresses."""
-        return parts.place(self.made, role, self.parts.addresses())
+        return places.place(self.made, role, self.parts.addresses())
 
     # ---- looking at disks ----
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Self
 
 from moiety.archive.reading import Unpacking
 from moiety.archive.restoring import MARK, Expected, Folders, restore
-from moiety.cli import gate, installation, parts
+from moiety.cli import gate, installation, places
 from moiety.cli.backup.reconciling import carry_out
 from moiety.cli.backup.reconciling_gate import Reconciling
 from moiety.cli.backup.reviving_gate import revive_gate
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from moiety.cli.installation import Installation
-    from moiety.cli.parts import Place
+    from moiety.cli.places import Place
     from moiety.drill.kept_copies import Copies, Together
     from moiety.foundation.ids import SubjectId
     from moiety.people.house import House
@@ -87,7 +87,7 @@ class Site(Supervisor):
 
     def place(self, role: Role) -> Place:
         """Give a role's keys and everybody's addresses."""
-        return parts.place(self._installation, role, self.addresses())
+        return places.place(self._installation, role, self.addresses())
 
 
 class Restored:

@@ -30,13 +30,13 @@ def ask_for_backup(made: Installation, role: Role, given: dict[str, Any]) -> dic
         return LocalClient(made.folder(role) / NAME, role).ask_now("backup", given)
     except PartDown:
         pass
-    from moiety.cli import parts  # noqa: PLC0415 - loads all that parts are made of, which other commands need not
+    from moiety.cli import places  # noqa: PLC0415 - loads all that parts are made of, which other commands need not
     from moiety.cli.backup.taking import Taking  # noqa: PLC0415 - as above
 
     with _resting(made, role):
         if not (made.keys / role / "signing.key").exists():
             raise BadInput(f"There is no {role} on this machine to back up.")
-        return asyncio.run(Taking(parts.place(made, role, {})).backup(given))
+        return asyncio.run(Taking(places.place(made, role, {})).backup(given))
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from moiety.people.reconcile import Reconciler
 
 if TYPE_CHECKING:
-    from moiety.cli.parts import Place
+    from moiety.cli.places import Place
     from moiety.people.house import House
 
 

@@ -14,8 +14,6 @@ from moiety.cli.backup import tombstones
 from moiety.foundation.errors import Fault, PartDown
 from moiety.vault.journal import Journal
 from moiety.vault.policy import GalleryPolicy
-from moiety.vault.rows import RowStore
-from moiety.vault.seeds import SeedStore
 from moiety.wire.kinds import Kind, Role
 
 if TYPE_CHECKING:
@@ -23,7 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from moiety.cli.backup.tombstones import Buried
-    from moiety.cli.parts import Place
+    from moiety.cli.places import Place
     from moiety.foundation.clock import Clock
     from moiety.foundation.disk import Disk
     from moiety.foundation.envelopes import KeyRing
@@ -98,6 +96,9 @@ def bury(role: Role, folder: Path, keys: KeyRing, buried: Buried, clock: Clock, 
 
     A crash in the middle leaves the mark, and the next start does it again.
     """
+    from moiety.vault.rows import RowStore  # noqa: PLC0415 - they load the kernel, which parts without halves need not
+    from moiety.vault.seeds import SeedStore  # noqa: PLC0415 - as above
+
     with closing(Journal(folder / JOURNAL, disk)) as journal:
         halves: Halves
         if role is Role.VAULT_A:

@@ -12,7 +12,7 @@ from moiety.cli.backup.reviving import let_go
 from moiety.people.replay import Books, replay
 
 if TYPE_CHECKING:
-    from moiety.cli.parts import Place
+    from moiety.cli.places import Place
     from moiety.matching.desk import Desk
 
 _log = logging.getLogger(__name__)

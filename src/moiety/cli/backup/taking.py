@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
 
     from moiety.archive.places import Backup
-    from moiety.cli.parts import Place
+    from moiety.cli.places import Place
     from moiety.wire.frames import Frame
 
     Frozen = Callable[[], AbstractAsyncContextManager[None]]

@@ -17,7 +17,7 @@ from moiety.wire.kinds import Kind, Role
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from moiety.cli.parts import Place
+    from moiety.cli.places import Place
     from moiety.wire.links import Client
 
     Buried = dict[str, set[bytes]]

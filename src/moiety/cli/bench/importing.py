@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from moiety.cli import installation, parts
+from moiety.cli import installation, places
 from moiety.cli.gate import house
 from moiety.cli.gateway import running
 from moiety.cli.output import progress, say
@@ -86,7 +86,7 @@ async def _import(
 @contextlib.asynccontextmanager
 async def entrance(made: installation.Installation, addresses: dict[Role, tuple[str, int]]) -> AsyncIterator[Entrance]:
     """Open a way into the first gallery of a running installation, with its own keys, which its owner has."""
-    at = parts.place(made, Role.GATE, addresses)
+    at = places.place(made, Role.GATE, addresses)
     gate = house(at)
     eye = made.identity(Role.EYE)
     vaults = (at.sealing(Role.VAULT_A), at.sealing(Role.VAULT_B))

@@ -21,7 +21,7 @@ from fastapi import FastAPI
 from starlette.responses import HTMLResponse
 
 from moiety.api.routes import GuardedRoute
-from moiety.cli import installation, parts
+from moiety.cli import installation, places
 from moiety.cli.bench.many_subjects import fill
 from moiety.cli.bench.scratch_postgres import scratch_server
 from moiety.cli.database import open_store
@@ -99,10 +99,10 @@ def _timed_on(database: str, url: str, subjects: int, requests: int) -> Iterator
         with _line(made) as line:
             line.ask("POST", "galleries", json={"name": GALLERY, "purpose": "benchmark"})
             line.ask("PUT", f"galleries/{GALLERY}/rules", json=RULE)
-        with open_store(parts.place(made, Role.GATE, {})) as store, store.read() as tx:
+        with open_store(places.place(made, Role.GATE, {})) as store, store.read() as tx:
             gallery = tx.galleries.by_name(GALLERY)
         with (
-            open_store(parts.place(made, Role.GATE, {})) as store,
+            open_store(places.place(made, Role.GATE, {})) as store,
             progress(f"filling {database}", subjects) as advance,
         ):
             fill(store, gallery, subjects, advance)

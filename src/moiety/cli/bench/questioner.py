@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from moiety.cli import parts
+from moiety.cli import places
 from moiety.foundation.envelopes import seal_to
 from moiety.foundation.errors import OutOfStep
 from moiety.vault.policy import EPOCH_FIRST, ERASURES_ALONE_PER_DAY, GalleryPolicy, Needs
@@ -46,7 +46,7 @@ class Questioner:
 
     def __init__(self, made: Installation, addresses: Mapping[Role, tuple[str, int]]) -> None:
         """Prepare lines to both vaults."""
-        self._at = parts.place(made, Role.GATE, addresses)
+        self._at = places.place(made, Role.GATE, addresses)
         self._eye = made.identity(Role.EYE).signing
         self._lines = {half: self._at.client(role) for half, role in VAULTS.items()}
 

@@ -16,7 +16,7 @@ from moiety.cli.commands.options import Data, Json, Reason
 from moiety.cli.database import open_store
 from moiety.cli.gateway import gate, running
 from moiety.cli.output import result, say
-from moiety.cli.parts import Place
+from moiety.cli.places import Place
 from moiety.foundation.clock import SystemClock
 from moiety.foundation.envelopes import write_durably
 from moiety.foundation.errors import BadInput, Forbidden, PartDown, Refusal, Unavailable

@@ -40,7 +40,7 @@ def serve(
         raise BadInput(f"This folder holds {mine}, not {role}.")
     where = Where.load(made).but(listen, peer or [])
     must_be_complete(made, mine, where)
-    from moiety.cli import parts  # noqa: PLC0415 - only this command loads the kernel
+    from moiety.cli import places  # noqa: PLC0415 - only this command loads the kernel
 
     with part.prepared(mine), take_lock(made.run):
         listener = listen_at(where.listen)
@@ -50,4 +50,4 @@ def serve(
             found = {"ready": True, "role": mine, "host": host, "port": port}
             result(found, as_json=json, lines=[f"{mine} is ready at {host} port {port}"])
 
-        asyncio.run(part.run(parts.place(made, mine, where.peers), listener, ready, part.until_signal()))
+        asyncio.run(part.run(places.place(made, mine, where.peers), listener, ready, part.until_signal()))

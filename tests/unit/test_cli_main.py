@@ -1,0 +1,31 @@
+"""The command line loads the commands of its first word alone, and finds all of them."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+import typer
+
+from moiety.cli.main import COMMANDS, GROUPS, application
+
+
+def known(word: str | None = None) -> set[str]:
+    return set(typer.main.get_command(application(word)).commands)  # type: ignore[attr-defined]  # it is a group
+
+
+def test_every_word_of_the_table_is_a_command_and_every_command_a_word() -> None:
+    assert known() == known("rubbish") == COMMANDS.keys() | GROUPS.keys()
+
+
+@pytest.mark.parametrize("word", sorted(COMMANDS | GROUPS))
+def test_a_word_is_found_without_the_others(word: str) -> None:
+    assert word in known(word)
+    assert known(word) <= {one for one in COMMANDS if COMMANDS[one] == COMMANDS.get(word)} | {word}
+
+
+def test_asking_loads_neither_the_kernel_nor_tables() -> None:
+    loaded = "from moiety.cli.main import application; application('identify'); import sys; print(*sys.modules)"
+    told = subprocess.run([sys.executable, "-c", loaded], capture_output=True, text=True, check=True)
+    assert not {"numba", "sqlalchemy", "fastapi"} & set(told.stdout.split())
