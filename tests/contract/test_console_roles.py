@@ -104,7 +104,7 @@ async def test_the_welcome_path_follows_what_is_done(api: Api) -> None:
     with api.site.store.begin() as tx:
         gallery = tx.galleries.by_name("doors")
         tx.deployments.put(Deployment(gallery.id, "DPIA-2026-04", api.site.clock.now() + 90 * DAY, False, False))  # noqa: FBT003 - a record's own order
-    fay = await invited(api, ada, "Fay Oyo", "registrar")
+    fay = await invited(api, ada, "Fay Oyo", "registrar", second=ben)
     assert current(await home(ada)) == "Say what it asks of people"
     assert (await fay.ask("PUT", "/v1/galleries/doors/rules", json=RULE)).status_code == 200
     assert current(await home(ada)) == "Ask the first question"

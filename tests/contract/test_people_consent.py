@@ -230,6 +230,7 @@ async def test_req_09_nobody_is_kept_without_a_rule_once_somebody_works_here(
         await owner.post("/v1/galleries", json={"name": "staff", "purpose": "doors of the works"})
         assert (await owner.post(f"{STAFF}/people", json=card)).status_code == 201
     ben = await invited(api, await first(api), "Ben Ali", "registrar")
+    card["reference"] = "Cy King"
     refused = await ben.post(f"{STAFF}/people", json=card)
     assert (refused.status_code, "missing: basis" in refused.json()["detail"]) == (400, True)
     assert (await ben.ask("PUT", f"{STAFF}/rules", json=RULE)).status_code == 200
