@@ -33,7 +33,10 @@ def test_matching_is_stopped_over_restarts_until_the_vaults_and_the_gate_let_go(
     here.cli(*asked)
     here.cli("incident", "stop", *WHY)
     assert here.cli(*asked, code=6).problem == "halted"
-    here.restart_all([Role.VAULT_A, Role.VAULT_B, Role.GATE])
+    gone = (Role.VAULT_A, Role.VAULT_B, Role.GATE)
+    for role in gone:
+        here.kill(role)
+    here.restart_all(gone)
     assert here.cli(*asked, code=6).problem == "halted"
     told = here.cli("incident", "status").json["emergency"]
     assert told["stop"]["pressed_by"] == "owner"
