@@ -8,6 +8,7 @@ import struct
 import zlib
 from dataclasses import replace
 from datetime import datetime
+from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -124,6 +125,21 @@ async def test_a_session_does_not_begin_while_the_kill_switch_is_pressed(
     assert opened.status_code == 401
 
 
+async def test_a_page_that_asks_by_itself_keeps_no_desk_open_that_somebody_left(house: House) -> None:
+    clock, left = house.api.site.clock, Device(house.api)
+    assert (await left.sign_in(house.eve.passkey)).status_code == 201
+    told = []
+    for _ in range(4):
+        clock.move(5 * 60)
+        told.append((await left.ask("GET", "/v1/questions", headers={"x-moiety-resting": "1"})).status_code)
+    assert told == [200, 200, 401, 401]
+    pages = files("moiety.console") / "static"
+    assert '"X-Moiety-Resting"' in (pages / "api.js").read_text()
+    assert "refresh(true)" in (pages / "signing.js").read_text()
+    for one in (house.ada, house.ben, house.eve, house.olga):
+        assert (await one.device.sign_in(one.passkey)).status_code == 201
+
+
 async def test_whoever_drops_a_stolen_passkey_ends_what_the_thief_opened_with_it(house: House) -> None:
     eve, thief = house.eve, Device(house.api)
     assert (await thief.sign_in(eve.passkey)).status_code == 201
@@ -144,6 +160,16 @@ async def test_a_host_with_more_in_it_than_a_name_is_not_ours(house: House) -> N
             reply = await client.get("/.well-known/security.txt", headers={"host": host})
             assert (reply.status_code, "evil" in reply.text) == (421, False)
         assert (await client.get("/v1/live", headers={"host": "[::1]:8080"})).status_code == 200
+
+
+async def test_another_site_looks_at_nobody_with_the_owner_s_cookie(house: House) -> None:
+    async with house.api.owner as owner, house.api.client() as browser:
+        way = (await owner.post("/v1/tickets")).json()["path"]
+        assert (await browser.get(way)).status_code == 303
+        for site, status in (("same-origin", 200), ("none", 200), ("same-site", 403), ("cross-site", 403)):
+            reply = await browser.get("/v1/keys", headers={"sec-fetch-site": site})
+            assert reply.status_code == status, site
+        assert (await browser.get("/galleries", headers={"sec-fetch-site": "cross-site"})).status_code == 200
 
 
 # ---- approvals ----

@@ -127,8 +127,12 @@ class DeviceSessions:
         """Whether a cookie's secret is that of a session here."""
         return _mark(secret) in self._sessions
 
-    def check(self, secret: str, header: str | None, method: str, address: str) -> tuple[Session, DeviceProof]:
+    def check(
+        self, secret: str, header: str | None, method: str, address: str, *, resting: bool = False
+    ) -> tuple[Session, DeviceProof]:
         """Give the session, if the request proves that it comes from its device.
+
+        `resting`: nobody did anything, a page asked by itself; the session's rest goes on.
 
         Raises:
             Unauthenticated: there is no such session, or it is over.
@@ -143,7 +147,8 @@ class DeviceSessions:
         proof = DeviceProof.parse(header)
         proof.check(found.key, found.id, method, address)
         self._new(found, proof, now)
-        found.seen_at = now
+        if not resting:
+            found.seen_at = now
         return found, proof
 
     @staticmethod

@@ -31,6 +31,10 @@ if TYPE_CHECKING:
 RUN_TOKEN_CHARS: Final = 43
 LOCAL_HOSTS: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 SAFE_METHODS: Final = frozenset({"GET", "HEAD"})
+API: Final = "/v1/"
+# Sent with what a page asks by itself, again and again: somebody who left the desk is signed out all the same.
+RESTING: Final = "x-moiety-resting"
+ELSEWHERE: Final = frozenset({"cross-site", "same-site"})
 WELCOME_SECONDS: Final = 600.0
 REMEMBERED_MAX: Final = 10_000
 SESSION_MARK_CHARS: Final = 32
@@ -253,6 +257,9 @@ class Entrance:
             visitor = Visitor(self._owner, Via.SESSION)
         if request.method not in SAFE_METHODS:
             _from_the_console(request)
+        elif request.url.path.startswith(API) and request.headers.get("sec-fetch-site") in ELSEWHERE:
+            # Another port of this host is the same site to browsers, and gets the cookie; a look would be its reader's.
+            raise Forbidden("A session's request must come from the console's own pages.")
         return visitor
 
     async def _device(self, request: Request, secret: str) -> Visitor:
@@ -261,7 +268,8 @@ class Entrance:
         if request.scope.get("query_string"):
             address += b"?" + request.scope["query_string"]
         header = request.headers.get(HEADER)
-        found, proof = self._staff.sessions.check(secret, header, request.method, address.decode("latin-1"))
+        place, resting = address.decode("latin-1"), request.headers.get(RESTING) == "1"
+        found, proof = self._staff.sessions.check(secret, header, request.method, place, resting=resting)
         try:
             caller = await asyncio.to_thread(self._staff.operators.caller, found.operator_id)
         except Locked:

@@ -8,10 +8,10 @@ export class Refused extends Error {
   }
 }
 
-async function call(method, path, body) {
+async function call(method, path, body, more = {}) {
   let reply;
   try {
-    const headers = { "X-Moiety": "1", Accept: "application/json" };
+    const headers = { "X-Moiety": "1", Accept: "application/json", ...more };
     if (typeof body === "string") headers["Content-Type"] = "application/json";
     reply = await fetch(path, { method, body, headers });
   } catch {
@@ -31,14 +31,14 @@ async function call(method, path, body) {
 }
 
 // Does something; gives the answer with the numbers of its entries in the ledger, or the question that it became.
-export async function perform(method, path, body) {
-  const { reply, said } = await call(method, path, body);
+export async function perform(method, path, body, more) {
+  const { reply, said } = await call(method, path, body, more);
   if (!reply.ok) throw new Refused(reply.status, said.detail ?? "The gate refused.", said.type);
   const entries = (reply.headers.get("Moiety-Entries") ?? "").split(" ").filter(Boolean).map(Number);
   return { answer: said, waits: reply.status === 202, entries };
 }
 
-export const ask = async (method, path, body) => (await perform(method, path, body)).answer;
+export const ask = async (method, path, body, more) => (await perform(method, path, body, more)).answer;
 
 // Fetches a file as text.
 export async function fetched(path) {
@@ -47,7 +47,11 @@ export async function fetched(path) {
   return reply.text();
 }
 
-export const questions = async () => (await ask("GET", "/v1/questions")).questions;
+// What a page asks by itself, again and again, keeps nobody signed in.
+const RESTING = { "X-Moiety-Resting": "1" };
+
+export const questions = async (resting) =>
+  (await ask("GET", "/v1/questions", undefined, resting ? RESTING : {})).questions;
 export const question = (id) => ask("GET", `/v1/questions/${encodeURIComponent(id)}`);
 export const material = (id) => ask("GET", `/v1/questions/${encodeURIComponent(id)}/material`);
 export const send = (id, signature) =>

@@ -77,8 +77,8 @@ function item(one) {
 }
 
 // Keeps the rows that stand there, so that a button does not vanish under a finger or the focus.
-async function show() {
-  const waiting = (await questions()).filter((one) => one.state === "waiting" && one.signed < one.wanted);
+async function show(resting) {
+  const waiting = (await questions(resting)).filter((one) => one.state === "waiting" && one.signed < one.wanted);
   const rows = new Map([...list.children].map((row) => [row.dataset.id, row]));
   for (const [id, row] of rows) if (!waiting.some((one) => one.id === id)) row.remove();
   for (const one of waiting) {
@@ -107,9 +107,9 @@ export async function answerOf(id, still) {
   return null;
 }
 
-export async function refresh() {
+export async function refresh(resting = false) {
   try {
-    await show();
+    await show(resting);
   } catch (error) {
     if (!(error instanceof Refused)) throw error;
   }
@@ -117,5 +117,5 @@ export async function refresh() {
 
 refresh();
 setInterval(() => {
-  if (!document.hidden) refresh();
+  if (!document.hidden) refresh(true);
 }, LIST_EVERY_MS);
