@@ -29,7 +29,8 @@ KEYWORDS: dict[str, Any] = {
     "say_many": (1, 2),
 }
 OPTIONS = {"**.py": {"encoding": "utf-8"}, "templates/**.html": {"trimmed": "true", "silent": "false"}}
-PLACEHOLDER = re.compile(r"%\((\w+)\)s")
+# Of the server, %(name)s, and of scripts, {name}.
+PLACEHOLDER = re.compile(r"%\(\w+\)s|\{\w*\}")
 
 
 def said() -> Catalog:

@@ -2,9 +2,10 @@
 // on the next page, with its entries in the ledger.
 
 import { Refused, perform } from "/static/api.js";
-import { doing, json, words } from "/static/doing.js";
+import { doing, json } from "/static/doing.js";
 import { bodyOf } from "/static/forms.js";
 import { showProof } from "/static/proof.js";
+import { words } from "/static/words.js";
 
 const KEPT = "moiety.done";
 const SUBJECT = /^sub_[a-z2-7]{16}$/;

@@ -1,14 +1,20 @@
 // Faces and candidates in words. Text goes in as text nodes only.
 
 import { Refused } from "/static/api.js";
-import { words } from "/static/doing.js";
 import { make } from "/static/making.js";
 import { reveal } from "/static/reveal.js";
 import { crop, point } from "/static/stage.js";
+import { said, words } from "/static/words.js";
 
 const LEVELS = ["possible", "probable", "strong"];
 const CROP_PIXELS = 144;
-const whole = new Intl.NumberFormat("en");
+const whole = new Intl.NumberFormat(document.documentElement.lang);
+const BANDS = { possible: words.bandPossible, probable: words.bandProbable, strong: words.bandStrong };
+
+// A band in words; one of a gallery of another make is said as it is named.
+export function named(band) {
+  return BANDS[band] ?? band;
+}
 
 function meter(band) {
   const level = LEVELS.indexOf(band) + 1;
@@ -20,8 +26,7 @@ function meter(band) {
 
 function meaning(band, rates) {
   const one = rates[band];
-  const rare = one ? `Set so that about 1 in ${whole.format(one)} comparisons of two different people reach this band.` : "";
-  return make("p", "meaning", rare);
+  return make("p", "meaning", one ? said(words.rare, { count: whole.format(one) }) : "");
 }
 
 // Opens a candidate's reference, for the reason for which it was asked who they are.
@@ -48,7 +53,7 @@ function opener(found, where, name) {
 
 function candidate(found, rates, where) {
   const name = make("p", "name", found.masked ?? words.known);
-  const band = make("p", "band", meter(found.band), `${found.band} match`);
+  const band = make("p", "band", meter(found.band), named(found.band));
   const id = make(where.reads ? "a" : "span", "id", found.subject_id);
   if (where.reads) id.href = `/people/${where.gallery}/${found.subject_id}`;
   const open = where.reveals ? opener(found, where, name) : [];
@@ -56,23 +61,21 @@ function candidate(found, rates, where) {
 }
 
 function nobody(face) {
-  const [title, words] = face.too_many
-    ? ["Too many", "More people reach the threshold than can be shown. Try a better picture of this face."]
-    : ["Nobody in this gallery", "No one reaches the threshold."];
-  return make("div", "candidate none", make("p", "name", title), make("p", "meaning", words));
+  const [title, hint] = face.too_many ? [words.tooMany, words.tooManyHint] : [words.noOne, words.noOneHint];
+  return make("div", "candidate none", make("p", "name", title), make("p", "meaning", hint));
 }
 
 function remarks(face) {
   const reasons = face.quality.reasons;
-  const words = reasons.length ? `Picture: ${reasons.join("; ")}.` : "Picture: good.";
-  return make("p", reasons.length ? "remarks weak" : "remarks", words);
+  const told = reasons.length ? said(words.pictureRemarks, { remarks: reasons.join("; ") }) : words.pictureGood;
+  return make("p", reasons.length ? "remarks weak" : "remarks", told);
 }
 
 function card(face, index, rates, where) {
   const number = make("span", "number", String(index + 1));
   const cut = crop(face.box, CROP_PIXELS);
   cut.setAttribute("role", "img");
-  cut.setAttribute("aria-label", `Face ${index + 1}`);
+  cut.setAttribute("aria-label", said(words.face, { number: index + 1 }));
   const found = face.candidates.length
     ? make("ul", "candidates", ...face.candidates.map((one) => candidate(one, rates, where)))
     : nobody(face);
@@ -87,21 +90,23 @@ export function cards(faces, rates, where) {
 }
 
 function one(face) {
-  if (face.too_many) return "too many candidates";
-  if (!face.candidates.length) return "nobody in this gallery";
-  return face.candidates.map((found) => `${found.masked ?? found.subject_id}, ${found.band}`).join("; or ");
+  if (face.too_many) return words.tooMany;
+  if (!face.candidates.length) return words.noOne;
+  return face.candidates
+    .map((found) => `${found.masked ?? found.subject_id}, ${named(found.band)}`)
+    .reduce((one, other) => said(words.or, { one, other }));
 }
 
 // The whole answer as one sentence, for screen readers: the cards say the same to the eye.
 export function sentence(faces) {
   if (!faces.length) return summary(faces);
-  if (faces.length === 1) return `One face: ${one(faces[0])}.`;
-  return `${faces.length} faces. ${faces.map((face, index) => `Face ${index + 1}: ${one(face)}.`).join(" ")}`;
+  const each = faces.map((face, index) => said(words.spoken, { number: index + 1, answer: one(face) }));
+  return [...(faces.length > 1 ? [said(words.faces, { all: faces.length })] : []), ...each].join(" ");
 }
 
 export function summary(faces) {
-  if (!faces.length) return "No face was found in this picture.";
+  if (!faces.length) return words.noFace;
   const found = faces.filter((face) => face.candidates.length).length;
-  if (faces.length === 1) return found ? "One face, with a candidate." : "One face, without a candidate.";
-  return `${faces.length} faces, ${found || "none"} of them with a candidate.`;
+  if (faces.length === 1) return found ? words.oneFaceFound : words.oneFaceNone;
+  return said(found ? words.facesFound : words.facesNone, { all: faces.length, found });
 }

@@ -1,5 +1,7 @@
 // Calls to the API as the session of this page. A refusal becomes an Error with the API's own sentence.
 
+import { words } from "/static/words.js";
+
 export class Refused extends Error {
   constructor(status, detail, problem = "") {
     super(detail);
@@ -15,17 +17,17 @@ async function call(method, path, body, more = {}) {
     if (typeof body === "string") headers["Content-Type"] = "application/json";
     reply = await fetch(path, { method, body, headers });
   } catch {
-    throw new Refused(0, "The gate does not answer. Is moiety still running?");
+    throw new Refused(0, words.gateSilent);
   }
   const text = await reply.text();
   let said = {};
   try {
     said = text ? JSON.parse(text) : {};
   } catch {
-    throw new Refused(reply.status, "Something other than the gate answered.");
+    throw new Refused(reply.status, words.gateStrange);
   }
   if (!reply.ok && reply.status === 401) {
-    throw new Refused(401, said.detail ?? "Your session has ended.");
+    throw new Refused(401, said.detail ?? words.sessionOver);
   }
   return { reply, said };
 }
@@ -33,7 +35,7 @@ async function call(method, path, body, more = {}) {
 // Does something; gives the answer with the numbers of its entries in the ledger, or the question that it became.
 export async function perform(method, path, body, more) {
   const { reply, said } = await call(method, path, body, more);
-  if (!reply.ok) throw new Refused(reply.status, said.detail ?? "The gate refused.", said.type);
+  if (!reply.ok) throw new Refused(reply.status, said.detail ?? words.gateRefused, said.type);
   const entries = (reply.headers.get("Moiety-Entries") ?? "").split(" ").filter(Boolean).map(Number);
   return { answer: said, waits: reply.status === 202, entries };
 }

@@ -1,11 +1,13 @@
 // The camera: asked for on a button, stopped after the picture, never running unseen.
 
+import { words } from "/static/words.js";
+
 const live = document.getElementById("live");
 let stream = null;
 
 export async function start() {
   if (!navigator.mediaDevices?.getUserMedia) {
-    throw new Error("The camera works only over https or on this machine's own address (localhost).");
+    throw new Error(words.noHttps);
   }
   try {
     stream = await navigator.mediaDevices.getUserMedia({
@@ -14,7 +16,7 @@ export async function start() {
     });
   } catch (error) {
     const none = error.name === "NotFoundError" || error.name === "OverconstrainedError";
-    throw new Error(none ? "No camera was found." : "The camera was not allowed, or another program holds it.");
+    throw new Error(none ? words.noCamera : words.cameraRefused);
   }
   live.srcObject = stream;
   live.hidden = false;

@@ -1,5 +1,7 @@
 // How pages reach this device's key: the service worker has it, and signs with it whatever they ask the gate.
 
+import { words } from "/static/words.js";
+
 export class NoDevice extends Error {}
 
 const ADDRESS = "/worker.js";
@@ -8,7 +10,7 @@ const policy = window.trustedTypes?.createPolicy("moiety", { createScriptURL: ()
 
 async function worker() {
   if (!navigator.serviceWorker) {
-    throw new NoDevice("This browser cannot keep a key here. It needs https, or localhost on this machine.");
+    throw new NoDevice(words.noKeyHere);
   }
   const found = await navigator.serviceWorker.register(policy ? policy.createScriptURL("") : ADDRESS, {
     scope: "/",
@@ -31,6 +33,6 @@ export async function device(ask, more = {}) {
     port1.onmessage = (event) => done(event.data);
     to.postMessage({ ...more, ask }, [port2]);
   });
-  if (told.failed) throw new NoDevice("This browser cannot make or keep a key for this device.");
+  if (told.failed) throw new NoDevice(words.noKey);
   return told;
 }

@@ -3,8 +3,7 @@
 import { perform } from "/static/api.js";
 import { make } from "/static/making.js";
 import { answerOf, beginSigning } from "/static/signing.js";
-
-export const words = document.querySelector("#words").dataset;
+import { words } from "/static/words.js";
 
 function askToSign(question, place) {
   const said = question.wanted === 1 ? words.signOne : words.signTwo;

@@ -2,11 +2,12 @@
 // words are spoken. Nothing of these pictures is kept; the one that is taken goes the way of every photo.
 
 import { Refused, ask } from "/static/api.js";
-import { form as formOf, words } from "/static/doing.js";
+import { form as formOf } from "/static/doing.js";
 import { add } from "/static/results.js";
 import { why } from "/static/reveal.js";
 import { clearFrames, show } from "/static/stage.js";
 import { fromAnywhere } from "/static/taking.js";
+import { words } from "/static/words.js";
 
 const EVERY_MS = 900;
 const WIDTH = 640;

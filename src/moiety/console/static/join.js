@@ -14,7 +14,7 @@ const begin = () => ask("POST", "/v1/join/begin", JSON.stringify({ code }));
 
 async function show() {
   try {
-    if (!code) throw new Refused(0, "An invitation is a link that two colleagues made; open it as it was given to you.");
+    if (!code) throw new Refused(0, of("begin").dataset.linkWanted);
     begun = await begin();
   } catch (error) {
     if (!(error instanceof Refused)) throw error;
@@ -30,7 +30,7 @@ async function show() {
 
 async function join() {
   const name = of("name").value.trim();
-  if (!name) throw new Refused(0, "Say your name first: colleagues see it when you propose or approve something.");
+  if (!name) throw new Refused(0, of("begin").dataset.nameWanted);
   const question = async () => {
     begun = await begin();
     return { moiety: "joining/1", record: begun.record, name, known: [] };

@@ -1,8 +1,8 @@
 // The ledger's pages: reasons that auditors open, proofs and tables that are saved.
 
 import { Refused, ask, fetched } from "/static/api.js";
-import { words } from "/static/doing.js";
 import { save } from "/static/saving.js";
+import { words } from "/static/words.js";
 
 async function trying(button, work) {
   const outcome = button.closest("section").querySelector("[data-outcome]");

@@ -1,8 +1,9 @@
 // The list of people: masked references once somebody says why, and the look-up of one reference.
 
 import { Refused, ask } from "/static/api.js";
-import { json, words } from "/static/doing.js";
+import { json } from "/static/doing.js";
 import { why } from "/static/reveal.js";
+import { words } from "/static/words.js";
 
 const KEPT = "moiety.reason";
 const list = document.querySelector("#people");

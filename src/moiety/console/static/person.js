@@ -1,8 +1,8 @@
 // One person's page: exports are saved as files, and photos of somebody else are picked for their record.
 
 import { save, bytes } from "/static/saving.js";
-import { words } from "/static/doing.js";
 import { showProof } from "/static/proof.js";
+import { words } from "/static/words.js";
 
 document.addEventListener("acted", (event) => {
   const form = event.target;

@@ -1,16 +1,11 @@
 // What the ledger has of an act: the entries' numbers, the checkpoint that holds them, and how to check it.
 
 import { Refused, ask } from "/static/api.js";
-import { words } from "/static/doing.js";
 import { make } from "/static/making.js";
+import { said, words } from "/static/words.js";
 
 const number = new Intl.NumberFormat(document.documentElement.lang);
 const moment = new Intl.DateTimeFormat(document.documentElement.lang, { dateStyle: "medium", timeStyle: "medium" });
-
-// Puts values in at {name}.
-export function said(pattern, values) {
-  return pattern.replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "");
-}
 
 async function checkpoint(seq, place) {
   try {

@@ -1,9 +1,9 @@
 // A written release: drawn, a picture of a signature, or a passkey that the person makes on the witness's page.
 
 import { Refused, ask } from "/static/api.js";
-import { words } from "/static/doing.js";
 import { pad } from "/static/drawing.js";
 import { atWitness } from "/static/witness.js";
+import { words } from "/static/words.js";
 
 const PNG_BYTES_MAX = 40000;
 const form = document.querySelector("#release");

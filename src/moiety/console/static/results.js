@@ -1,9 +1,9 @@
 // Photos that are sent one after the other: how far it is, and in plain words what came of each.
 
 import { Refused } from "/static/api.js";
-import { doing, form, words } from "/static/doing.js";
+import { doing, form } from "/static/doing.js";
 import { make } from "/static/making.js";
-import { said } from "/static/proof.js";
+import { said, words } from "/static/words.js";
 
 const AT_ONCE = 3;
 const list = document.querySelector("#results");

@@ -1,10 +1,11 @@
 // Sealed fields are shown one by one, each for a reason, each written into the ledger before it is opened.
 
 import { Refused } from "/static/api.js";
-import { doing, json, words } from "/static/doing.js";
+import { doing, json } from "/static/doing.js";
 import { draw } from "/static/drawing.js";
 import { make } from "/static/making.js";
 import { showProof } from "/static/proof.js";
+import { words } from "/static/words.js";
 
 function picture(encoded) {
   const bytes = Uint8Array.from(atob(encoded), (letter) => letter.charCodeAt(0));

@@ -2,16 +2,17 @@
 
 import { Refused, material, question, questions, send } from "/static/api.js";
 import { make } from "/static/making.js";
+import { said, words } from "/static/words.js";
 
 const LIST_EVERY_MS = 5000;
 const ASK_EVERY_MS = 700;
 const WINDOW = "popup,width=560,height=860";
 const WHAT = {
-  search: "Look for a face",
-  verify: "Compare a face with a person",
-  enrol: "Enrol a face",
-  erase: "Erase",
-  reveal: "Open a field",
+  search: words.actSearch,
+  verify: words.actVerify,
+  enrol: words.actEnrol,
+  erase: words.actErase,
+  reveal: words.actReveal,
 };
 
 const section = document.getElementById("waits");
@@ -21,15 +22,16 @@ const witness = signAt ? new URL(signAt).origin : null;
 
 let open = null;
 
-function tell(words, wrong = true) {
-  const said = document.getElementById("waits-said");
-  said.textContent = words;
-  said.classList.toggle("wrong", wrong);
+function tell(told, wrong = true) {
+  const place = document.getElementById("waits-said");
+  place.textContent = told;
+  place.classList.toggle("wrong", wrong);
 }
 
 function left(ends) {
   const seconds = Math.max(0, Math.round((Date.parse(ends) - Date.now()) / 1000));
-  return seconds >= 60 ? `${Math.floor(seconds / 60)} min left` : `${seconds} s left`;
+  const [pattern, count] = seconds >= 60 ? [words.minutesLeft, Math.floor(seconds / 60)] : [words.secondsLeft, seconds];
+  return said(pattern, { count });
 }
 
 // Opens the witness's window for a question; what is to be signed follows when that page says it is ready.
@@ -37,7 +39,7 @@ export function beginSigning(id) {
   tell("", false);
   const page = window.open(signAt, "_blank", WINDOW);
   if (page === null) {
-    tell("The browser did not open the signing window. Allow pop-ups of this page, then press Sign again.");
+    tell(words.windowBlocked);
     return;
   }
   open = { id, page };
@@ -59,18 +61,18 @@ window.addEventListener("message", async (event) => {
   }
 });
 
-function words(one) {
-  const people = one.wanted === 1 ? "One person must sign" : "Two people must sign";
-  return `${one.signed ? "One of two people has signed" : people}, ${left(one.expires_at)}.`;
+function state(one) {
+  const people = one.wanted === 1 ? words.oneMust : words.twoMust;
+  return said(one.signed ? words.oneHas : people, { left: left(one.expires_at) });
 }
 
 function item(one) {
-  const button = make("button", "button", one.signed ? "Sign as second" : "Sign");
+  const button = make("button", "button", one.signed ? words.signSecond : words.signShort);
   button.type = "button";
-  button.setAttribute("aria-label", `Sign: ${WHAT[one.act]} in ${one.gallery}`);
+  button.setAttribute("aria-label", said(words.signWhat, { act: WHAT[one.act] ?? one.act, gallery: one.gallery }));
   button.addEventListener("click", () => beginSigning(one.id));
   const what = make("p", "name", WHAT[one.act] ?? one.act);
-  const about = make("p", "meaning", `Gallery ${one.gallery}. `, make("span", "state", words(one)));
+  const about = make("p", "meaning", said(words.inGallery, one), " ", make("span", "state", state(one)));
   const row = make("li", "waiting", make("div", "words", what, about), ...(witness ? [button] : []));
   row.dataset.id = one.id;
   return row;
@@ -87,9 +89,9 @@ async function show(resting) {
       list.append(item(one));
       continue;
     }
-    row.querySelector(".state").textContent = words(one);
+    row.querySelector(".state").textContent = state(one);
     const button = row.querySelector("button");
-    if (button) button.textContent = one.signed ? "Sign as second" : "Sign";
+    if (button) button.textContent = one.signed ? words.signSecond : words.signShort;
   }
   section.hidden = waiting.length === 0;
 }
@@ -101,7 +103,7 @@ export async function answerOf(id, still) {
     const now = await question(id);
     if (now.state === "answered") return now;
     if (now.state === "refused") throw new Refused(now.status, now.problem.detail);
-    if (now.state === "expired") throw new Refused(0, "Nobody signed in time. Ask again.");
+    if (now.state === "expired") throw new Refused(0, words.tooLate);
     await new Promise((done) => setTimeout(done, ASK_EVERY_MS));
   }
   return null;

@@ -1,11 +1,13 @@
 // The page "Is it really them?": a claim and a picture in, one word out.
 
 import { Refused, ask } from "/static/api.js";
-import { doing, form as formOf, json, words } from "/static/doing.js";
+import { doing, form as formOf, json } from "/static/doing.js";
 import { showProof } from "/static/proof.js";
 import { why } from "/static/reveal.js";
 import { frame, show } from "/static/stage.js";
 import { fromAnywhere } from "/static/taking.js";
+import { words } from "/static/words.js";
+import { named } from "/static/answer.js";
 
 const form = document.querySelector("#verify");
 const outcome = form?.querySelector("[data-outcome]");
@@ -39,7 +41,7 @@ function answer(made) {
   frame([{ box: face.box, candidates: same ? [band] : [] }]);
   verdict.textContent = same ? words.same : words.other;
   verdict.dataset.same = String(same);
-  hint.textContent = [band ?? "", ...face.quality.reasons].filter(Boolean).join("; ");
+  hint.textContent = [band ? named(band) : "", ...face.quality.reasons].filter(Boolean).join("; ");
   showProof(proof, made.entries);
 }
 

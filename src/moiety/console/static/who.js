@@ -8,6 +8,7 @@ import { withSecond } from "/static/second.js";
 import { answerOf, beginSigning } from "/static/signing.js";
 import { clearFrames, frame, show } from "/static/stage.js";
 import { fromAnywhere } from "/static/taking.js";
+import { words } from "/static/words.js";
 
 const PARTS_EVERY_MS = 15000;
 const of = (id) => document.getElementById(id);
@@ -23,8 +24,8 @@ let image = null;
 let asked = 0;
 
 // Shows words, and speaks them (or a longer sentence) to screen readers.
-function say(words, { wrong = false, spoken = words } = {}) {
-  said.textContent = words;
+function say(told, { wrong = false, spoken = told } = {}) {
+  said.textContent = told;
   said.classList.toggle("wrong", wrong);
   of("spoken").textContent = spoken;
 }
@@ -40,7 +41,7 @@ async function ask() {
   const why = reason.value.trim();
   reason.setAttribute("aria-invalid", String(why === ""));
   if (why === "") {
-    say("Say why you ask: the reason must not be empty.", { wrong: true });
+    say(words.reasonNeeded, { wrong: true });
     reason.focus();
     return;
   }
@@ -50,7 +51,7 @@ async function ask() {
   clearFrames();
   of("sign-now").hidden = true;
   showProof(of("proof"), []);
-  say("Looking…");
+  say(words.looking);
   busy(true);
   try {
     const { masked, rates, reveals, reads, two } = gallery.selectedOptions[0].dataset;
@@ -79,16 +80,15 @@ async function ask() {
 
 // Asks with a colleague's approval of exactly this search, or proposes it and says so.
 function together(search, { reason: why, case: about }) {
-  const words = form.dataset;
-  const told = { awaits: words.awaits, case: words.caseNeeded, proposed: words.proposed };
-  const given = { gallery: gallery.value, image, of: about, reason: why, me: words.me };
+  const { awaits, caseNeeded, proposed, me } = form.dataset;
+  const told = { awaits, case: caseNeeded, proposed };
+  const given = { gallery: gallery.value, image, of: about, reason: why, me };
   return withSecond(search, { ...given, say: (what) => say(told[what], { wrong: what === "case" }) });
 }
 
 // Shows that a question must be signed, and waits for its answer.
 async function signed(question, still) {
-  const people = question.wanted === 1 ? "a person's signature" : "the signatures of two people";
-  say(`This gallery asks for ${people}. The answer comes here once it is signed.`);
+  say(question.wanted === 1 ? words.signOne : words.signTwo);
   const now = of("sign-now");
   now.onclick = () => beginSigning(question.id);
   now.hidden = question.sign_at === "";
@@ -105,14 +105,14 @@ async function take(file) {
   const visible = await show(file);
   await ask();
   if (!visible && !said.classList.contains("wrong")) {
-    say(`${said.textContent} This browser cannot display the file itself.`);
+    say(`${said.textContent} ${words.notShown}`);
   }
 }
 
 fromAnywhere({
   take: ([file]) => take(file),
   say,
-  words: { on: "The camera is on. Nothing is sent until you take the picture.", off: "The camera is off." },
+  words: { on: words.cameraQuiet, off: words.cameraOff },
   watching(on) {
     if (!on) return;
     clearFrames();
@@ -139,7 +139,7 @@ async function watchParts() {
   for (const item of of("parts").children) {
     const up = state?.[item.dataset.part] ?? null;
     item.dataset.state = up === null ? "unknown" : up ? "up" : "down";
-    item.querySelector(".word").textContent = up === null ? "not known" : up ? "answers" : "does not answer";
+    item.querySelector(".word").textContent = up === null ? words.partUnknown : up ? words.partUp : words.partDown;
   }
 }
 

@@ -1,6 +1,7 @@
 // A window of the witness: it is handed what is to be signed, and gives back what a passkey made of it.
 
 import { Refused } from "/static/api.js";
+import { words } from "/static/words.js";
 
 const WINDOW = "popup,width=560,height=860";
 const LOOK_EVERY_MS = 400;
@@ -8,7 +9,7 @@ const LOOK_EVERY_MS = 400;
 // Opens `address` at once, as a click allows; `question` gives what to hand over, `wanted` names the answer.
 export function atWitness(address, question, wanted) {
   const page = window.open(address, "_blank", WINDOW);
-  if (page === null) throw new Refused(0, "The browser did not open the window. Allow pop-ups of this page, then try again.");
+  if (page === null) throw new Refused(0, words.windowBlocked);
   const { origin } = new URL(address);
   const asked = question();
   return new Promise((done, fail) => {
@@ -27,7 +28,7 @@ export function atWitness(address, question, wanted) {
     };
     window.addEventListener("message", listen);
     looking = setInterval(() => {
-      if (page.closed) end(fail, new Refused(0, "The window was closed before anything was signed."));
+      if (page.closed) end(fail, new Refused(0, words.windowClosed));
     }, LOOK_EVERY_MS);
     asked.catch((error) => {
       page.close();
