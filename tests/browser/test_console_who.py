@@ -53,7 +53,7 @@ def test_a_chosen_photo_is_answered_with_a_name(watched: Watched, photos: Sample
     assert "1 in 1,000,000" in page.inner_text(".face .meaning")
     assert page.inner_text(".face .remarks").startswith("Picture:")
     assert said(page) == "One face, with a candidate."
-    assert page.text_content("#spoken") == f"One face: {masked(photos.probe_shows)}, strong."
+    assert page.text_content("#spoken") == f"Face 1: {masked(photos.probe_shows)}, strong match."
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     page.wait_for_selector("#proof .entries a")
     page.click(".face button")

@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Error
 
 from browser.signing import Device, SigningSite, portrait
-from browser.test_console_axe import axe, objections
+from browser.test_console_axe import axe, looks, objections
 from moiety.access.device_proofs import from_text, to_text
 from moiety.access.papers import Content, Fact, SignIn
 
@@ -317,7 +317,7 @@ def test_the_pages_of_staff_have_no_fault_that_axe_finds(
 ) -> None:
     ada.page.goto(f"{site.url}{path}")
     ada.page.wait_for_selector("h1:visible")
-    assert objections(ada.page, axe) == []
+    assert [f"{look}: {one}" for look in looks(ada.page) for one in objections(ada.page, axe)] == []
 
 
 def test_another_site_s_link_looks_at_nobody_in_the_reader_s_name(site: SigningSite, ben: Colleague) -> None:
