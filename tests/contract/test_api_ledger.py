@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from api_in_process import WHY, Api, api_over, upload
+from api_people import RULE
 from moiety import access
-from moiety.access import DUTIES
+from moiety.access import DUTIES, Permission
 from moiety.api.routes import GuardedRoute
 from moiety.foundation.ids import SubjectId
 from moiety.ledger import Kind
@@ -165,6 +166,70 @@ async def test_req_39_every_kind_of_act_is_written_with_reason_time_identity_and
         # A disclosure follows from the search whose reason it shares.
         assert entry["has_reason"] or (entry["kind"], entry["act"]) == ("disclosure", "candidate")
     assert [entry["detail"]["recipient"] for entry in acts if entry["kind"] == "disclosure"] == ["owner"]
+
+
+# Whoever asks these reads about people, or looks for them.
+READERS = {
+    Permission.SUBJECT_READ,
+    Permission.SUBJECT_REVEAL,
+    Permission.SUBJECT_RIGHTS,
+    Permission.SUBJECT_HOLD,
+    Permission.PROBE_IDENTIFY,
+    Permission.PROBE_VERIFY,
+    Permission.PAIR_COMPARE,
+}
+# What the answers below say of the person, but for ids, dates and counts.
+SAYS = ("matching_stopped", "Not matched: objected", "employer", "A•••", "Quillfeather", "555-0100")
+
+
+async def test_req_39_every_route_that_reads_people_is_written_down(api: Api) -> None:
+    """Each declared route is asked: what says anything of a person is in the ledger, and so is every question."""
+    face = api.site.sight.person()
+    async with api.owner as owner:
+        person = {"reference": "Ada Quillfeather", "fields": {"phone": "555-0100"}, "source": "employer", **WHY}
+        rule = await owner.put("/v1/galleries/doors/rules", json=RULE | {"consent": False, "basis": "contract"})
+        assert rule.status_code == 200, rule.text
+        entered = await owner.post("/v1/galleries/doors/people", json=person)
+        assert entered.status_code == 201, entered.text
+        subject = entered.json()["subject_id"]
+        one = f"/v1/galleries/doors/subjects/{subject}"
+        assert (await owner.post(f"{one}/photos", data=WHY, files=upload(api.photo(face)))).status_code == 201
+        told: set[tuple[str, str]] = set()
+        silent: set[tuple[str, str]] = set()
+        for route in [one for one in api.app.routes if isinstance(one, GuardedRoute)]:
+            (method,) = route.methods or ("",)
+            if route.rule.permission not in READERS or method not in {"GET", "POST"}:
+                continue
+            api.site.clock.move(1)
+            reply = await asked(api, owner, method, route, subject)
+            if not reply.is_success:
+                continue
+            (told if "moiety-entries" in reply.headers else silent).add((method, route.path))
+            said = [word for word in SAYS if word in reply.text]
+            assert "moiety-entries" in reply.headers or not (said or method == "POST"), (route.path, said)
+            if route.path.endswith("/object"):
+                objected = await owner.get(f"/people/doors/{subject}", headers={"accept": "text/html"})
+                assert SAYS[1] in objected.text
+                assert "moiety-entries" in objected.headers
+    base = "/v1/galleries/{gallery}"
+    reading = {"find", "identify", "present", "subjects/{subject}/reveal", "subjects/{subject}/access"}
+    assert {("POST", f"{base}/{one}") for one in reading} | {("POST", "/v1/people/find")} <= told
+    assert {("GET", f"{base}/{one}") for one in ("people", "people.csv", "subjects/{subject}/record")} <= told
+    assert ("GET", "/people/{gallery}/{subject}") in told
+    assert ("GET", base + "/subjects") in silent
+
+
+async def asked(api: Api, owner: httpx.AsyncClient, method: str, route: GuardedRoute, subject: str) -> httpx.Response:
+    """Ask a route what its address names: about this person, in this gallery."""
+    path = re.sub(r"{\w+}", subject, route.path.replace("{gallery}", "doors"))
+    if method == "GET":
+        return await owner.get(path, params=WHY, headers={"accept": "application/json, text/html"})
+    if route.rule.form:
+        photos = {name: ("picture", api.photo(api.site.sight.person())) for name in route.rule.pictures}
+        return await owner.post(path, data=WHY, files=photos)
+    body = {"reference": "Ada Quillfeather", "fields": ["reference"]}
+    wanted = route.rule.body.model_fields if route.rule.body else {}
+    return await owner.post(path, json=WHY | {name: value for name, value in body.items() if name in wanted})
 
 
 async def test_req_42_nothing_of_the_ledger_ends_and_nothing_erased_is_in_it(api: Api) -> None:

@@ -52,7 +52,7 @@ async def test_people_are_masked_and_opened_one_by_one_within_a_persons_hour(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MOIETY_PERSON_FIELDS_HOUR", "3")
-    monkeypatch.setenv("MOIETY_PERSON_LABELS_HOUR", "4")
+    monkeypatch.setenv("MOIETY_PERSON_LABELS_HOUR", "5")
     async with office(tmp_path) as (api, ada, ben):
         subject = await entered(ben, "Ada King")
         page = await ben.get(f"{STAFF}/people", params=WHY)
@@ -71,6 +71,28 @@ async def test_people_are_masked_and_opened_one_by_one_within_a_persons_hour(
         assert (alert["kind"], alert["actor"], alert["actor_name"]) == ("budget", ben.id, "Ben Ali")
         await again(api, ben, HOUR_SECONDS)
         assert await opened(ben, subject) == (200, "")
+
+
+async def test_whoever_probes_for_references_spends_a_budget_and_stands_in_the_ledger(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MOIETY_PERSON_LABELS_HOUR", "3")
+    async with office(tmp_path) as (api, ada, ben):
+        exa = await invited(api, ada, "Exa Roy", "examiner", second=ben)
+        paths = [f"{STAFF}/find", "/v1/people/find", f"{STAFF}/find"] * 2
+        guesses = [{"reference": f"555-0100-{index:02}", **WHY} for index in range(len(paths))]
+        replies = [await exa.post(path, json=guess) for path, guess in zip(paths, guesses, strict=True)]
+        assert [reply.status_code for reply in replies] == [200] * 3 + [429] * 3
+        entries = (await ada.get("/v1/ledger", params={"limit": 1000})).json()["entries"]
+        found = [one for one in entries if one["actor"] == exa.id and one["act"] == "find"]
+        assert [(one["kind"], one["detail"]["hit"], one["subject_id"], one["has_reason"]) for one in found] == [
+            ("consultation", 0, None, True),
+            ("combination", 0, None, True),
+            ("consultation", 0, None, True),
+        ]
+        assert "555-0100" not in str(entries)
+        (alert,) = (await ada.get("/v1/alerts")).json()["alerts"]
+        assert (alert["kind"], alert["actor"]) == ("budget", exa.id)
 
 
 async def test_a_fast_and_a_slow_leak_stop_at_vault_b_whatever_the_gate_counts(

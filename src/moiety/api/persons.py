@@ -179,10 +179,10 @@ async def list_people_csv(
 
 
 @routes.add("GET", ONE + "/record", permission=Permission.SUBJECT_READ, summary="Show why somebody is kept")
-async def show_record(subject: str, house: TheHouse, gallery: TheGallery) -> RecordSeen:
-    """Show purpose, basis, controller, source, end and consents of one person; nothing is revealed."""
+async def show_record(subject: str, house: TheHouse, caller: TheCaller, gallery: TheGallery) -> RecordSeen:
+    """Show purpose, basis, controller, source, end and consents of one person; nothing is opened, the look is noted."""
     registry = house.registry
-    seen = _person(await registry.listing.one(gallery, SubjectId(subject)))
+    seen = _person(await registry.listing.seen(gallery, SubjectId(subject), asker_of(caller, "")))
     consents = await registry.consents.of_subject(gallery, SubjectId(subject))
     return RecordSeen(**seen.model_dump(), consents=[_consent(one) for one in consents])
 
@@ -258,7 +258,7 @@ async def decline_release(
 ) -> RecordSeen:
     """Note that the person gives no release: they go on by card or PIN, and nobody asks again."""
     await house.registry.consents.decline(gallery, SubjectId(subject), asker_of(caller, asked.reason, asked.case))
-    return await show_record(subject, house, gallery)
+    return await show_record(subject, house, caller, gallery)
 
 
 @routes.add("GET", ONE + "/wording", permission=Permission.SUBJECT_ENROL, summary="What a passkey signs")

@@ -13,7 +13,7 @@ from moiety.access import Permission
 from moiety.api.persons import After
 from moiety.api.routes import Routes
 from moiety.api.schemas import PAGE_MAX
-from moiety.api.visits import TheGallery, TheHouse
+from moiety.api.visits import TheGallery, TheHouse, asker_of
 from moiety.console.frame import Frame, Framed
 from moiety.foundation.ids import SubjectId
 from moiety.people.fields import RESERVED
@@ -172,7 +172,7 @@ async def one_person(frame: Framed, house: TheHouse, gallery: TheGallery, subjec
     """Show why one person is kept, and what may be done; each sealed field is a name until it is revealed."""
     who = SubjectId(subject)
     registry = house.registry
-    person, now = await registry.listing.one(gallery, who), house.desk.clock.now()
+    person, now = await registry.listing.seen(gallery, who, asker_of(frame.caller, "")), house.desk.clock.now()
     return frame.page(
         "person.html",
         here="people",

@@ -27,7 +27,7 @@ class Scraper(Drill):
     name = "scraper"
     tried = (
         "as an officer who signed in: paged through a gallery's people for names that are not masked, opened a field "
-        "of one person after the other, then of a decoy that stands among them, and went on"
+        "of one person after the other, guessed references, then opened a decoy that stands among them, and went on"
     )
     weakness: ClassVar[Mapping[Role, str]] = {
         Role.GATE: "weak_gate:looks_unwatched",
@@ -56,6 +56,11 @@ class Scraper(Drill):
             if not got:
                 raise Fault("The drill's officer cannot open anything; nothing would be proved.")
             tally.add(max(0, got - most), f"{got} of {len(real)} people opened where {most} an hour are allowed")
+            names = [f"Umbelline Wragby {index}" for index in range(BEYOND)]
+            before = ada.ask("GET", "/v1/ledger").json()["head"]["size"]
+            found = sum(_found(officer, gallery, one) for one in names)
+            stand = ada.ask("GET", "/v1/ledger", params={"limit": 1000, "after": before}).text.count('"find"')
+            tally.add(max(0, found - stand), f"{found} references guessed, {stand} of them in the ledger")
             shown = _opened(officer, gallery, planted)
             lists = officer.ask("GET", f"/v1/galleries/{gallery}/people", params=WHY).is_success
             tally.add(shown + lists, f"{int(shown)} decoys shown, {int(lists)} lists after it")
@@ -85,6 +90,12 @@ def _opened(officer: Browser, gallery: str, subject: str) -> bool:
     """Whether a field of somebody is shown."""
     path = f"/v1/galleries/{gallery}/subjects/{subject}/reveal"
     return officer.ask("POST", path, json={"fields": ["reference"], **WHY}).is_success
+
+
+def _found(officer: Browser, gallery: str, reference: str) -> bool:
+    """Whether somebody is told that there is a person of this reference."""
+    asked = {"reference": reference, **WHY}
+    return officer.ask("POST", f"/v1/galleries/{gallery}/find", json=asked).is_success
 
 
 class Stalker(Drill):

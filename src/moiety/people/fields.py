@@ -123,7 +123,9 @@ class Fields:
         def note() -> None:
             with self._desk.store.begin() as tx:
                 # A crash after this leaves an entry for an answer that nobody saw.
-                self._desk.write_down(tx, Record.CONSULTATION, "find", gallery, asker, subject=subject)
+                self._desk.write_down(
+                    tx, Record.CONSULTATION, "find", gallery, asker, subject=subject, hit=int(subject is not None)
+                )
 
         await asyncio.to_thread(note)
         return subject
@@ -289,7 +291,7 @@ class Fields:
         found = await asyncio.to_thread(self._wanted, gallery, asked)
         aims = [self._aim(gallery, subject, name, wrapped) for (subject, name), (wrapped, _) in found.items()]
         signed = await self._desk.for_targets(terms, asker, aims)
-        await self._watched(
+        await self.watched(
             gallery, asker, asyncio.to_thread(self._note_reveal, gallery, list(found), asker, signed, bare=bare)
         )
         buffers: list[bytes] = []
@@ -298,13 +300,13 @@ class Fields:
             buffers += [warrant, self._handle(gallery, subject), wrapped]
             names.append([subject, name, class_of(name).value])
         meta = {"gallery": gallery.id, "names": names, "by": vigil.by_of(self._desk, asker, bare=bare)}
-        answer = await self._watched(gallery, asker, self._desk.links.b.call(Kind.REVEAL, meta, buffers))
+        answer = await self.watched(gallery, asker, self._desk.links.b.call(Kind.REVEAL, meta, buffers))
         return {
             (subject, name): unseal(bytes(key), sealed, self._bound(gallery, subject, name)).decode()
             for ((subject, name), (_, sealed)), key in zip(found.items(), answer.buffers, strict=True)
         }
 
-    async def _watched(self, gallery: Gallery, asker: Asker, work: Awaitable[T]) -> T:
+    async def watched(self, gallery: Gallery, asker: Asker, work: Awaitable[T]) -> T:
         """Have another unit told where a budget is spent."""
         try:
             return await work

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from moiety.ledger import Kind as Record
+from moiety.matching import vigil
 from moiety.people.fields import RESERVED
 from moiety.people.masks import DOTS, masked
 from moiety.people.sheets import as_csv
@@ -74,7 +75,31 @@ class Listing:
 
         page = await asyncio.to_thread(read)
         labels = await self._fields.labels(gallery, [one.subject for one in page], asker) if page else {}
+        if not labels:
+            # Where references were opened, an entry of each says so.
+            await asyncio.to_thread(self._note_page, gallery, len(page), asker)
         return tuple(_with(one, masked(labels[one.subject]) if one.subject in labels else DOTS) for one in page)
+
+    async def seen(self, gallery: Gallery, subject: SubjectId, asker: Asker) -> Listed:
+        """Give why one person is kept to somebody who looks at them: charged like a line of a list, and written down.
+
+        Raises:
+            UnknownSubject: the gallery has no such subject.
+            RateLimited: the asker's budget of this hour is spent.
+
+        """
+
+        def read() -> Listed:
+            with self._desk.store.begin() as tx:
+                # A crash after this leaves an entry for a page that nobody saw.
+                found = _listed(tx, [tx.subjects.get(gallery.id, subject)])[0]
+                vigil.spend(self._desk, tx, asker, "label", 1)
+                self._desk.write_down(
+                    tx, Record.CONSULTATION, "record", gallery, asker, subject=subject, with_reason=bool(asker.reason)
+                )
+                return found
+
+        return await self._fields.watched(gallery, asker, asyncio.to_thread(read))
 
     async def one(self, gallery: Gallery, subject: SubjectId) -> Listed:
         """Give why one person is kept, nothing revealed.
@@ -118,6 +143,11 @@ class Listing:
 
         return as_csv(COLUMNS, rows), page[-1].subject if len(page) == limit else None
 
+    def _note_page(self, gallery: Gallery, people: int, asker: Asker) -> None:
+        with self._desk.store.begin() as tx:
+            # A crash after this leaves an entry for a page that nobody saw.
+            self._desk.write_down(tx, Record.CONSULTATION, "list", gallery, asker, people=people)
+
     def _note_export(self, gallery: Gallery, lines: dict[str, str], asker: Asker, spend: Spend) -> None:
         """Use up the approval and write the export down, before anybody is read."""
         with self._desk.store.begin() as tx:
@@ -148,7 +178,14 @@ class Listing:
                 # A crash after this leaves entries for an answer that nobody saw.
                 for gallery, subject in found:
                     self._desk.write_down(
-                        tx, Record.COMBINATION, "find", gallery, asker, subject=subject, galleries=there
+                        tx,
+                        Record.COMBINATION,
+                        "find",
+                        gallery,
+                        asker,
+                        subject=subject,
+                        galleries=there,
+                        hit=int(subject is not None),
                     )
 
         there = sum(subject is not None for _, subject in found)
