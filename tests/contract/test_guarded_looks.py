@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from api_in_process import DAY, WHY, Api, api_over, upload
+from api_people import rows_about
+from moiety.api.routes import GuardedRoute
 from moiety.people.masks import DOTS
 from moiety.vault.guard import HOUR_SECONDS
 from staffed import SIGN_AT, Person, first, invited
@@ -166,6 +169,38 @@ async def test_req_58_a_decoy_alarms_on_read_and_locks_until_two_people_unlock(t
         figures = (await ada.get("/metrics")).text
         assert 'moiety_alerts_total{kind="canary"} 2.0' in figures
         assert 'moiety_alerts_unseen{kind="canary"} 1.0' in figures
+
+
+async def test_req_58_whatever_is_done_about_a_decoy_alarms_and_locks(tmp_path: Path) -> None:
+    """Every declared route that does something about one person: rectify, withdraw, erase, merge, and the rest."""
+    async with office(tmp_path) as (api, ada, ben):
+        planted = await ada.post(f"{STAFF}/decoys", json={"reference": "Vera Lind", "fields": {"phone": "555-0100-99"}})
+        decoy, real = planted.json()["subject_id"], await entered(ben, "Ada King")
+        before = rows_about(api, decoy)
+        touches = [
+            (method, route.path, str(route.rule.permission))
+            for route in api.app.routes
+            if isinstance(route, GuardedRoute) and "{subject}" in route.path
+            for method in route.methods or ()
+            if method != "GET"
+        ]
+        acts = {"{subject}", "photos", "rectify", "withdraw", "merge", "split", "contact", "consents", "own-template"}
+        assert {path.rpartition("/")[2] for _, path, _ in touches} >= acts | {"holds", "over", "object"}
+        for method, path, permission in touches:
+            api.site.clock.move(1)
+            here = path.replace("{gallery}", "staff").replace("{subject}", decoy)
+            async with api.client(api.key(permission)) as program:
+                touched = await program.request(method, re.sub(r"{\w+}", "pho_aaaaaaaaaaaaaaaa", here), params=WHY)
+                assert touched.json()["type"] == PROBLEM + "account-locked", path
+                again = await program.get("/v1/galleries")
+                assert again.status_code == 403, path
+        # Nor is anybody merged into one, or given one's photos.
+        merged = await ben.post(f"{STAFF}/subjects/{real}/merge", json={"into": decoy, **WHY})
+        assert merged.json()["type"] == PROBLEM + "account-locked"
+        assert rows_about(api, decoy) == before
+        inbox = (await ada.get("/v1/alerts")).json()
+        assert {(one["kind"], one["subject_id"]) for one in inbox["alerts"]} == {("canary", decoy)}
+        assert len(inbox["locks"]) == len(touches) + 1
 
 
 async def test_searching_for_one_face_again_and_again_is_told_to_another_unit(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from asyncio import to_thread
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -16,7 +17,9 @@ from moiety.api.entrance import Via, Visitor, address_of
 from moiety.api.forms import read_form
 from moiety.api.openapi import described
 from moiety.foundation.errors import UnknownGallery
-from moiety.foundation.ids import GalleryId
+from moiety.foundation.ids import GalleryId, SubjectId
+from moiety.matching import vigil
+from moiety.matching.desk import Asker
 from moiety.storage.noted import noting
 from moiety.watch import declare
 
@@ -232,6 +235,19 @@ class GuardedRoute(APIRoute):
                 caller.require(permission)
             return
         visit.gallery = await self._gallery(str(name), visit.visitor, permission)
+        await self._leave_decoys_alone(request, visit.gallery, caller)
+
+    async def _leave_decoys_alone(self, request: Request, gallery: Gallery, caller: Caller) -> None:
+        """Lock whoever does anything about a person who is nobody; lists and pages, which show everybody, are no touch.
+
+        Raises:
+            Locked: nobody has a reason to.
+
+        """
+        subject = request.path_params.get("subject")
+        if subject is not None and request.method != "GET":
+            asker, desk = Asker(caller.key_id, ""), self.gate.house.desk
+            await to_thread(vigil.check_decoys, desk, gallery, asker, [SubjectId(subject)])
 
     def _find_question(self, request: Request, visit: Visit, caller: Caller) -> None:
         """Find the question that the path names, and check the permission under which it was asked.

@@ -89,7 +89,7 @@ def searched(desk: Desk, tx: Transaction, gallery: Gallery, asker: Asker, subjec
 
 
 def check_decoys(desk: Desk, gallery: Gallery, asker: Asker, subjects: Sequence[SubjectId]) -> None:
-    """Refuse to open a decoy; whoever tried, but for the owner of the machine, is locked until two people unlock them.
+    """Refuse to touch a decoy; whoever tried, but for the owner of the machine, is locked until two people unlock them.
 
     Raises:
         Locked: one of the subjects is nobody.

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from moiety.foundation.errors import BadInput, MatchingStopped, NotFound, OnHold, UnknownSubject
 from moiety.ledger import Kind as Record
+from moiety.matching import vigil
 from moiety.people.admission import admit
 from moiety.people.burial import drop_image
 from moiety.people.changing import changed
@@ -42,11 +43,13 @@ class Moving:
         Raises:
             UnknownSubject: one of them is not in the gallery.
             OnHold: a legal hold keeps `subject`.
+            Locked: `into` is nobody.
             ConsentNeeded, MatchingStopped: `into` may not have a face.
             SignatureNeeded: somebody must sign the reveal of what is carried over.
 
         """
         self._differ(subject, into)
+        await asyncio.to_thread(vigil.check_decoys, self._desk, gallery, asker, [into])
         missing = await asyncio.to_thread(self._missing, gallery, subject, into)
         if missing:
             values = await self._fields.reveal(gallery, [(subject, name) for name in missing], asker)
@@ -69,6 +72,7 @@ class Moving:
         self._differ(subject, into)
         if not photos:
             raise BadInput("Say which photos are the other person's.")
+        await asyncio.to_thread(vigil.check_decoys, self._desk, gallery, asker, [into])
         return await asyncio.to_thread(self._move, gallery, subject, into, photos, asker)
 
     @staticmethod
