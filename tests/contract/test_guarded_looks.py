@@ -14,9 +14,10 @@ from moiety.vault.guard import HOUR_SECONDS
 from staffed import SIGN_AT, Person, first, invited
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Awaitable
     from pathlib import Path
 
+    import httpx
     import pytest
 
 STAFF = "/v1/galleries/staff"
@@ -201,6 +202,28 @@ async def test_req_58_whatever_is_done_about_a_decoy_alarms_and_locks(tmp_path: 
         inbox = (await ada.get("/v1/alerts")).json()
         assert {(one["kind"], one["subject_id"]) for one in inbox["alerts"]} == {("canary", decoy)}
         assert len(inbox["locks"]) == len(touches) + 1
+
+
+async def test_a_search_names_nobody_bare_to_people_who_work_here(tmp_path: Path) -> None:
+    """An officer sees candidates masked and opens one with its reason; a program of a door is told names as before."""
+    async with office(tmp_path) as (api, ada, ben):
+        olga = await invited(api, ada, "Olga Roy", "officer", second=ben)
+        face = api.site.sight.person()
+        for reference in ("Ada King", "Mo Farr"):
+            form = {"reference": reference, **WHY}
+            assert (await ben.post(f"{STAFF}/subjects", data=form, files=upload(api.photo(face)))).status_code == 201
+
+        def ask(by: Person | httpx.AsyncClient, **more: str) -> Awaitable[httpx.Response]:
+            return by.post(f"{STAFF}/identify", data=WHY | more, files=upload(api.photo(face)))
+
+        bare = await ask(olga, reveal="true")
+        assert (bare.status_code, "King" in bare.text) == (400, False)
+        (found,) = (await ask(olga, masked="true")).json()["faces"]
+        assert sorted(one["masked"] for one in found["candidates"]) == ["A••• K•••", "M••• F•••"]
+        assert await opened(olga, found["candidates"][0]["subject_id"], "reference") == (200, "")
+        async with api.client(api.key("gallery:probe:identify", "gallery:subject:reveal")) as door:
+            (seen,) = (await ask(door, reveal="true")).json()["faces"]
+        assert sorted(one["subject"] for one in seen["candidates"]) == ["Ada King", "Mo Farr"]
 
 
 async def test_searching_for_one_face_again_and_again_is_told_to_another_unit(

@@ -24,9 +24,11 @@ from moiety.api.schemas import (
     VerifyForm,
 )
 from moiety.api.visits import Here, TheCaller, TheGallery, TheHouse, asker_of, form_of
+from moiety.foundation.errors import BadInput
 from moiety.foundation.ids import SubjectId
 from moiety.matching.answers import Candidate, FaceAnswer
 from moiety.matching.desk import Asker
+from moiety.matching.vigil import is_person
 from moiety.people.house import House
 from moiety.people.masks import DOTS, masked
 from moiety.storage import Gallery, Transaction
@@ -45,14 +47,18 @@ routes = Routes("questions")
     summary="Identify (1:N)",
 )
 async def identify(visit: Here, house: TheHouse, caller: TheCaller, gallery: TheGallery) -> BaseModel | Response:
-    """Say who of the gallery is in the picture. With `reveal` the key also needs `gallery:subject:reveal`.
+    """Say who of the gallery is in the picture. With `reveal` a key also needs `gallery:subject:reveal`.
 
-    With `masked` each candidate has the reference masked, as lists show it, for who has `gallery:subject:read`. Where
-    others than the gate sign, one face is asked about: the biggest, or `face`. References are then left out where the
-    policy wants more than the gate's key for a reveal.
+    People who work here open names one by one: for them `reveal` is refused. With `masked` each candidate has the
+    reference masked, as lists show it, for who has `gallery:subject:read`. Where others than the gate sign, one face is
+    asked about: the biggest, or `face`. References are then left out where the policy wants more than the gate's key
+    for a reveal.
     """
     form = form_of(visit, IdentifyForm)
     if form.reveal:
+        if is_person(caller.key_id):
+            # As many names as there are candidates, for one reason: a reveal shows one.
+            raise BadInput("People see references masked here; open the one that you need, with its reason.")
         caller.require(Permission.SUBJECT_REVEAL, gallery.id)
     if form.masked:
         caller.require(Permission.SUBJECT_READ, gallery.id)
