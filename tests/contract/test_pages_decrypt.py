@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,15 +15,25 @@ from databases import BOTH
 from forms_found import forms_of
 from moiety.people.masks import DOTS
 from moiety.wire.kinds import Kind
+from staffed import SIGN_AT, first, invited
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
 PEOPLE = 5
+PAGES = ("approvals", "operators", "incidents", "reports")
 GALLERY = {"name": "doors", "purpose": "a door of the site"}
 # Whatever of the gate can open an envelope, now or later.
-GATE = ("moiety.people.", "moiety.ledger.", "moiety.matching.", "moiety.access.", "moiety.api.", "moiety.console.")
+GATE = (
+    "moiety.people.",
+    "moiety.ledger.",
+    "moiety.matching.",
+    "moiety.access.",
+    "moiety.api.",
+    "moiety.console.",
+    "moiety.incidents.",
+)
 
 
 class Counted:
@@ -114,6 +125,40 @@ async def test_lists_never_decrypt_and_a_reveal_opens_what_it_shows(api: Api, mo
         assert counted.taken() == (1, 1)
         await owner.post("/v1/galleries/doors/find", json=WHY | {"reference": "Person 1"})
         assert counted.taken() == (0, 0)
+
+
+async def test_the_pages_of_those_who_work_here_open_what_they_show(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Approvals that are over stay sealed, a name that comes many times is opened once, and home opens none."""
+    async with api_over(tmp_path, sign_at=SIGN_AT) as api:
+        ada = await first(api)
+        ben = await invited(api, ada, "Ben Ali", "registrar")
+        for number in range(PEOPLE):
+            asked = {"name": f"Person {number}", "roles": ["guard"], "reason": f"the {number}th"}
+            made = (await ada.post("/v1/operators", json=asked)).json()["id"]
+            if number:
+                assert (await ada.ask("DELETE", f"/v1/approvals/{made}")).status_code == 200
+        now = api.site.clock.now()
+        hours = {"aware_at": 1, "began_at": 2, "ended_at": 0}
+        times = {name: datetime.fromtimestamp(now - 3600 * hour, UTC).isoformat() for name, hour in hours.items()}
+        told = {"happened": "a disk is gone", "lost": ["vault-a"], "controller": "a works", "contact": "a desk"} | times
+        assert (await ada.post("/v1/incidents", json=told)).status_code == 201
+        async with api.client() as stranger:
+            assert (await stranger.post("/v1/reports", json={"text": "a hole in the fence"})).status_code == 201
+        counted = Counted(api, monkeypatch)
+        opened = {}
+        for who, path in ((ada, "/"), (ben, "/"), *((ada, f"/{one}") for one in PAGES)):
+            api.site.clock.move(1)
+            page = await who.get(path, headers={"accept": "text/html"})
+            assert page.status_code == 200, path
+            opened[who.id, path] = counted.taken()[0]
+            assert "Person 1" not in page.text
+            assert ("Person 0" in page.text) == (path == "/approvals")
+        frame = opened[ada.id, "/"]
+        # Ben's roles may sign the one that is open: its gallery and person are sealed in it.
+        assert opened[ben.id, "/"] == frame + 1
+        assert [opened[ada.id, f"/{one}"] - frame for one in PAGES] == [1 + 1, 2, 1, 0]
 
 
 async def test_an_answer_opens_the_names_of_those_it_shows_and_no_others(

@@ -9,7 +9,7 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from moiety.access.kinds import kind_of
+from moiety.access.kinds import OWN, kind_of
 from moiety.access.operators import PURPOSE, grants_of
 from moiety.access.papers import Content, Fact
 from moiety.access.permissions import Permission
@@ -20,7 +20,7 @@ from moiety.ledger.log import REASON_CHARS_MAX
 from moiety.storage import ApprovalState, OperatorState
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from moiety.access.callers import Caller
     from moiety.access.kinds import Kind
@@ -143,9 +143,50 @@ class Approvals:
         """Give those of the newest hundred, and of all that can still be signed, that a caller may see."""
         with self._store.read() as tx:
             there = {one.id: one for one in (*tx.approvals.page(), *tx.approvals.current(self._clock.now()))}
-        newest = sorted(there.values(), key=lambda one: (-one.created_at, one.id))
-        found = [Proposal(one, self._sealing.content_of(one)) for one in newest]
-        return tuple(one for one in found if _sees(caller, one.content))
+        return self._for(caller, there.values())
+
+    def waiting(self, caller: Caller) -> tuple[Proposal, ...]:
+        """Give those that wait for a second person, or for being carried out, that a caller may see."""
+        with self._store.read() as tx:
+            current = tx.approvals.current(self._clock.now())
+        return self._for(caller, current)
+
+    def _for(self, caller: Caller, found: Iterable[Approval]) -> tuple[Proposal, ...]:
+        newest = sorted(found, key=lambda one: (-one.created_at, one.id))
+        opened = [self._opened(one) for one in newest]
+        return tuple(one for one in opened if _sees(caller, one.content))
+
+    def ended(self, caller: Caller) -> tuple[Approval, ...]:
+        """Give those of the newest hundred that are at their end, their contents sealed.
+
+        Of which gallery one is lies sealed, too: who works in some galleries sees their own, and those of none.
+        """
+        with self._store.read() as tx:
+            current = {one.id for one in tx.approvals.current(self._clock.now())}
+            found = [one for one in tx.approvals.page() if one.id not in current]
+        try:
+            caller.require(Permission.GALLERY_LIST)
+        except Forbidden:
+            return tuple(one for one in found if one.kind in OWN or one.proposer == caller.key_id)
+        return tuple(found)
+
+    def for_me(self, caller: Caller) -> tuple[int, int]:
+        """Count what a caller could sign now, and which of their own they could carry out.
+
+        Only such are opened as somebody of their roles may sign: gallery and person are sealed inside.
+        """
+        me = str(caller.key_id)
+        with self._store.read() as tx:
+            current = tx.approvals.current(self._clock.now())
+            who = next((one for one in tx.operators.list() if str(one.id) == me), None)
+        mine = sum(one.state is ApprovalState.APPROVED and one.proposer == me for one in current)
+        others = [one for one in current if one.state is ApprovalState.OPEN and one.proposer != me]
+        roles = {grant.role for grant in grants_of(who)} if who else set()
+        maybe = [one for one in others if roles & kind_of(one.kind).second]
+        return sum(who is not None and self._could(self._opened(one).content, who) for one in maybe), mine
+
+    def _opened(self, one: Approval) -> Proposal:
+        return Proposal(one, self._sealing.content_of(one))
 
     def get(self, approval_id: ApprovalId, caller: Caller) -> Proposal:
         """Give one that a caller may see.
@@ -164,8 +205,7 @@ class Approvals:
         return found
 
     def _found(self, tx: Transaction, approval_id: ApprovalId) -> Proposal:
-        one = tx.approvals.get(approval_id)
-        return Proposal(one, self._sealing.content_of(one))
+        return self._opened(tx.approvals.get(approval_id))
 
     def _current(self, tx: Transaction, approval_id: ApprovalId) -> Proposal:
         """Give one that is not too old.

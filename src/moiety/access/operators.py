@@ -25,7 +25,7 @@ from moiety.warrants.passkeys import Passkey, check_assertion, registered
 from moiety.warrants.proofs import Assertion
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from moiety.access.papers import Joining
     from moiety.access.roles import Grant
@@ -316,6 +316,10 @@ class Operators:
                 return self.sealing.name_of(tx.operators.get(OperatorId(operator_id)))
             except NotFound:
                 return ""
+
+    def names_of(self, ids: Iterable[str]) -> dict[str, str]:
+        """Open the name of each, once."""
+        return {one: self.name_of(one) for one in set(ids)}
 
     def caller(self, operator_id: OperatorId) -> Caller:
         """Say what somebody who is signed in may, as of now.

@@ -1,6 +1,7 @@
 """Approvals: what was proposed, what exactly is signed, and carrying it out once."""
 
 import asyncio
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 from moiety.access import Permission
@@ -25,22 +26,30 @@ from moiety.api.staff_schemas import (
 from moiety.api.visits import Here, TheCaller
 from moiety.foundation.errors import Forbidden
 from moiety.foundation.ids import ApprovalId, GalleryId
+from moiety.storage import Approval
 
 routes = Routes("approvals")
 ONE = "/v1/approvals/{approval}"
 
 
-async def approval_seen(visit: Here, one: Proposal) -> ApprovalSeen:
+async def names_behind(visit: Here, approvals: Sequence[Approval]) -> Mapping[str, str]:
+    """Open the names of those who stand behind some approvals, each once."""
+    ids = {one.proposer for one in approvals} | {one.approver for one in approvals if one.approver}
+    return await asyncio.to_thread(visit.gate.staff.operators.names_of, ids)
+
+
+async def approval_seen(visit: Here, one: Proposal, names: Mapping[str, str] | None = None) -> ApprovalSeen:
     """Show an approval, with the names of those who stand behind it."""
-    operators, content = visit.gate.staff.operators, one.content
+    content = one.content
+    known = await names_behind(visit, [one.approval]) if names is None else names
     return ApprovalSeen(
         id=content.id,
         kind=content.kind,
         state=one.approval.state.value,
         proposer=content.proposer,
-        proposer_name=await asyncio.to_thread(operators.name_of, content.proposer),
+        proposer_name=known[content.proposer],
         approver=one.approval.approver,
-        approver_name=await asyncio.to_thread(operators.name_of, one.approval.approver or ""),
+        approver_name=known.get(one.approval.approver or "", ""),
         gallery=content.gallery,
         facts=[FactSeen(name=fact.name, value=fact.value) for fact in content.facts],
         reason=content.reason,
@@ -55,7 +64,8 @@ async def approval_seen(visit: Here, one: Proposal) -> ApprovalSeen:
 async def list_approvals(visit: Here, caller: TheCaller) -> ApprovalList:
     """List the newest hundred and all that can still be signed; of galleries, those in which the caller works."""
     found = await asyncio.to_thread(visit.gate.staff.approvals.list, caller)
-    return ApprovalList(approvals=[await approval_seen(visit, one) for one in found])
+    names = await names_behind(visit, [one.approval for one in found])
+    return ApprovalList(approvals=[await approval_seen(visit, one, names) for one in found])
 
 
 @routes.add(

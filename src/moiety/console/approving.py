@@ -1,7 +1,9 @@
 """The approvals inbox: what waits for a second person, all that is signed of it, and what became of the others."""
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
 from starlette.responses import HTMLResponse
@@ -9,12 +11,13 @@ from starlette.responses import HTMLResponse
 from moiety.access import Permission
 from moiety.access.approvals import OWNER_ID, Proposal
 from moiety.access.kinds import BULK_EXPORT, KINDS, LEGAL_HOLD, OWN, POLICY, THRESHOLD
-from moiety.api.approvals import approval_seen
+from moiety.api.approvals import approval_seen, names_behind
 from moiety.api.routes import Routes
+from moiety.api.schemas import moment
 from moiety.api.staff_schemas import ApprovalSeen
 from moiety.console.frame import Frame, Framed
 from moiety.console.marking import N_
-from moiety.storage import ApprovalState
+from moiety.storage import Approval, ApprovalState
 
 routes = Routes("approving")
 
@@ -45,21 +48,33 @@ HERE: Final = frozenset(OWN)
 # These are carried out here too, by showing the approval where the act is done.
 SHOWN_AT: Final = frozenset({POLICY.name, THRESHOLD.name, LEGAL_HOLD.name})
 SHOWN_MAX: Final = 30
+WAITING: Final = frozenset({ApprovalState.OPEN, ApprovalState.APPROVED})
 
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """One approval as the inbox shows it: its words, its state, and what the reader may do with it."""
+    """One approval that is not at its end: what is to be signed, and what the reader may do with it."""
 
     seen: ApprovalSeen
     words: str
     state: str
     kind: str
-    current: bool
     mine: bool
     may_sign: bool
     may_end: bool
     here: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """One approval that is at its end: its kind and who stood behind it. What it said stays sealed."""
+
+    words: str
+    state: str
+    kind: str
+    proposer: str
+    approver: str
+    created_at: datetime
 
 
 def _way(kind: str) -> str:
@@ -69,29 +84,36 @@ def _way(kind: str) -> str:
     return "carry-out" if kind in HERE else "show" if kind in SHOWN_AT else ""
 
 
-async def _letter(frame: Frame, one: Proposal) -> Letter:
+async def _letter(frame: Frame, one: Proposal, names: Mapping[str, str]) -> Letter:
     """Say what the reader may do with an approval."""
-    visit, content = frame.visit, one.content
-    state, mine = one.approval.state, one.content.proposer == frame.caller.key_id
-    lapsed = content.expires <= visit.gate.house.desk.clock.now()
-    current = state in {ApprovalState.OPEN, ApprovalState.APPROVED} and not lapsed
-    words, kind = STATES[state.value] if current or state not in {"open", "approved"} else LAPSED
-    signs = current and state is ApprovalState.OPEN and not mine
+    visit, content, state = frame.visit, one.content, one.approval.state
+    mine = content.proposer == frame.caller.key_id
+    words, kind = STATES[state.value]
+    signs = state is ApprovalState.OPEN and not mine
     may_sign = signs and await asyncio.to_thread(visit.gate.staff.approvals.may_sign, content, frame.caller)
-    seen = await approval_seen(visit, one)
     releases = content.kind == LEGAL_HOLD.name and content.fact("act") == "release"
     known = RELEASE if releases else WORDS.get(content.kind, content.kind)
     may_end = mine or may_sign or (state is ApprovalState.OPEN and frame.caller.key_id == OWNER_ID)
-    return Letter(seen, known, words, kind, current, mine, may_sign, may_end, _way(content.kind))
+    seen = await approval_seen(visit, one, names)
+    return Letter(seen, known, words, kind, mine, may_sign, may_end, _way(content.kind))
+
+
+def _ended(one: Approval, names: Mapping[str, str]) -> Ended:
+    """Say what became of an approval."""
+    words, kind = LAPSED if one.state in WAITING else STATES[one.state.value]
+    proposer, approver = (names.get(who, "") or who for who in (one.proposer, one.approver or ""))
+    return Ended(WORDS.get(one.kind, one.kind), words, kind, proposer, approver, moment(one.created_at))
 
 
 @routes.add(
     "GET", "/approvals", permission=Permission.APPROVAL_READ, response_class=HTMLResponse, include_in_schema=False
 )
 async def approvals_page(frame: Framed) -> HTMLResponse:
-    """Show what waits for a second person and what became of the rest."""
-    found = await asyncio.to_thread(frame.visit.gate.staff.approvals.list, frame.caller)
-    letters = [await _letter(frame, one) for one in found]
-    waiting = [one for one in letters if one.current]
-    ended = [one for one in letters if not one.current][:SHOWN_MAX]
+    """Show what waits for a second person and what became of the rest; only what waits is opened."""
+    approvals, me = frame.visit.gate.staff.approvals, frame.caller
+    current = await asyncio.to_thread(approvals.waiting, me)
+    past = (await asyncio.to_thread(approvals.ended, me))[:SHOWN_MAX]
+    names = await names_behind(frame.visit, [*(one.approval for one in current), *past])
+    waiting = [await _letter(frame, one, names) for one in current]
+    ended = [_ended(one, names) for one in past]
     return frame.page("approvals.html", here="approvals", waiting=waiting, ended=ended, kinds=KINDS)

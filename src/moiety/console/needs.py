@@ -14,7 +14,6 @@ from moiety.foundation.errors import Forbidden
 from moiety.foundation.ids import GalleryId, OperatorId
 from moiety.ledger.checkpointing import Witnessing
 from moiety.matching.parked import State
-from moiety.storage import ApprovalState
 from moiety.storage.person_records import HoldState
 
 if TYPE_CHECKING:
@@ -48,16 +47,7 @@ async def approvals(frame: Frame) -> list[Need]:
     if not frame.may(Permission.APPROVAL_READ):
         return []
     staff, me = frame.visit.gate.staff.approvals, frame.caller
-    now = frame.visit.gate.house.desk.clock.now()
-
-    def read() -> tuple[int, int]:
-        current = [one for one in staff.list(me) if one.content.expires > now]
-        waiting = [one for one in current if one.approval.state is ApprovalState.OPEN]
-        approved = [one for one in current if one.approval.state is ApprovalState.APPROVED]
-        mine = [one for one in approved if one.content.proposer == me.key_id]
-        return sum(staff.may_sign(one.content, me) for one in waiting), len(mine)
-
-    to_sign, to_do = await asyncio.to_thread(read)
+    to_sign, to_do = await asyncio.to_thread(staff.for_me, me)
     found = []
     if to_sign:
         words = frame.say_many(
