@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from playwright.sync_api import sync_playwright
 
+from browser.test_console_axe import something_wrong
 from browser.test_staff_pages import Colleague, invite, propose
 from harness import Site, samples
 from moiety.cli.bench.pages import console_pages, filled
@@ -55,7 +56,7 @@ def fill(site: Site, photos: Samples) -> dict[str, str]:
         assert owner.post("galleries/staff/identify", data=WHY, files=files).status_code == 200
         (gallery,) = [one["id"] for one in owner.get("galleries").json()["galleries"] if one["name"] == "staff"]
         subject = owner.get("galleries/staff/subjects").json()["subjects"][0]["id"]
-    return {"gallery": gallery, "subject": subject, "seq": "5"}
+        return {"gallery": gallery, "subject": subject, "seq": "5"} | something_wrong(owner)
 
 
 def name_of(route: str) -> str:
