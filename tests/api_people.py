@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from sqlalchemy import text
+
 from api_in_process import DAY, WHY, Api, upload
 from moiety.foundation.ids import SubjectId
 
@@ -84,6 +86,6 @@ def rows_about(api: Api, subject: str) -> dict[str, int]:
             ("consent", "subject_id"),
             ("own_template", "subject_id"),
         ):
-            asked = f"SELECT count(*) FROM {table} WHERE {column} = ?"  # noqa: S608 - names of this list
-            found[table] = db.exec_driver_sql(asked, (SubjectId(subject),)).scalar_one()
+            asked = f"SELECT count(*) FROM {table} WHERE {column} = :subject"  # noqa: S608 - names of this list
+            found[table] = db.execute(text(asked), {"subject": SubjectId(subject)}).scalar_one()
     return found

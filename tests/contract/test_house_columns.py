@@ -119,6 +119,8 @@ REASONS = {
     "passkey.public_key": "public key of a passkey",
     "release_wait.subject_id": RANDOM_ID,
     "release_wait.gallery_id": RANDOM_ID,
+    "own_end.subject_id": RANDOM_ID,
+    "own_end.gallery_id": RANDOM_ID,
     "own_template.subject_id": RANDOM_ID,
     "own_template.digest": "SHA-256 of AES-256-GCM under a random nonce",
     "operator_subject.mark": "HMAC-SHA256, under the gate's key, of what a provider calls an operator",

@@ -19,6 +19,7 @@ from moiety.api import (
     breaches,
     deployments,
     drills,
+    elsewhere,
     emergencies,
     entry,
     galleries,
@@ -73,6 +74,7 @@ MODULES: Final = (
     galleries,
     subjects,
     persons,
+    elsewhere,
     own_templates,
     rights,
     probes,
@@ -222,7 +224,7 @@ def _allowed(request: Request) -> str:
 
 _DESCRIBED: Final = (
     *(emergencies, incident_schemas, schemas, waiting),
-    *(staff_schemas, person_schemas, own_templates, ledger_search),
+    *(staff_schemas, person_schemas, elsewhere, own_templates, ledger_search),
 )
 
 

@@ -164,6 +164,7 @@ class ConsentSeen(Given):
 class RecordSeen(PersonSeen):
     """Why one person is kept, and their consents."""
 
+    own_end: datetime | None = Field(description="An end that was set for this person, earlier than the gallery's.")
     consents: list[ConsentSeen]
 
 
@@ -237,6 +238,12 @@ class WithdrawnInfo(Given):
     """What was erased: `face`, `person`, or nothing yet, where a legal hold keeps it (`waits-for-hold`)."""
 
     erased: str
+
+
+class EndBody(Why):
+    """When one person's record ends, no later than the gallery ends it; null takes that back."""
+
+    ends_at: AwareDatetime | None = None
 
 
 class EndSeen(Given):

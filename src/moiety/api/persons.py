@@ -15,6 +15,7 @@ from moiety.api.deployments import approval_of
 from moiety.api.person_schemas import (
     ConsentNew,
     ConsentSeen,
+    EndBody,
     EndSeen,
     Notice,
     PeopleFind,
@@ -184,7 +185,9 @@ async def show_record(subject: str, house: TheHouse, caller: TheCaller, gallery:
     registry = house.registry
     seen = _person(await registry.listing.seen(gallery, SubjectId(subject), asker_of(caller, "")))
     consents = await registry.consents.of_subject(gallery, SubjectId(subject))
-    return RecordSeen(**seen.model_dump(), consents=[_consent(one) for one in consents])
+    own = await registry.ends.own(gallery, SubjectId(subject))
+    own_end = moment_or_none(own.ends_at if own else None)
+    return RecordSeen(**seen.model_dump(), own_end=own_end, consents=[_consent(one) for one in consents])
 
 
 @routes.add("POST", GALLERY + "/present", permission=Permission.PROBE_VERIFY, body=PresentBody, summary="Card or PIN")
@@ -312,3 +315,11 @@ async def purpose_met(subject: str, asked: Why, house: TheHouse, caller: TheCall
     asker = asker_of(caller, asked.reason, asked.case)
     registrar = house.registry.registrar
     return EndSeen(expires_at=moment(await registrar.contact(gallery, SubjectId(subject), asker, over=True)))
+
+
+@routes.add("POST", ONE + "/end", permission=Permission.SUBJECT_ERASE, body=EndBody, summary="Set when a record ends")
+async def set_end(subject: str, asked: EndBody, house: TheHouse, caller: TheCaller, gallery: TheGallery) -> EndSeen:
+    """End one person's record earlier than the gallery would; without `ends_at`, let the gallery's clock end it."""
+    asker = asker_of(caller, asked.reason, asked.case)
+    ends_at = None if asked.ends_at is None else asked.ends_at.timestamp()
+    return EndSeen(expires_at=moment(await house.registry.ends.set(gallery, SubjectId(subject), ends_at, asker)))

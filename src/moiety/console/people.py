@@ -173,6 +173,8 @@ async def one_person(frame: Framed, house: TheHouse, gallery: TheGallery, subjec
     who = SubjectId(subject)
     registry = house.registry
     person, now = await registry.listing.seen(gallery, who, asker_of(frame.caller, "")), house.desk.clock.now()
+    own_end = await registry.ends.own(gallery, who)
+    last_end = own_end.clock_at if own_end else person.expires_at
     return frame.page(
         "person.html",
         here="people",
@@ -184,10 +186,22 @@ async def one_person(frame: Framed, house: TheHouse, gallery: TheGallery, subjec
         holds=await _holds(frame, house, gallery, subject),
         own_since=await house.own.since(gallery, who),
         can=Can.of(frame, gallery),
+        purposes=await _purposes(frame, gallery),
+        own_end=own_end,
+        # A day that begins before the gallery ends the record.
+        last_end=_day(last_end) if last_end and last_end > now + DAY_SECONDS else "",
         now=now,
         first_day=_day(now + DAY_SECONDS),
         last_day=_day(now + (REVIEW_DAYS_MAX - 1) * DAY_SECONDS),
     )
+
+
+async def _purposes(frame: Frame, gallery: Gallery) -> list[tuple[str, str]]:
+    """Give the other galleries in which the reader may enrol, with their words."""
+    if not frame.may(Permission.SUBJECT_ENROL):
+        return []
+    found = await open_galleries(frame, Permission.SUBJECT_ENROL)
+    return [(one.id, f"{one.name}: {one.purpose}") for one in found if one.id != gallery.id]
 
 
 def release_at(sign_at: str) -> str:

@@ -31,11 +31,12 @@ HOLD_STATES: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """How many people of a gallery end on a day."""
+    """How many people of a gallery end on a day, and for how many of them that day was set."""
 
     day: date
     gallery: str
     people: int
+    own: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,17 +72,21 @@ async def calendar(frame: Frame) -> Calendar:
     today = datetime.fromtimestamp(now, UTC).date()
     until = datetime.combine(today + timedelta(days=DAYS), datetime.min.time(), UTC).timestamp()
 
-    def read() -> tuple[tuple[tuple[GalleryId, int, int], ...], tuple[Hold, ...]]:
+    def read() -> tuple[tuple[tuple[GalleryId, int, int], ...], dict[tuple[GalleryId, int], int], tuple[Hold, ...]]:
         with desk.store.read() as tx:
-            return tx.subjects.ends_by_day(here, until), tx.holds.standing(held)
+            return tx.subjects.ends_by_day(here, until), tx.ends.own_by_day(here, until), tx.holds.standing(held)
 
-    ends, holds = await asyncio.to_thread(read)
+    ends, own, holds = await asyncio.to_thread(read)
     by_day: Counter[int] = Counter()
     for _, number, count in ends:
         by_day[number] += count
     first = number_of(today)
     chart = columns(frame.say(N_("People who are erased by themselves, by day")), ("",), today, DAYS, [by_day])
-    days = tuple(Day(day_of(number), names[gallery], count) for gallery, number, count in ends if number >= first)
+    days = tuple(
+        Day(day_of(number), names[gallery], count, own.get((gallery, number), 0))
+        for gallery, number, count in ends
+        if number >= first
+    )
     late = sum(count for _, number, count in ends if number < first)
     return Calendar(chart, days, late, tuple((one, names[one.gallery_id], one.review_at <= now) for one in holds))
 

@@ -140,7 +140,7 @@ class Consents:
                     tx.consents.put(replace(one, withdrawn_at=now))
             stop(tx, gallery, subject, WITHDRAWAL, now)
             if not keep_card:
-                tx.records.set_end(subject, now)
+                tx.ends.force(subject, now)
             note_change(tx, gallery.id, subject, "objected", now)
             self._desk.write_down(tx, Record.ALTERATION, "withdraw", gallery, asker, subject=subject)
 

@@ -117,7 +117,7 @@ class Moving:
                 drop_image(tx, subject, one.photo_id)
             made = note_change(tx, gallery.id, subject, "moved", now)
             if photos is None:
-                tx.records.set_end(subject, now)
+                tx.ends.force(subject, now)
             act = "merge" if photos is None else "split"
             self._desk.write_down(
                 tx, Record.COMBINATION, act, gallery, asker, subject=subject, into=into, photos=len(moved)

@@ -177,12 +177,15 @@ class Registrar:
                 # A crash before the commit leaves the old end.
                 tx.subjects.get(gallery.id, subject)
                 rule, record = tx.rules.get(gallery.id), tx.records.get(subject)
-                stopped = record is not None and record.stopped_for == "withdrawal"
-                end = now if over or stopped else end_of(gallery, rule, now)
+                end = end_of(gallery, rule, now)
                 ends = [one.ends_at for one in tx.consents.of_subject(subject) if one.withdrawn_at is None]
                 if rule and rule.consent and ends:
                     end = min(end, max(ends))
-                tx.records.set_end(subject, end)
+                if over or (record is not None and record.stopped_for == "withdrawal"):
+                    end = now
+                    tx.ends.force(subject, now)
+                else:
+                    end = tx.ends.renew(subject, end)
                 if record:
                     tx.records.put(replace(record, last_contact_at=now))
                 act = "purpose-met" if over else "contact"

@@ -10,6 +10,8 @@ from moiety.people.changing import Changing
 from moiety.people.consents import Consents
 from moiety.people.decoys import Decoys
 from moiety.people.deploying import Deploying
+from moiety.people.elsewhere import Elsewhere
+from moiety.people.ends import Ends
 from moiety.people.follow_ups import FollowUps
 from moiety.people.holds import Holds
 from moiety.people.listing import Listing
@@ -41,6 +43,8 @@ class Registry:
     moving: Moving
     access: AccessExports
     listing: Listing
+    elsewhere: Elsewhere
+    ends: Ends
     follow_ups: FollowUps
 
     @classmethod
@@ -64,5 +68,7 @@ class Registry:
             moving=Moving(desk, fields, eraser),
             access=AccessExports(desk, fields),
             listing=Listing(desk, fields),
+            elsewhere=Elsewhere(desk, fields, registrar),
+            ends=Ends(desk),
             follow_ups=FollowUps(desk),
         )

@@ -9,7 +9,6 @@ from sqlalchemy import select
 from moiety.foundation.ids import GalleryId, SubjectId
 from moiety.storage.person_records import Rule, SubjectRecord, as_columns, of_row
 from moiety.storage.person_tables import RecordRow, RuleRow
-from moiety.storage.tables import SubjectRow
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -63,10 +62,3 @@ class RecordTable:
             RecordRow.gallery_id == gallery_id, RecordRow.stopped_at.is_not(None)
         )
         return frozenset(SubjectId(one) for one in self._session.scalars(query))
-
-    def set_end(self, subject_id: SubjectId, expires_at: float) -> None:
-        """Say when a subject's time is over; a crash before the commit leaves the old time."""
-        row = self._session.get(SubjectRow, subject_id)
-        if row is not None:
-            row.expires_at = expires_at
-            self._session.flush()

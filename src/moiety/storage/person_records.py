@@ -52,6 +52,16 @@ class SubjectRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class OwnEnd:
+    """An end that was set for one person; `clock_at` is when the gallery's clock would end the record."""
+
+    subject_id: SubjectId
+    gallery_id: GalleryId
+    ends_at: float
+    clock_at: float
+
+
+@dataclass(frozen=True, slots=True)
 class Consent:
     """One consent; `release_sha256` commits to the release, which is a sealed field."""
 

@@ -76,6 +76,18 @@ class ReleaseWaitRow(Base):
     declined_at: Mapped[float | None] = mapped_column(SECONDS)
 
 
+class OwnEndRow(Base):
+    """An end that was set for one person, before the gallery's clock (`clock_at`) would have ended the record."""
+
+    __tablename__ = "own_end"
+    __table_args__ = (CheckConstraint("ends_at <= clock_at", name="earlier"), Index(None, "ends_at"), STRICT)
+
+    subject_id: Mapped[str] = mapped_column(Text, ForeignKey("subject.id", ondelete="CASCADE"), primary_key=True)
+    gallery_id: Mapped[str] = mapped_column(Text)
+    ends_at: Mapped[float] = mapped_column(SECONDS)
+    clock_at: Mapped[float] = mapped_column(SECONDS)
+
+
 class OwnTemplateRow(Base):
     """The template that a subject keeps themselves: the hash by which it is known again."""
 

@@ -29,6 +29,7 @@ from moiety.storage.ledger_entries import LedgerTable
 from moiety.storage.noted import kept
 from moiety.storage.operators import OperatorTable
 from moiety.storage.owed import ConsentTable, FollowUpTable, HoldTable, ReceiptTable
+from moiety.storage.own_ends import EndTable
 from moiety.storage.own_templates import OwnTemplateTable
 from moiety.storage.release_waits import ReleaseWaitTable
 from moiety.storage.schema import migrate
@@ -93,6 +94,11 @@ class Transaction:
     def consents(self) -> ConsentTable:
         """Consents of subjects."""
         return ConsentTable(self.session)
+
+    @cached_property
+    def ends(self) -> EndTable:
+        """When records end."""
+        return EndTable(self.session)
 
     @cached_property
     def release_waits(self) -> ReleaseWaitTable:

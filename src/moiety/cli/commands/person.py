@@ -255,7 +255,7 @@ def hold(
     json: Json = False,
 ) -> None:
     """Propose a legal hold; signed by a colleague, it begins with `--approval`."""
-    moment = review if "T" in review else f"{review}T00:00:00+00:00"
+    moment = moment_of(review)
     with gate(data) as line:
         path = of_subject(line, gallery, subject, reason)
         if not approval:
@@ -265,6 +265,11 @@ def hold(
         body = {"review_at": moment, "reason": reason, "approval": approval}
         made = line.ask("POST", f"{path}/holds", json=body)
     result(made, as_json=json, lines=[f"{made['id']} holds"])
+
+
+def moment_of(day: str) -> str:
+    """Write a day as the moment at which it begins in UTC; a moment stays as it is."""
+    return day if "T" in day else f"{day}T00:00:00+00:00"
 
 
 def _at(text: str) -> float:

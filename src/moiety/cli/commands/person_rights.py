@@ -10,7 +10,7 @@ import typer
 
 from moiety.cli.commands.asking import find
 from moiety.cli.commands.options import Data, GalleryName, Json, Reason, Wait
-from moiety.cli.commands.person import OWNER, Person, app, of_subject
+from moiety.cli.commands.person import OWNER, Person, app, moment_of, of_subject
 from moiety.cli.gateway import gate
 from moiety.cli.output import result
 from moiety.cli.waiting import signed
@@ -52,6 +52,28 @@ def find_everywhere(
 
 
 @app.command()
+def elsewhere(
+    subject: Person,
+    gallery: GalleryName,
+    enter: Annotated[str, typer.Option(metavar="GALLERY", help="Enter the person there too, by the reference.")] = "",
+    data: Data = None,
+    reason: Reason = OWNER,
+    *,
+    wait: Wait = False,
+    json: Json = False,
+) -> None:
+    """Show for what else somebody is enrolled, where consent and rules allow it; or enrol them for one purpose more."""
+    with gate(data) as line:
+        path, body = f"{of_subject(line, gallery, subject, reason)}/elsewhere", {"reason": reason}
+        if enter:
+            path, body = f"{path}/enter", body | {"into": enter}
+        found = signed(line, line.act("POST", path, json=body), wait=wait, as_json=json)
+    records = [found] if enter else found["records"]
+    lines = [f"{one['gallery_id']}  {one['subject_id']}" for one in records]
+    result({"records": records}, as_json=json, lines=lines or ["nothing else"])
+
+
+@app.command()
 def present(
     reference: Annotated[str, typer.Argument(help="The card's number, or another reference.")],
     gallery: GalleryName,
@@ -82,6 +104,26 @@ def contact(
     with gate(data) as line:
         path = of_subject(line, gallery, subject, reason)
         made = line.ask("POST", f"{path}/{'over' if over else 'contact'}", json={"reason": reason})
+    result(made, as_json=json, lines=[f"until {made['expires_at']}"])
+
+
+@app.command()
+def end(
+    subject: Person,
+    gallery: GalleryName,
+    on: Annotated[
+        str, typer.Option(metavar="DATE", help="The day of the end, such as 2027-06-01; else the gallery's.")
+    ] = "",
+    data: Data = None,
+    reason: Reason = OWNER,
+    *,
+    json: Json = False,
+) -> None:
+    """Let one record end earlier than the gallery would end it, never later; without a day, as the gallery does."""
+    ends_at = {"ends_at": moment_of(on)} if on else {}
+    with gate(data) as line:
+        path = of_subject(line, gallery, subject, reason)
+        made = line.ask("POST", f"{path}/end", json={"reason": reason} | ends_at)
     result(made, as_json=json, lines=[f"until {made['expires_at']}"])
 
 

@@ -34,7 +34,7 @@ async function named(form, body) {
 
 function next(form, answer) {
   const then = form.dataset.then ?? location.pathname;
-  return then.replace("{subject_id}", answer.subject_id ?? "");
+  return then.replace("{subject_id}", answer.subject_id ?? "").replace("{gallery_id}", answer.gallery_id ?? "");
 }
 
 function finish(form, made) {
