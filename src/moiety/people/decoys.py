@@ -150,4 +150,4 @@ class Decoys:
         with self._desk.store.begin() as tx:
             # A crash before the commit leaves the old ends; the next look comes here again.
             for gallery, decoy in ending:
-                tx.records.set_end(decoy, end_of(tx.galleries.get(gallery), tx.rules.get(gallery), now))
+                tx.ends.renew(decoy, end_of(tx.galleries.get(gallery), tx.rules.get(gallery), now))
