@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from api_in_process import DAY, WHY, Api, api_over, upload
 from api_people import rows_about
+from databases import BOTH
 from moiety.api.routes import GuardedRoute
 from moiety.people.masks import DOTS
 from moiety.vault.guard import HOUR_SECONDS
@@ -226,6 +227,7 @@ async def test_a_search_names_nobody_bare_to_people_who_work_here(tmp_path: Path
         assert sorted(one["subject"] for one in seen["candidates"]) == ["Ada King", "Mo Farr"]
 
 
+@BOTH
 async def test_searching_for_one_face_again_and_again_is_told_to_another_unit(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

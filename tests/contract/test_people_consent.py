@@ -22,6 +22,7 @@ from api_people import (
     photographed,
     rows_about,
 )
+from databases import BOTH
 from moiety.foundation.ids import SubjectId
 from moiety.people.settle import SWEEP_SECONDS
 from moiety.storage import TemplateState
@@ -41,6 +42,7 @@ async def api(tmp_path: Path) -> AsyncIterator[Api]:
         yield site
 
 
+@BOTH
 async def test_req_01_private_enrolment_stores_notice_purpose_term_and_release_first(api: Api) -> None:
     face = api.site.sight.person()
     async with api.owner as owner:
@@ -111,6 +113,7 @@ async def test_req_01_a_consent_withdrawn_while_the_vaults_prepare_stops_the_enr
             assert tx.intents.pending() == ()
 
 
+@BOTH
 async def test_req_02_a_card_or_pin_completes_the_job_without_a_face(api: Api) -> None:
     async with api.owner as owner:
         await made(owner)
@@ -139,6 +142,7 @@ async def test_req_02_a_card_or_pin_completes_the_job_without_a_face(api: Api) -
         assert len(tx.fields.get(SubjectId(pinned), "pin").blind or b"") == 32
 
 
+@BOTH
 async def test_req_03_withdrawing_changes_no_other_access_and_erases_the_face(api: Api) -> None:
     face = api.site.sight.person()
     async with api.owner as owner:
@@ -188,6 +192,7 @@ async def test_req_06_enrolment_refuses_poor_quality_with_its_reasons(api: Api) 
         assert (await owner.get(f"{STAFF}/subjects")).json()["subjects"] == []
 
 
+@BOTH
 async def test_req_07_under_eighteen_needs_a_guardian_and_an_authorised_reason(api: Api) -> None:
     face = api.site.sight.person()
     young: dict[str, Any] = {"fields": {"birth_date": "2015-06-01"}}
@@ -278,6 +283,7 @@ async def test_req_09_every_record_says_purpose_basis_controller_source_and_end(
         assert kept.purpose == "doors of the works"
 
 
+@BOTH
 async def test_a_person_whose_entry_is_cut_short_is_not_there(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     async with api.owner as owner:
         await made(owner)

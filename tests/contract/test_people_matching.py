@@ -8,6 +8,7 @@ import pytest
 
 from api_in_process import WHY, Api, api_over, upload
 from api_people import STAFF, candidates, complete, consent, entered, made, photographed
+from databases import BOTH
 from moiety.foundation.ids import GalleryId
 from moiety.matching.identify import HITS_MAX
 
@@ -26,6 +27,7 @@ async def api(tmp_path: Path) -> AsyncIterator[Api]:
         yield site
 
 
+@BOTH
 async def test_req_11_a_search_stays_within_its_purpose(api: Api) -> None:
     face = api.site.sight.person()
     async with api.owner as owner:
@@ -96,6 +98,7 @@ async def test_req_19_below_the_threshold_it_says_none_and_above_it_the_list_end
         assert (seen["too_many"], seen["candidates"]) == (True, [])
 
 
+@BOTH
 async def test_lists_are_masked_and_open_no_more_than_they_show(api: Api) -> None:
     async with api.owner as owner:
         await made(owner)

@@ -22,6 +22,7 @@ from api_people import (
     photographed,
     rows_about,
 )
+from databases import BOTH, SQLITE
 from moiety.foundation.errors import Unverified
 from moiety.foundation.ids import SubjectId
 from moiety.people.receipts import Receipt
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
     import httpx
 
+pytestmark = BOTH
 PROBLEM = "urn:moiety:problem:"
 GUARDIAN = {"name": "Maria King", "relation": "mother", "reason": "school door, signed by the head"}
 RIGHTS = "gallery:subject:rights"
@@ -94,6 +96,7 @@ async def test_req_30_a_face_goes_when_its_consent_ends(api: Api) -> None:
         assert set(rows_about(api, subject).values()) == {0}
 
 
+@SQLITE
 async def test_req_31_erasure_reaches_every_table_and_the_key_that_backups_need(api: Api) -> None:
     face = api.site.sight.person()
     async with api.owner as owner:
@@ -160,6 +163,7 @@ async def test_req_34_an_access_export_has_images_sources_searches_disclosures_a
     assert found["consents"][0]["release"]["signed_by"] == "Ada King"
 
 
+@SQLITE
 async def test_req_34_without_the_right_to_rights_there_is_no_export(api: Api) -> None:
     async with api.owner as owner:
         await made(owner)
@@ -168,6 +172,7 @@ async def test_req_34_without_the_right_to_rights_there_is_no_export(api: Api) -
             assert (await other.post(f"{STAFF}/subjects/{subject}/access", json=WHY)).status_code == 403
 
 
+@SQLITE
 async def test_the_export_is_a_readable_document_with_names_in_many_scripts(api: Api) -> None:
     names = "Ada Łukasiewicz Ελένη Иван मीरा தமிழ் తెలుగు বাংলা ก้อง"
     async with api.owner as owner:
@@ -215,6 +220,7 @@ async def test_req_35_rectification_marks_earlier_matches_and_names_the_recipien
             assert reply.status_code == 400
 
 
+@SQLITE
 async def test_req_36_the_export_is_machine_readable_and_portable(api: Api) -> None:
     async with api.owner as owner:
         await made(owner)
@@ -271,6 +277,7 @@ async def test_an_objection_stops_matching_until_it_is_decided(api: Api) -> None
         assert await candidates(api, owner, face) == [subject]
 
 
+@SQLITE
 async def test_a_receipt_holds_offline_and_an_altered_one_does_not(api: Api) -> None:
     async with api.owner as owner:
         await made(owner)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from api_in_process import DAY, WHY, Api, api_over, upload
+from databases import BOTH
 from moiety.foundation.ids import GalleryId
 from moiety.people.holds import hold_lines, release_lines
 from staffed import SIGN_AT, Person, first, invited
@@ -58,6 +59,7 @@ async def office(tmp_path: Path) -> AsyncIterator[Office]:
         yield Office(api, made.json()["id"], ada, ben, eve)
 
 
+@BOTH
 async def test_req_33_a_legal_hold_needs_two_people_and_a_day_of_review(office: Office) -> None:
     api, ben, eve = office.api, office.ben, office.eve
     photo = upload(api.photo(api.site.sight.person()))
@@ -100,6 +102,7 @@ async def test_req_33_a_legal_hold_needs_two_people_and_a_day_of_review(office: 
     assert await api.site.house.retention.sweep() == 1
 
 
+@BOTH
 async def test_an_export_of_more_than_one_person_needs_a_second(office: Office) -> None:
     ben, eve = office.ben, office.eve
     for reference in ("Ada King", "=cmd Bob"):

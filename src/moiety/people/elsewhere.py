@@ -76,8 +76,10 @@ class Elsewhere:
                 found = [self._seen(tx, there, hit) for there, hit in hits if hit and self._open(tx, there, hit)]
                 shown = {one.gallery.id: one.subject for one in found}
                 for where, who in ((gallery, subject), *((one, shown.get(one.id)) for one in near)):
-                    about = {"galleries": len(found) + 1, "hit": int(who is not None)}
-                    self._desk.write_down(tx, Record.COMBINATION, "find", where, asker, subject=who, **about)
+                    there = len(found) + 1
+                    self._desk.write_down(
+                        tx, Record.COMBINATION, "find", where, asker, subject=who, galleries=there, hit=int(bool(who))
+                    )
                 return tuple(found)
 
         return await asyncio.to_thread(note)
