@@ -82,6 +82,7 @@ async def test_an_answer_names_the_ledger_s_entries_of_what_was_done(api: Api) -
             (int(number), "enrol"),
             (numbers[0], "identify"),
             (numbers[1], "candidate"),
+            (numbers[2], "identify-outcome"),
         ]
         refused = await owner.post(f"{DOORS}/subjects", data=form, files=upload(b"not a picture"))
         assert (refused.status_code, "moiety-entries" in refused.headers) == (415, False)

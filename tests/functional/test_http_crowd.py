@@ -117,8 +117,11 @@ def test_the_ledger_holds_every_act_in_one_chain(site: Site, photos: Samples) ->
         ("collection", "enrol"),
         ("consultation", "identify"),
         ("disclosure", "candidate"),
+        ("consultation", "identify-outcome"),
         ("consultation", "reveal"),
         ("erasure", "erase"),
     ]
-    assert [entry["seq"] for entry in noted["entries"]] == list(range(before + 1, before + 6))
-    assert all(entry["has_reason"] for entry in noted["entries"] if entry["act"] != "candidate")
+    assert [entry["seq"] for entry in noted["entries"]] == list(range(before + 1, before + 7))
+    assert all(
+        entry["has_reason"] for entry in noted["entries"] if entry["act"] not in {"candidate", "identify-outcome"}
+    )

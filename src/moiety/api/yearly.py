@@ -26,6 +26,10 @@ class PurposeSeen(Given):
     purpose: str
     questions: Annotated[Counts, Field(description="Searches (`identify`), 1:1, comparisons, cards shown.")]
     hits: Annotated[Counts, Field(description="Candidates that were shown, by band.")]
+    outcomes: Annotated[
+        dict[str, Counts],
+        Field(description="By question, how often it came out as which band; `none` is nobody, `many` too many."),
+    ]
     kinds: Counts
     acts: Counts
 
@@ -50,8 +54,5 @@ async def counted(house: House, year: int | None) -> Year:
 async def report_year(house: TheHouse, year: Asked = None) -> YearSeen:
     """Count by purpose what was done in a year: questions, hits, outcomes. It holds no name and no id."""
     found = await counted(house, year)
-    purposes = [
-        PurposeSeen(purpose=one.purpose, questions=one.questions, hits=one.hits, kinds=one.kinds, acts=one.acts)
-        for one in found.purposes
-    ]
+    purposes = [PurposeSeen.model_validate(one, from_attributes=True) for one in found.purposes]
     return YearSeen(year=found.year, entries=found.entries, first=found.first, last=found.last, purposes=purposes)

@@ -11,6 +11,7 @@ from moiety.ledger import Kind as Record
 from moiety.matching.answers import Candidate, FaceAnswer
 from moiety.matching.asking import WORD_BITS, Asking, Bits, Order
 from moiety.matching.deployed import must_be_deployed
+from moiety.matching.outcomes import best_of, note_outcome
 from moiety.storage import SubjectState, TemplateState
 from moiety.warrants.warrant import Act
 
@@ -147,13 +148,11 @@ class Identifier:
             self._desk.write_down(tx, Record.CONSULTATION, "identify", gallery, asker, signers=signers, faces=faces)
 
     def _disclose(self, gallery: Gallery, asker: Asker, answers: Sequence[FaceAnswer], began: int, mark: str) -> None:
-        """Write each candidate into the ledger before anyone is shown: when the search began, and of which picture.
+        """Write the outcome and each candidate down before anyone is shown: when the search began, of which picture.
 
         Regulation (EU) 2024/1689, article 12 (3): period of use, reference database, input that led to a match.
         """
         found = {(candidate.subject, candidate.band) for answer in answers for candidate in answer.candidates}
-        if not found:
-            return
         with self._desk.store.begin() as tx:
             # A crash after this leaves entries for an answer that nobody saw.
             for subject, band in sorted(found):
@@ -169,6 +168,8 @@ class Identifier:
                     began=began,
                     input=mark,
                 )
+            best = best_of(answers, gallery.bands)
+            note_outcome(self._desk, tx, gallery, asker, "identify", best, of=(began, mark))
 
 
 def _among_decoys(hits: Sequence[int], rows: int) -> list[int]:

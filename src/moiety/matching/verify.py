@@ -12,6 +12,7 @@ from moiety.matching import vigil
 from moiety.matching.answers import Verdict
 from moiety.matching.asking import WORD_BITS, told
 from moiety.matching.deployed import must_be_deployed
+from moiety.matching.outcomes import NONE, note_outcome
 from moiety.matching.signing import one_of
 from moiety.matching.thresholds import BAND_NAMES
 from moiety.matching.tries import TRIES, TRIES_WITH_PAD, Tries
@@ -87,8 +88,10 @@ class Verifier:
         claim = _Claim(terms, subject, whole, one_of(probes, asker.signing.face), image, nonce)
         with self._tries.one(subject, TRIES if claim.probe.face.liveness is None else TRIES_WITH_PAD) as this:
             await self._settle(gallery)
+            began = self._desk.clock.now()
             band = await self._band(claim, asker)
             await asyncio.to_thread(self._desk.must_match)
+            await asyncio.to_thread(self._tell, claim, asker, band or NONE, int(began))
             this.passed = band is not None
         return Verdict(band is not None, band, (claim.probe.face,))
 
@@ -165,6 +168,13 @@ class Verifier:
             # Everybody of a list, held one by one against a picture, is a search that nobody agreed on.
             vigil.spend(self._desk, tx, asker, "label", vigil.CLAIM_LABELS)
             self._desk.write_down(tx, Record.CONSULTATION, "verify", gallery, asker, subject=subject, signers=signers)
+
+    def _tell(self, claim: _Claim, asker: Asker, band: str, began: int) -> None:
+        """Write down how it came out, before anybody is told."""
+        gallery, mark = claim.terms.gallery, self._desk.mark_of(claim.image)
+        with self._desk.store.begin() as tx:
+            # A crash after this leaves an entry for an answer that nobody saw.
+            note_outcome(self._desk, tx, gallery, asker, "verify", band, subject=claim.subject, of=(began, mark))
 
     async def compare(self, first: bytes, second: bytes, asker: Asker) -> Verdict:
         """Compare the biggest faces of two pictures, inside the eye; nothing is stored but the ledger's entry.

@@ -12,6 +12,8 @@ from moiety.ledger import Kind as Record
 from moiety.matching.answers import Verdict
 from moiety.matching.asking import told
 from moiety.matching.deployed import must_be_deployed
+from moiety.matching.outcomes import NONE as NO_BAND
+from moiety.matching.outcomes import note_outcome
 from moiety.matching.thresholds import BAND_NAMES
 from moiety.matching.tries import Tries
 from moiety.people.admission import admit
@@ -100,6 +102,13 @@ class Own:
             reached = int(answer.meta["band"])
             this.passed = reached > 0
         band = BAND_NAMES[reached - 1] if reached else None
+
+        def disclose() -> None:
+            with self._desk.store.begin() as tx:
+                # A crash after this leaves an entry for an answer that nobody saw.
+                note_outcome(self._desk, tx, gallery, asker, "verify-own", band or NO_BAND, subject=subject)
+
+        await asyncio.to_thread(disclose)
         return Verdict(reached > 0, band, (told(answer.meta["faces"][0]),))
 
     async def revoke(self, gallery: Gallery, subject: SubjectId, asker: Asker) -> None:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from moiety.foundation.errors import BadInput
+from moiety.matching.outcomes import MANY, NONE, OUTCOMES
 from moiety.matching.thresholds import BAND_NAMES
 
 if TYPE_CHECKING:
@@ -15,18 +16,20 @@ if TYPE_CHECKING:
 
 YEAR_FIRST: Final = 2000
 YEAR_LAST: Final = 9998
-QUESTIONS: Final = ("identify", "verify", "compare", "present")
+QUESTIONS: Final = ("identify", "verify", "verify-own", "compare", "present")
 HIT: Final = "candidate"
+BANDS: Final = (*BAND_NAMES, NONE, MANY)
 _MICROSECONDS: Final = 1_000_000
 
 
 @dataclass(slots=True)
 class OfPurpose:
-    """What was done for one purpose: questions, candidates by band, and all acts by kind and by name."""
+    """What was done for one purpose: questions, candidates and outcomes by band, and all acts by kind and by name."""
 
     purpose: str
     questions: Counter[str] = field(default_factory=Counter)
     hits: Counter[str] = field(default_factory=Counter)
+    outcomes: dict[str, Counter[str]] = field(default_factory=dict)
     kinds: Counter[str] = field(default_factory=Counter)
     acts: Counter[str] = field(default_factory=Counter)
 
@@ -57,8 +60,9 @@ def year_of(desk: Desk, year: int) -> Year:
         raise BadInput(f"A year has four digits, from {YEAR_FIRST} on.")
     bounds = [round(datetime(one, 1, 1, tzinfo=UTC).timestamp()) * _MICROSECONDS for one in (year, year + 1)]
     found: dict[str, OfPurpose] = {}
+    asked = {outcome: act for act, outcome in OUTCOMES.items()}
     with desk.store.read() as tx:
-        alike = tx.ledger.tally(bounds[0], bounds[1], BAND_NAMES, HIT)
+        alike = tx.ledger.tally(bounds[0], bounds[1], BANDS, (HIT, *asked))
         for tally in alike:
             one = found.setdefault(tally.purpose, OfPurpose(tally.purpose))
             one.kinds[tally.kind] += tally.count
@@ -67,5 +71,7 @@ def year_of(desk: Desk, year: int) -> Year:
                 one.questions[tally.act] += tally.count
             if tally.act == HIT:
                 one.hits[tally.band] += tally.count
+            elif tally.act in asked:
+                one.outcomes.setdefault(asked[tally.act], Counter())[tally.band] += tally.count
     first, last = min((one.first for one in alike), default=0), max((one.last for one in alike), default=0)
     return Year(year, first, last, tuple(found.values()))

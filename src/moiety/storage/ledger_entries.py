@@ -131,10 +131,10 @@ class LedgerTable:
                 low = middle + 1
         return low
 
-    def tally(self, since_us: int, until_us: int, bands: Sequence[str], hit: str) -> tuple[Tally, ...]:
-        """Count the entries of a time by purpose, kind and act; those of the act `hit` also by band."""
+    def tally(self, since_us: int, until_us: int, bands: Sequence[str], acts: Collection[str]) -> tuple[Tally, ...]:
+        """Count the entries of a time by purpose, kind and act; those of some acts also by band."""
         named = ((_TABLE.c.detail.contains(f'"band":"{word}"'), word) for word in bands)
-        band = case((_TABLE.c.act != hit, ""), *named, else_="")
+        band = case((_TABLE.c.act.not_in(acts), ""), *named, else_="")
         groups = (_TABLE.c.purpose, _TABLE.c.kind, _TABLE.c.act, band)
         within = (_TABLE.c.at_us >= since_us, _TABLE.c.at_us < until_us)
         counted = (func.count(), func.min(_TABLE.c.seq), func.max(_TABLE.c.seq))

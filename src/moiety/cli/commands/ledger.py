@@ -153,6 +153,9 @@ def report(
     for one in found["purposes"]:
         lines.append(f"{one['purpose']}:")
         lines += [f"  {what}: {count}" for part in ("questions", "hits", "kinds") for what, count in one[part].items()]
+        lines += [
+            f"  {act}, {band}: {count}" for act, counts in one["outcomes"].items() for band, count in counts.items()
+        ]
     result(found, as_json=json, lines=lines)
 
 
