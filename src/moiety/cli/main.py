@@ -43,7 +43,7 @@ GROUPS = {
     "approval": "approvals",
     "check": "check",
     "incident": "incident",
-    "vault": "vault",
+    "vault": "ceremony.vault_app",
     "mint": "ceremony.mint_app",
     "eye": "ceremony.eye_app",
     "witness": "witness",

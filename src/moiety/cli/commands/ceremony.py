@@ -10,8 +10,8 @@ import typer
 
 from moiety.cli import cardfile, installation, keeping
 from moiety.cli.apart import Where
-from moiety.cli.commands import vault
 from moiety.cli.commands.options import Data, Json
+from moiety.cli.commands.vault import app as vault_app
 from moiety.cli.output import result, say
 from moiety.foundation.clock import SystemClock
 from moiety.vault.book import has_book
@@ -62,7 +62,7 @@ def _done(made: installation.Installation, *, as_json: bool) -> None:
     )
 
 
-@vault.app.command("init")
+@vault_app.command("init")
 def vault_init(
     half: Annotated[HalfName, typer.Option(help="Which half of every template it holds.")],
     listen: Listen,
