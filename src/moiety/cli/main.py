@@ -35,7 +35,7 @@ GROUPS = {
     "gallery": "galleries",
     "models": "models",
     "key": "keys",
-    "person": "person_rights",
+    "person": "person_own",
     "receipt": "receipt",
     "ledger": "ledger",
     "question": "questions",
