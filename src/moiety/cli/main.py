@@ -35,7 +35,7 @@ GROUPS = {
     "gallery": "galleries",
     "models": "models",
     "key": "keys",
-    "person": "person_own",
+    "person": "person_rights",
     "receipt": "receipt",
     "ledger": "ledger",
     "question": "questions",

@@ -190,11 +190,21 @@ class ApiKeyRow(Base):
     last_used_at: Mapped[float | None] = mapped_column(SECONDS)
 
 
+BY_ACTOR, BY_GALLERY, BY_ACT, BY_KIND = (f"ix_ledger_entry_by_{one}" for one in ("actor", "gallery", "act", "kind"))
+
+
 class LedgerRow(Base):
     """One entry of the ledger. No foreign keys: it outlives those it speaks of. Triggers forbid UPDATE and DELETE."""
 
     __tablename__ = "ledger_entry"
-    __table_args__ = (STRICT,)
+    # What a search asks about, newest first, and behind it what else is asked: the index alone then says what fits.
+    __table_args__ = (
+        Index(BY_ACTOR, "actor", "seq", "act", "kind", "gallery_id"),
+        Index(BY_GALLERY, "gallery_id", "seq", "act", "kind"),
+        Index(BY_ACT, "act", "seq", "kind"),
+        Index(BY_KIND, "kind", "seq", "act", "actor", "gallery_id"),
+        STRICT,
+    )
 
     seq: Mapped[int] = mapped_column(BIG, primary_key=True, autoincrement=False)
     at_us: Mapped[int] = mapped_column(BIG)

@@ -15,7 +15,6 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from moiety.access.device_proofs import from_text, to_text
 from moiety.cli import files
-from moiety.cli.commands import person_rights
 from moiety.cli.commands.options import Data, GalleryName, Json, Reason
 from moiety.cli.commands.person import OWNER, Person, of_subject
 from moiety.cli.gateway import gate, picture
@@ -24,9 +23,6 @@ from moiety.foundation.envelopes import unseal_from
 from moiety.foundation.errors import AlreadyThere, BadInput
 
 own = typer.Typer(no_args_is_help=True, help="1:1 with a template that its person keeps.")
-# All of `moiety person …`: those of `person_rights`, and these.
-app: typer.Typer = person_rights.app
-app.add_typer(own, name="own-template")
 
 KEY: Final = "moiety/own-key/1"
 TEMPLATE: Final = "moiety/own-template/1"

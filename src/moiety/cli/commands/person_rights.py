@@ -11,11 +11,14 @@ import typer
 from moiety.cli.commands.asking import find
 from moiety.cli.commands.options import Data, GalleryName, Json, Reason, Wait
 from moiety.cli.commands.person import OWNER, Person, app, moment_of, of_subject
+from moiety.cli.commands.person_own import own
 from moiety.cli.gateway import gate
 from moiety.cli.output import result
 from moiety.cli.waiting import signed
 from moiety.foundation.envelopes import write_durably
 from moiety.foundation.errors import BadInput
+
+app.add_typer(own, name="own-template")
 
 
 @app.command()
