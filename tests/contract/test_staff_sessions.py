@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
+PAGE = {"accept": "text/html"}
 PROOF_MISSING = "urn:moiety:problem:proof-missing"
 
 
@@ -166,6 +167,46 @@ async def test_a_sign_in_is_spent_by_its_first_use_and_by_five_minutes(api: Api,
     given = await begin()
     api.site.clock.move(301)
     assert (await device.ask("POST", "/v1/session", json=given)).status_code == 401
+
+
+async def test_who_had_one_passkey_for_a_week_approves_invites_and_reveals_nothing(api: Api, ada: Person) -> None:
+    ben = await invited(api, ada, "Ben Ali", "registrar")
+    async with api.owner as owner:
+        assert (await owner.post("/v1/galleries", json={"name": "staff", "purpose": "doors"})).status_code == 201
+    wanted = {"reference": "Cy Young", "reason": "a test"}
+    subject = (await ben.post("/v1/galleries/staff/people", json=wanted)).json()["subject_id"]
+    new = {"name": "Dee Roy", "roles": ["guard"], "reason": "a test"}
+
+    async def tried(one: Person, approval: str) -> tuple[tuple[int, str], tuple[int, str]]:
+        shown = {"fields": ["reference"], "reason": "a test"}
+        replies = [
+            await one.approve(approval),
+            await one.post(f"/v1/galleries/staff/subjects/{subject}/reveal", json=shown),
+        ]
+        first, second = [(reply.status_code, reply.json().get("type", "").rpartition(":")[2]) for reply in replies]
+        return first, second
+
+    async def proposed() -> str:
+        return str((await ada.post("/v1/operators", json=new)).json()["id"])
+
+    assert "In 7 days you can no longer approve" in (await ben.get("/", headers=PAGE)).text
+    api.site.clock.move(6 * 86_400)
+    for one in (ada, ben):
+        await one.device.sign_in(one.passkey)
+    approval = await proposed()
+    assert "In 1 day you can no longer approve" in (await ben.get("/", headers=PAGE)).text
+    api.site.clock.move(86_400)
+    for one in (ada, ben):
+        assert (await one.device.sign_in(one.passkey)).status_code == 201
+    refused = (403, "second-passkey-needed")
+    assert await tried(ben, approval) == (refused, refused)
+    assert (await ada.post("/v1/operators", json=new)).json()["type"].endswith(refused[1])
+    assert "you approve, invite and reveal nothing" in (await ben.get("/", headers=PAGE)).text
+    begun = (await ben.post("/v1/session/passkeys/begin")).json()
+    second = {"record": begun["record"]} | _made(SoftwareAuthenticator(counter=None), begun["record"])
+    assert (await ben.post("/v1/session/passkeys", json=second)).json() == {"passkeys": 2}
+    assert await tried(ben, approval) == ((200, ""), (200, ""))
+    assert "approve, invite" not in (await ben.get("/", headers=PAGE)).text
 
 
 async def test_a_passkey_is_added_soon_after_signing_in_and_the_last_one_stays(api: Api, ada: Person) -> None:

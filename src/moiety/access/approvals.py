@@ -9,11 +9,12 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from moiety.access import kinds, spares
 from moiety.access.kinds import OWN, kind_of
 from moiety.access.operators import PURPOSE, grants_of
 from moiety.access.papers import Content, Fact
 from moiety.access.permissions import Permission
-from moiety.foundation.errors import AlreadyThere, BadInput, Forbidden, NotFound
+from moiety.foundation.errors import AlreadyThere, BadInput, Forbidden, NotFound, SpareNeeded
 from moiety.foundation.ids import ApprovalId, GalleryId, OperatorId, new_approval_id
 from moiety.ledger import Kind as Record
 from moiety.ledger.log import REASON_CHARS_MAX
@@ -39,6 +40,8 @@ OPEN_MAX: Final = 200
 # Nobody's flood keeps others from proposing.
 OPEN_EACH_MAX: Final = 40
 OWNER_ID: Final = "owner"
+# Nobody lets others in who cannot be sure to come back themselves.
+LETS_IN: Final = (kinds.INVITE, kinds.ROLES, kinds.RECOVERY, kinds.KEY)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -87,6 +90,7 @@ class Approvals:
         Raises:
             BadInput: facts or reason are not as they must be.
             Forbidden: it comes from a program.
+            SpareNeeded: it lets somebody in, and the caller had only one passkey for too long.
 
         """
         check_facts(facts)
@@ -95,6 +99,8 @@ class Approvals:
         proposer = str(caller.key_id)
         if proposer.startswith("key_"):
             raise Forbidden("A program's key proposes nothing; a person does.")
+        if kind in LETS_IN and caller.spare_missing:
+            raise SpareNeeded
         now = int(self._clock.now())
         content = Content(
             tenant=self._sealing.tenant,
@@ -228,6 +234,7 @@ class Approvals:
 
         Raises:
             Forbidden: the signature does not hold, is the proposer's own, or of somebody who may not approve this.
+            SpareNeeded: whoever signed had only one passkey for too long.
             AlreadyThere: it is not open any more.
 
         """
@@ -237,6 +244,7 @@ class Approvals:
             if caller.key_id not in {OWNER_ID, who.id}:
                 raise Forbidden("This was signed with somebody else's passkey.")
             self._may(found.content, who)
+            spares.check(tx.operators.passkeys(who.id), self._clock.now())
             made = tx.approvals.approve(approval_id, who.id, signed.credential, signed.value)
             self._note(tx, "sign", who.id, found.content)
         return Proposal(made, found.content)

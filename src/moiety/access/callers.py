@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from moiety.access.permissions import Permission, Scope
-from moiety.foundation.errors import Forbidden
+from moiety.foundation.errors import Forbidden, SpareNeeded
 from moiety.foundation.ids import GalleryId, KeyId
 
 if TYPE_CHECKING:
@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 class Caller:
     """A verified API key, an operator, or the owner of the data folder; the ledger names `key_id` as the actor.
 
-    `session` is a mark of an operator's session, by which vault B tells two of them apart.
+    `session` is a mark of an operator's session, by which vault B tells two of them apart. Where an operator's spare
+    passkey is `spare_missing`, nothing is revealed to them.
     """
 
     key_id: KeyId
@@ -25,16 +26,20 @@ class Caller:
     scopes: frozenset[Scope]
     why_not: str = "The key does not carry the scope {} that this needs."
     session: str = ""
+    spare_missing: bool = False
 
     def require(self, permission: Permission, gallery_id: GalleryId | None = None) -> None:
         """Do nothing if the caller may.
 
         Raises:
             Forbidden: no scope covers it, in this gallery or in all if none is named.
+            SpareNeeded: it reveals something, and there was only one passkey for too long.
 
         """
         if not any(scope.covers(permission, gallery_id) for scope in self.scopes):
             raise Forbidden(self.why_not.format(permission))
+        if self.spare_missing and permission is Permission.SUBJECT_REVEAL:
+            raise SpareNeeded
 
     def visible(self, permission: Permission, gallery_ids: Iterable[GalleryId]) -> tuple[GalleryId, ...]:
         """Return those galleries for which the caller has the permission; for lists, which show no others.

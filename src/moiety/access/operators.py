@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
+from moiety.access import spares
 from moiety.access.callers import Caller
 from moiety.access.device_proofs import to_text
 from moiety.access.keys import KILLED
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
 PURPOSE: Final = "who works here"
 NAME_CHARS_MAX: Final = 100
 WAY_SECONDS: Final = 24 * 3600
-PASSKEYS_WANTED: Final = 2
 PASSKEYS_MAX: Final = 8
 FIRST_ROLES: Final = ("administrator",)
 NO_WAY: Final = "This link is spent or too old; ask for a new one."
@@ -331,12 +331,14 @@ class Operators:
         """
         with self._store.read() as tx:
             operator, locked = tx.operators.get(operator_id), tx.alerts.locked(operator_id)
+            spare_missing = spares.missing(tx.operators.passkeys(operator_id), self._store.clock.now())
         if operator.state is not OperatorState.ACTIVE:
             raise Unauthenticated("The session has ended; sign in again.")
         if locked:
             raise Locked
         scopes = scopes_of(grants_of(operator))
-        return Caller(KeyId(operator.id), "operator", scopes, "Your roles do not allow this ({}).")
+        why_not = "Your roles do not allow this ({})."
+        return Caller(KeyId(operator.id), "operator", scopes, why_not, spare_missing=spare_missing)
 
     def kills(self) -> int:
         """Count how often the kill switch was ever pressed."""

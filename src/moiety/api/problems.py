@@ -50,6 +50,7 @@ PROBLEMS: Final[Mapping[type[Refusal], tuple[int, str]]] = {
     errors.MatchingStopped: (403, "Matching stopped"),
     errors.Halted: (403, "Matching halted"),
     errors.Locked: (403, "Account locked"),
+    errors.SpareNeeded: (403, "A second passkey needed"),
     errors.NotApproved: (403, "A second person needed"),
     errors.NotDeployed: (403, "Not in use"),
     errors.WarrantRefused: (403, "Warrant refused"),

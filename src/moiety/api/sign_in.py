@@ -8,10 +8,11 @@ from starlette.responses import JSONResponse, Response
 
 from moiety.access import Permission
 from moiety.access.device_proofs import from_text, to_text
-from moiety.access.operators import PASSKEYS_WANTED, Registration, Signed, grants_of
+from moiety.access.operators import Registration, Signed, grants_of
 from moiety.access.papers import Joining, SignIn
 from moiety.access.roles import scopes_of
 from moiety.access.sessions import NONCE_BYTES, Session
+from moiety.access.spares import PASSKEYS_WANTED
 from moiety.api.entrance import cookie_name, organisation_cookie
 from moiety.api.routes import Routes
 from moiety.api.schemas import moment

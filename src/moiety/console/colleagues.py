@@ -7,6 +7,7 @@ from typing import Final
 from starlette.responses import HTMLResponse
 
 from moiety.access import DUTIES, Permission, Role
+from moiety.access.spares import PASSKEYS_WANTED
 from moiety.api.routes import Routes
 from moiety.console.frame import Frame, Framed
 from moiety.console.marking import N_
@@ -19,7 +20,6 @@ STATES: Final = {
     OperatorState.ACTIVE: (N_("works here"), "good"),
     OperatorState.DISABLED: (N_("stopped"), "calm"),
 }
-PASSKEYS_WANTED: Final = 2
 
 
 @dataclass(frozen=True, slots=True)

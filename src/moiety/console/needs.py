@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from typing import TYPE_CHECKING, Final
 
-from moiety.access import Permission
+from moiety.access import Permission, spares
 from moiety.api.entrance import Via
 from moiety.console import alarms
 from moiety.console.marking import N_
@@ -24,22 +25,31 @@ if TYPE_CHECKING:
 
 DAY_SECONDS: Final = 86_400
 SOON_DAYS: Final = 14
-PASSKEYS_WANTED: Final = 2
 # Up to so many who wait for the written release are counted in each gallery.
 MANY: Final = 1000
 
 
 async def passkeys(frame: Frame) -> list[Need]:
-    """Ask for the second passkey."""
+    """Ask for the second passkey, and say from the first day what ends without it."""
     visitor = frame.visit.visitor
     if visitor is None or visitor.via is not Via.DEVICE:
         return []
     operators = frame.visit.gate.staff.operators
     made = await asyncio.to_thread(operators.passkeys, OperatorId(visitor.caller.key_id))
-    if len(made) >= PASSKEYS_WANTED:
+    until = spares.enough_until(made)
+    if until is None:
         return []
+    days = math.ceil((until - frame.visit.gate.house.desk.clock.now()) / DAY_SECONDS)
     words = frame.say(N_("You have one passkey. Whoever loses the only one needs two colleagues to come back."))
-    return [Need(words, "/access", frame.say(N_("Add a second passkey")))]
+    hint = frame.say(N_("Until there is a second one, you approve, invite and reveal nothing."))
+    if days > 0:
+        hint = frame.say_many(
+            "In %(num)s day you can no longer approve, invite or reveal, until there is a second one.",
+            "In %(num)s days you can no longer approve, invite or reveal, until there is a second one.",
+            days,
+        )
+    kind = "warn" if days > 0 else "bad"
+    return [Need(words, "/access", frame.say(N_("Add a second passkey")), kind, hint)]
 
 
 async def approvals(frame: Frame) -> list[Need]:

@@ -184,6 +184,12 @@ class Locked(Forbidden):
     slug = "account-locked"
 
 
+class SpareNeeded(Forbidden):
+    """You have had only one passkey for a week: add a second one under My passkeys, then do this."""
+
+    slug = "second-passkey-needed"
+
+
 class NotApproved(Forbidden):
     """This needs a second person: an approval of exactly this, signed by a colleague."""
 
