@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from hypothesis import find
 from hypothesis import strategies as st
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from moiety.api.routes import GuardedRoute
 
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
     from fastapi import FastAPI
     from fastapi.dependencies.models import Dependant
-    from pydantic import BaseModel
 
 # What makes a request more than well formed, wherever a field has this name.
 KNOWN: Final[dict[str, Any]] = {
@@ -40,6 +39,7 @@ class Form:
     pictures: frozenset[str]
     multipart: bool
     asked: tuple[str, ...]
+    route: GuardedRoute
 
     @property
     def name(self) -> str:
@@ -52,19 +52,28 @@ def forms_of(app: FastAPI, *, every: bool = False) -> list[Form]:
     found = []
     for route in app.routes:
         if isinstance(route, GuardedRoute):
-            asked = tuple(_asked(route.dependant))
+            asked = tuple(
+                name
+                for part in through(route.dependant)
+                for one in part.query_params
+                for name in _names(one.field_info.annotation, one.alias)
+            )
             rule, method = route.rule, next(iter(route.methods or ()))
-            form = Form(method, route.path, rule.body or rule.form, rule.pictures, rule.form is not None, asked)
+            model = rule.body or rule.form
+            form = Form(method, route.path, model, rule.pictures, rule.form is not None, asked, route)
             if every or form.model or asked or "{" in route.path:
                 found.append(form)
     return found
 
 
-def _asked(dependant: Dependant) -> list[str]:
-    """Name what a route takes from the query, also through what it depends on."""
-    return [one.alias for one in dependant.query_params] + [
-        name for other in dependant.dependencies for name in _asked(other)
-    ]
+def through(dependant: Dependant) -> list[Dependant]:
+    """List what a route depends on, itself first."""
+    return [dependant, *(one for other in dependant.dependencies for one in through(other))]
+
+
+def _names(kind: Any, alias: str) -> list[str]:
+    """Name what one parameter takes: the fields of a model, or itself."""
+    return list(kind.model_fields) if isinstance(kind, type) and issubclass(kind, BaseModel) else [alias]
 
 
 def plausible(model: type[BaseModel]) -> dict[str, Any]:
