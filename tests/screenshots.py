@@ -5,6 +5,7 @@ python tests/screenshots.py FOLDER        runs an installation with a few people
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import sys
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from moiety.cli.samples import Samples
 
 SIZES = {"phone": (390, 844), "desk": (1440, 900)}
+WITNESS = ("", "sign", "register", "release")
 SCHEMES = ("light", "dark")
 FLAGS = ("--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars")
 RULE = {
@@ -86,7 +88,7 @@ def everywhere(browser: Browser, cookies: Iterable[Any], shots: dict[str, str], 
 def owners(browser: Browser, site: Site, known: dict[str, str], folder: Path) -> int:
     """Take every page as the owner of the machine sees it, and those that strangers see."""
     routes = {route: filled(route, known) for route in console_pages()}
-    shots = {name_of(route): site.url + path for route, path in routes.items() if path}
+    shots = {name_of(route): site.url + path for route, path in routes.items()}
     context = browser.new_context()
     everywhere(browser, (), {"door": site.url, "sign-in": f"{site.url}/sign-in", "join": f"{site.url}/join"}, folder)
     with site.owner() as owner:
@@ -103,7 +105,12 @@ def operators(browser: Browser, site: Site, folder: Path) -> None:
     ada = Colleague(browser, site)
     ada.join(site.url + way, "Ada Osei")
     invite(ada, "Ben Ali", "registrar")
-    propose(ada, "Cy Young", "officer")
+    approval = propose(ada, "Cy Young", "officer")
+    with site.owner() as owner:
+        signing = owner.get(f"approvals/{approval}/material").json()
+        witness = owner.get(f"approvals/{approval}").json()["sign_at"].removesuffix("/sign")
+    everywhere(browser, (), {f"witness-{name or 'home'}": f"{witness}/{name}" for name in WITNESS}, folder)
+    to_sign(browser, f"{witness}/sign", signing, folder)
     for size, (width, height) in SIZES.items():
         ada.page.set_viewport_size({"width": width, "height": height})
         for scheme in SCHEMES:
@@ -112,6 +119,19 @@ def operators(browser: Browser, site: Site, folder: Path) -> None:
                 to = folder / f"operator-{name or 'home'}-{size}-{width}-{scheme}.png"
                 take(ada.page, f"{site.url}/{name}", to)
     ada.context.close()
+
+
+def to_sign(browser: Browser, url: str, asked: dict[str, Any], folder: Path) -> None:
+    """Take the witness's page with something on it that is to be signed."""
+    content = {"name": "asked.json", "mimeType": "application/json", "buffer": json.dumps(asked).encode()}
+    for size, (width, height) in SIZES.items():
+        for scheme in SCHEMES:
+            page = browser.new_page(viewport={"width": width, "height": height}, color_scheme=scheme)  # type: ignore[arg-type]  # one of two literals
+            page.goto(url)
+            page.set_input_files("#file", content)  # type: ignore[arg-type]  # what the type names FilePayload
+            page.wait_for_selector("#asked:visible")
+            page.screenshot(path=folder / f"witness-asked-{size}-{width}-{scheme}.png", full_page=True)
+            page.close()
 
 
 def main(folder: Path) -> None:

@@ -110,7 +110,10 @@ def test_every_page_suits_axe_the_keyboard_and_the_width(
     page = Watched(context.new_page(), site).enter()
     wrong = []
     for path in pages:
-        page.goto(site.url + path)
+        reply = page.goto(site.url + path)
+        assert reply is not None
+        if reply.status == 404 or reply.status >= 500:
+            wrong.append(f"{path}: {reply.status}")
         page.wait_for_load_state("networkidle")
         for look in looks(page, [size]):
             wrong += [f"{path}, {look}: {one}" for one in objections(page, axe)]

@@ -8,11 +8,13 @@ them opened at vault B: those on the timed pages are entered as any other, by th
 from __future__ import annotations
 
 import os
+import re
 import statistics
 import tempfile
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,11 +32,11 @@ from moiety.cli.output import progress, say
 from moiety.cli.supervisor import Supervisor
 from moiety.console import attach
 from moiety.drill.ground import environment
-from moiety.foundation.errors import PartDown
+from moiety.foundation.errors import NotFound, PartDown
 from moiety.wire.kinds import Role
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from moiety.cli.gateway import Gate
     from moiety.cli.installation import Installation
@@ -50,6 +52,10 @@ WHY = {"reason": "benchmark"}
 RULE = {"consent": False, "notice": "1", "basis": "contract", "controller": "nobody", "keep_days": 365} | WHY
 # The description itself, and the word that a part lives, list nothing.
 _NO_PAGES = {"/v1/health", "/v1/openapi.json"}
+# What stands in paths of single things that the benchmark makes none of: each is read by its key.
+_SINGLE = {"question", "approval", "where", "notice"}
+_NAMED = re.compile(r"\{(\w+)[^}]*\}")
+REPORT = {"text": "A page answers me without a key.", "contact": "finder@example.org"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,11 +157,13 @@ def find_pages(line: Gate, people: list[str]) -> list[Page]:
     """Ask the gate which routes there are, and put names into their paths."""
     described: dict[str, Any] = line.ask("GET", "openapi.json")["paths"]
     known = {"gallery": GALLERY, "subject": people[0] if people else "", "seq": str(max(1, len(people)))}
-    shown = ((route, filled(route, known)) for route in console_pages())
-    found = [Page(f"GET {route}", path) for route, path in shown if path]
+    known |= troubles(line.ask)
+    found = [Page(f"GET {route}", filled(route, known)) for route in console_pages()]
     for route, methods in described.items():
-        path = filled(route, known)
-        if path and route not in _NO_PAGES and _is_page(methods.get("get", {})):
+        if route in _NO_PAGES or _SINGLE & set(_NAMED.findall(route)):
+            continue
+        if _is_page(methods.get("get", {})):
+            path = filled(route, known)
             names = {one["name"] for one in methods["get"].get("parameters", ()) if one["in"] == "query"}
             found += _of_route(line, route, path, names, people)
     return found
@@ -177,11 +185,26 @@ def _is_page(described: dict[str, Any]) -> bool:
     return required <= WHY.keys() and "application/json" in answers
 
 
-def filled(route: str, known: dict[str, str]) -> str:
-    """Put names into a path; empty where one is not known."""
-    for name, value in known.items():
-        route = route.replace(f"{{{name}}}", value)
-    return "" if "{" in route else route
+def filled(route: str, known: Mapping[str, str]) -> str:
+    """Put names into a path; a page that has none to show is an error, so that none is left out unseen.
+
+    Raises:
+        NotFound: a name is not known.
+
+    """
+    missing = set(_NAMED.findall(route)) - known.keys()
+    if missing:
+        raise NotFound(f"Nothing is there to show at {route}: no {', '.join(sorted(missing))}.")
+    return _NAMED.sub(lambda found: known[found[1]], route)
+
+
+def troubles(ask: Callable[..., dict[str, Any]]) -> dict[str, str]:
+    """Note a breach and a report from outside by `ask(method, path, json=…)`; gives what names their pages."""
+    now = datetime.now(UTC).isoformat()
+    breach = {"happened": "A disk of vault A is missing.", "lost": ["vault-a"], "controller": "A school"}
+    breach |= dict.fromkeys(("aware_at", "began_at", "ended_at"), now) | {"contact": "dpo@example.org"}
+    incident, report = ask("POST", "incidents", json=breach), ask("POST", "reports", json=REPORT)
+    return {"incident": incident["id"], "number": report["number"]}
 
 
 def _of_route(line: Gate, route: str, path: str, names: set[str], people: list[str]) -> list[Page]:
