@@ -115,6 +115,7 @@ class Approvals:
             expires=now + LIFE_SECONDS,
         )
         with self._store.begin() as tx:
+            # A crash before the commit leaves no proposal; its proposer is told nothing and proposes anew.
             mine, all_of_them = tx.approvals.count_open(now, proposer), tx.approvals.count_open(now)
             if mine >= OPEN_EACH_MAX or all_of_them >= OPEN_MAX:
                 raise AlreadyThere("Too many approvals are open; sign or withdraw some.")
@@ -239,6 +240,7 @@ class Approvals:
 
         """
         with self._store.begin() as tx:
+            # A crash before the commit leaves it open, and the passkey's counter where it was: it is signed again.
             found = self._current(tx, approval_id)
             who = self._operators.signer(tx, signed, found.content.digest())
             if caller.key_id not in {OWNER_ID, who.id}:
@@ -273,6 +275,7 @@ class Approvals:
 
         """
         with self._store.begin() as tx:
+            # A crash before the commit leaves it open.
             found = self._current(tx, approval_id)
             if found.content.proposer == OWNER_ID:
                 raise Forbidden("Whoever proposes something cannot approve it.")
@@ -300,6 +303,7 @@ class Approvals:
 
         """
         with self._store.begin() as tx:
+            # A crash before the commit leaves it as it was.
             found = self._seen(tx, approval_id, caller)
             mine = found.content.proposer == caller.key_id
             if not mine and caller.key_id != OWNER_ID:
@@ -321,6 +325,7 @@ class Approvals:
 
         """
         with self._store.begin() as tx:
+            # A crash before the commit leaves it approved and nothing done; after it, its result may be lost.
             found = self._current(tx, approval_id)
             handler = self._handlers.get(found.content.kind)
             if handler is None:

@@ -199,7 +199,7 @@ class ApiKeys:
         hour = self._clock.now() // HOUR_S
         if key.last_used_at is not None and key.last_used_at // HOUR_S == hour:
             return
-        # A full disk must not lock out the one who comes to free it, so the note may be lost.
+        # A full disk must not lock out the one who comes to free it, so the note may be lost; so it may in a crash.
         with suppress(Unavailable), self._store.begin() as tx:
             tx.api_keys.touch(key.id)
 
@@ -211,6 +211,7 @@ class ApiKeys:
 
         """
         with self._store.begin() as tx:
+            # A crash before the commit leaves the key in force; whoever stops it is told nothing and tries again.
             stopped = tx.api_keys.revoke(key_id)
             if also:
                 also(tx, key_id)

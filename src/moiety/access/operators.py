@@ -128,6 +128,7 @@ class Operators:
 
         """
         with self._store.begin() as tx:
+            # A crash before the commit leaves nobody invited; after it, a link that nobody saw: call again for another.
             if tx.operators.count_active():
                 raise AlreadyThere("Somebody works here already; whoever comes next is invited by two people.")
             waiting = [one for one in tx.operators.list() if one.state is OperatorState.INVITED]
@@ -215,6 +216,7 @@ class Operators:
 
         """
         with self._store.begin() as tx:
+            # A crash before the commit leaves the counter, and the signature may be handed in again.
             return self.signer(tx, signed, digest)
 
     def signer(self, tx: Transaction, signed: Signed, digest: bytes) -> Operator:
@@ -249,6 +251,7 @@ class Operators:
         """
         passkey = self._made(paper, made)
         with self._store.begin() as tx:
+            # A crash before the commit leaves a passkey on the device that opens nothing here.
             if paper.operator != operator_id or len(tx.operators.passkeys(operator_id)) >= PASSKEYS_MAX:
                 raise BadInput(f"A person has at most {PASSKEYS_MAX} passkeys, each made for that person.")
             tx.operators.add_passkey(operator_id, passkey.credential, passkey.key, 0)
@@ -264,6 +267,7 @@ class Operators:
 
         """
         with self._store.begin() as tx:
+            # A crash before the commit leaves the passkey in force.
             known = [one.credential for one in tx.operators.passkeys(operator_id)]
             if credential not in known:
                 raise NotFound("There is no such passkey.")
@@ -285,6 +289,7 @@ class Operators:
 
         """
         with self._store.begin() as tx:
+            # A crash before the commit leaves the two unbound; the next sign-in binds them.
             known = tx.operators.subject_of(operator_id)
             if known is None and tx.operators.of_subject(mark) is None:
                 tx.operators.add_subject(mark, operator_id)
@@ -378,6 +383,7 @@ class Operators:
 
         """
         with self._store.begin() as tx:
+            # A crash before the commit leaves them working here; whoever stops them is told nothing and tries again.
             tx.operators.disable(operator_id)
             self.note(tx, "operator-disable", actor, operator_id, reason)
 

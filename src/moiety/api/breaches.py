@@ -164,6 +164,7 @@ async def export_evidence(incident: str, visit: Here, caller: TheCaller) -> Evid
 
     def collected() -> EvidenceSeen:
         with desk.store.begin() as tx:
+            # A crash after the commit leaves an entry of evidence that nobody was given.
             desk.ledger.append(
                 tx,
                 Record.DISCLOSURE,

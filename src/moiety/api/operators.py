@@ -136,6 +136,7 @@ async def end_sessions(operator: str, visit: Here, caller: TheCaller) -> Ended:
 
     def note() -> None:
         with desk.store.begin() as tx:
+            # Sessions are in memory: a crash before the commit ends them all the same, without an entry.
             staff.operators.note(tx, "operator-sessions", caller.key_id, found.id)
 
     await asyncio.to_thread(note)

@@ -138,6 +138,7 @@ def _note(visit: Here, act: str, operator_id: OperatorId) -> None:
     """Write into the ledger who came in."""
     desk = visit.gate.house.desk
     with desk.store.begin() as tx:
+        # A crash after the commit leaves an entry of somebody whose session went with the process.
         desk.ledger.append(tx, Record.CONSULTATION, act, actor=operator_id, purpose="who works here")
 
 

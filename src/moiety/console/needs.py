@@ -15,7 +15,6 @@ from moiety.foundation.errors import Forbidden
 from moiety.foundation.ids import GalleryId, OperatorId
 from moiety.ledger.checkpointing import Witnessing
 from moiety.matching.parked import State
-from moiety.storage.person_records import HoldState
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -120,21 +119,20 @@ async def questions(frame: Frame) -> list[Need]:
 
 
 async def holds(frame: Frame) -> list[Need]:
-    """Say which legal holds wait for a second person, and which are to be reviewed."""
+    """Say which legal holds are to be reviewed."""
     found = await _galleries(frame, Permission.SUBJECT_HOLD)
     if not found:
         return []
     desk, now = frame.visit.gate.house.desk, frame.visit.gate.house.desk.clock.now()
 
-    def read() -> tuple[int, int, int]:
+    def read() -> tuple[int, int]:
         with desk.store.read() as tx:
             standing = tx.holds.standing(found)
-        proposed = [one for one in standing if one.state in {HoldState.PROPOSED, HoldState.RELEASING}]
         late = [one for one in standing if one.review_at <= now]
         soon = [one for one in standing if now < one.review_at <= now + SOON_DAYS * DAY_SECONDS]
-        return len(proposed), len(late), len(soon)
+        return len(late), len(soon)
 
-    proposed, late, soon = await asyncio.to_thread(read)
+    late, soon = await asyncio.to_thread(read)
     place, look = "/retention", frame.say(N_("See the calendar"))
     told = []
     if late:
@@ -142,11 +140,6 @@ async def holds(frame: Frame) -> list[Need]:
             "The review of %(num)s legal hold is overdue", "The reviews of %(num)s legal holds are overdue", late
         )
         told.append(Need(words, place, look, "bad"))
-    if proposed:
-        words = frame.say_many(
-            "%(num)s legal hold waits for a second person", "%(num)s legal holds wait for a second person", proposed
-        )
-        told.append(Need(words, place, look))
     if soon:
         words = frame.say_many(
             "%(num)s legal hold is to be reviewed within two weeks",

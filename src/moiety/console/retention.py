@@ -23,9 +23,7 @@ DAYS: Final = 60
 # Whoever has one of these may know how many people end on which day; of whom is asked elsewhere.
 READERS: Final = (Permission.SUBJECT_READ, Permission.SUBJECT_HOLD, Permission.LEDGER_READ)
 HOLD_STATES: Final = {
-    "proposed": (N_("waits for a second person"), "warn"),
     "active": (N_("holds"), "good"),
-    "releasing": (N_("holds; letting it go waits for a second person"), "warn"),
 }
 
 

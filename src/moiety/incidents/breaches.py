@@ -232,6 +232,7 @@ class Breaches:
         done = tuple(one for one in STEPS if one in {*known.incident.done, step})
         made = replace(known.incident, done=done)
         with self._desk.store.begin() as tx:
+            # A crash before the commit leaves the step undone.
             tx.incidents.put(made)
             self._note(tx, f"incident-step-{step}", incident_id, caller)
         return Opened(made, known.story)
@@ -256,6 +257,7 @@ class Breaches:
             content_sealed=self._words.seal(CONTENT, incident_id, json.dumps(asdict(story))),
         )
         with self._desk.store.begin() as tx:
+            # A crash before the commit leaves it open, and its clock running.
             tx.incidents.put(made)
             self._note(tx, "incident-close", incident_id, caller)
         return Opened(made, story)

@@ -165,6 +165,7 @@ class Emergencies:
         if self._staff.operators.anybody:
             raise Forbidden("People work here: two of them let it go, by an approval.")
         with self._desk.store.begin() as tx:
+            # A crash before the commit leaves it pressed.
             if not tx.emergencies.standing(switch):
                 raise AlreadyThere("This switch is not pressed at the gate.")
             self._lift(tx, switch, actor, "owner", reason)

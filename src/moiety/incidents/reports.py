@@ -132,6 +132,7 @@ class Reports:
 
         """
         with self._desk.store.begin() as tx:
+            # A crash after the commit leaves an entry of a reading that nobody saw.
             found = _there(tx, number)
             self._note(tx, Record.CONSULTATION, "report-read", caller.key_id, number)
         return self._opened(found)

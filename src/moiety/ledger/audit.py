@@ -266,6 +266,7 @@ def copy(
             step(1)
         # What an outsider should get from the people who run the parts, and not from here; it is a convenience.
         folder.joinpath(KEYS).write_text("".join(f"{key.encode()}\n" for key in keys))
+        # The checkpoint is last: what a crash leaves before it, no audit takes for a ledger.
         folder.joinpath(CHECKPOINT).write_bytes(note)
     except OSError as error:
         raise BadInput(f"The folder {folder.name!r} cannot be written: {error.strerror}.") from None

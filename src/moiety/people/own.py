@@ -121,6 +121,7 @@ class Own:
 
         def drop() -> None:
             with self._desk.store.begin() as tx:
+                # A crash before the commit leaves the template in force; whoever ends it tries again.
                 self._active(tx, gallery, subject)
                 tx.own_templates.drop(subject)
                 self._desk.write_down(tx, Record.ERASURE, "own-template", gallery, asker, subject=subject)

@@ -151,6 +151,7 @@ class Reconciler:
         """Drop the gate's leftovers; a crash leaves some of them, and the next time finds them again."""
         with self._desk.store.begin() as tx:
             tx.templates.delete(found.photos)
+            # A crash before this commit, or between it and those below, leaves what the next run finds again.
             for subject in found.fields_lost:
                 for one in tx.fields.list(subject):
                     tx.fields.delete(subject, one.name)
@@ -161,6 +162,7 @@ class Reconciler:
                     tx.subjects.delete(gallery.id, subject)
                     self._desk.write_down(tx, Record.ERASURE, "reconcile", gallery, RECONCILER, subject=subject)
         with self._desk.store.begin() as tx:
+            # A crash before the commit leaves no entry of these; the photos are gone, so the next run finds them not.
             for subject in found.photo_lost:
                 self._desk.write_down(tx, Record.ALTERATION, "photo-lost", gallery, RECONCILER, subject=subject)
 

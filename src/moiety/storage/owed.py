@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from moiety.foundation.ids import GalleryId, SubjectId
 
-HELD = (HoldState.ACTIVE.value, HoldState.RELEASING.value)
+HELD = (HoldState.ACTIVE.value,)
 # Whom a hold keeps from erasure.
 HELD_SUBJECTS = select(HoldRow.subject_id).where(HoldRow.state.in_(HELD))
 

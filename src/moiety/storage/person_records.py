@@ -13,11 +13,9 @@ _R = TypeVar("_R")
 
 
 class HoldState(StrEnum):
-    """`proposed` by one and `active` with the second; `releasing` holds until the second agrees to let go."""
+    """Two people make a hold `active`, and two let it go: `released`."""
 
-    PROPOSED = "proposed"
     ACTIVE = "active"
-    RELEASING = "releasing"
     RELEASED = "released"
 
 
