@@ -289,10 +289,10 @@ async def test_req_43_an_auditor_reads_every_reason_and_searches_nobody(api: Api
         # There are more routes than anybody may ask at once.
         api.site.clock.move(1)
         path = re.sub(r"{\w+}", "sub_aaaaaaaaaaaaaaaa", route.path.replace("{gallery}", "doors"))
-        reply = await auditor.ask(next(iter(route.methods or ())), path)
+        reply = await auditor.ask(next(iter(route.methods or ())), path, json=WHY if route.rule.body else None)
         # Lists of what a caller may see are empty for her; a question that is not hers is not there.
         refused = reply.status_code in {403, 404}
-        assert refused or (route.path == "/v1/questions" and reply.json() == {"questions": []}), route.path
+        assert refused or reply.json() in ({"questions": []}, {"follow_ups": []}), route.path
     assert len(others) >= 20
     after = (await auditor.get("/v1/ledger", params={"limit": 1000})).json()["entries"][len(entries) :]
     # That she read them stands there too, under her id.

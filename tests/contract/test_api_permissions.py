@@ -54,6 +54,9 @@ OF_QUESTION = {
     "GET /v1/questions/{question}",
     "GET /v1/questions/{question}/material",
     "POST /v1/questions/{question}/signatures",
+    # These give each caller what is their own; test_people_rights holds them to it.
+    "GET /v1/follow-ups",
+    "POST /v1/follow-ups/{follow_up}/done",
 }
 IMAGE = upload(b"a picture")
 

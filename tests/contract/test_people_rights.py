@@ -28,6 +28,7 @@ from moiety.foundation.ids import SubjectId
 from moiety.people.receipts import Receipt
 from moiety.people.replay import Books, replay
 from moiety.warrants import targets
+from staffed import SIGN_AT, first, invited
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -218,6 +219,47 @@ async def test_req_35_rectification_marks_earlier_matches_and_names_the_recipien
         for bad in ({"release_x": "y"}, {"pin": "1234"}, {"image_x": "y"}, {"guardian_name": "x"}):
             reply = await owner.post(f"{STAFF}/subjects/{subject}/rectify", json={"fields": bad, **WHY})
             assert reply.status_code == 400
+
+
+@SQLITE
+async def test_req_35_recipients_who_read_nobody_hear_of_what_changed(tmp_path: Path) -> None:
+    """A guard, a verifier and a door's key were told who somebody is: each reads their own follow-ups alone."""
+    async with api_over(tmp_path, sign_at=SIGN_AT) as api:
+        face = api.site.sight.person()
+        async with api.owner as owner:
+            await made(owner)
+            subject = await complete(api, owner, face)
+        ada = await first(api)
+        ben = await invited(api, ada, "Ben Ali", "registrar")
+        guy = await invited(api, ada, "Guy Roy", "guard", second=ben)
+        vera = await invited(api, ada, "Vera Roy", "verifier", second=ben)
+        async with api.client(api.key("gallery:probe:identify")) as door:
+            for who in (guy, door):
+                seen = await who.post(f"{STAFF}/identify", data=WHY, files=upload(api.photo(face)))
+                assert subject in seen.text
+            checked = await vera.post(f"{STAFF}/subjects/{subject}/verify", data=WHY, files=upload(api.photo(face)))
+            assert checked.json()["same"] is True
+            fixed = {"fields": {"reference": "Ada Byron King"}, **WHY}
+            assert (await ben.post(f"{STAFF}/subjects/{subject}/rectify", json=fixed)).status_code == 200
+
+            waits: dict[str, str] = {}
+            for who in (guy, vera, door):
+                assert (await who.get(f"{STAFF}/follow-ups")).status_code == 403
+                (mine,) = (await who.get("/v1/follow-ups")).json()["follow_ups"]
+                assert (mine["subject_id"], mine["cause"]) == (subject, "rectified")
+                waits[mine["recipient"]] = mine["id"]
+            assert (len(waits), (await ben.get("/v1/follow-ups")).json()) == (3, {"follow_ups": []})
+            assert "1 answer that you were given has changed since" in (await guy.get("/")).text
+            assert waits[guy.id] in (await guy.get("/told")).text
+            assert waits[vera.id] not in (await guy.get("/told")).text
+            others = await guy.post(f"/v1/follow-ups/{waits[vera.id]}/done", json=WHY)
+            assert others.status_code == 404
+            for who in (guy, vera, door):
+                (mine,) = (await who.get("/v1/follow-ups")).json()["follow_ups"]
+                done = await who.post(f"/v1/follow-ups/{mine['id']}/done", json=WHY)
+                assert done.json()["done_at"] is not None
+                assert (await who.get("/v1/follow-ups")).json() == {"follow_ups": []}
+        assert "has changed since" not in (await guy.get("/")).text
 
 
 @SQLITE

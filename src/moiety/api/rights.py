@@ -210,6 +210,19 @@ async def follow_up_done(
     return _follow_up(await house.registry.follow_ups.done(gallery, follow_up, asker))
 
 
+@routes.add("GET", "/v1/follow-ups", of_question=True, summary="What you were told and has changed")
+async def list_my_follow_ups(house: TheHouse, caller: TheCaller) -> FollowUpList:
+    """List the answers that the caller was given and has to look at again, in all galleries, oldest first."""
+    return FollowUpList(follow_ups=[_follow_up(one) for one in await house.registry.follow_ups.mine(caller.key_id)])
+
+
+@routes.add("POST", "/v1/follow-ups/{follow_up}/done", of_question=True, body=Why, summary="Read")
+async def my_follow_up_done(follow_up: str, asked: Why, house: TheHouse, caller: TheCaller) -> FollowUpSeen:
+    """Say that the caller has read it, and has run the match again where it was one."""
+    asker = asker_of(caller, asked.reason, asked.case)
+    return _follow_up(await house.registry.follow_ups.mine_done(follow_up, asker))
+
+
 @routes.add(
     "POST",
     ONE + "/holds",

@@ -54,8 +54,9 @@ class Rule:
     """What a route asks of its callers and of its body: JSON, a form, or none.
 
     A `listing` shows each caller what that one may see, so the permission for one gallery is enough to ask. A route
-    `of_question` asks for the permission under which the question in its path was asked. What `parks` may answer 202.
-    What is `uncounted` is no part of anybody's rate: a page has a dozen files, all of them in memory.
+    `of_question` asks for the permission under which the question in its path was asked; without one in its path it
+    asks who somebody is, and shows them what is their own. What `parks` may answer 202. What is `uncounted` is no part
+    of anybody's rate: a page has a dozen files, all of them in memory.
     """
 
     permission: Permission | None

@@ -50,6 +50,7 @@ GROUPS: Final = (
             Place("people", "/people", N_("People"), "people", frozenset({_P.SUBJECT_READ})),
             Place("enrol", "/enrol", N_("Enrol"), "add", frozenset({_P.SUBJECT_ENROL})),
             Place("approvals", "/approvals", N_("Approvals"), "pen", frozenset({_P.APPROVAL_READ})),
+            Place("told", "/told", N_("Changed since"), "letter", frozenset({_P.SELF})),
         ),
     ),
     Group(

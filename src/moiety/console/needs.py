@@ -177,14 +177,7 @@ async def releases(frame: Frame) -> list[Need]:
 
 async def follow_ups(frame: Frame) -> list[Need]:
     """Say what the reader was told earlier and has to look at again, for a record was put right since."""
-    found = await _galleries(frame, Permission.SUBJECT_READ)
-    desk = frame.visit.gate.house.desk
-
-    def read() -> int:
-        with desk.store.read() as tx:
-            return sum(one.recipient == frame.caller.key_id for gallery in found for one in tx.follow_ups.open(gallery))
-
-    count = await asyncio.to_thread(read) if found else 0
+    count = len(await frame.visit.gate.house.registry.follow_ups.mine(frame.caller.key_id))
     if not count:
         return []
     words = frame.say_many(
@@ -192,7 +185,7 @@ async def follow_ups(frame: Frame) -> list[Need]:
         "%(num)s answers that you were given have changed",
         count,
     )
-    return [Need(words, "/people", frame.say(N_("Look at them again")))]
+    return [Need(words, "/told", frame.say(N_("Look at them again")))]
 
 
 async def parts(frame: Frame) -> list[Need]:

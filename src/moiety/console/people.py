@@ -128,6 +128,12 @@ async def owed(frame: Framed, house: TheHouse, gallery: TheGallery) -> HTMLRespo
     )
 
 
+@routes.add("GET", "/told", permission=Permission.SELF, response_class=HTMLResponse, include_in_schema=False)
+async def told(frame: Framed, house: TheHouse) -> HTMLResponse:
+    """Show which answers the reader was given and has to look at again, whatever else they may read."""
+    return frame.page("told.html", here="told", follow_ups=await house.registry.follow_ups.mine(frame.caller.key_id))
+
+
 @routes.add(
     "GET",
     GALLERY + "/releases",

@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from moiety.foundation.errors import Forbidden
+from moiety.foundation.errors import Forbidden, NotFound
 from moiety.foundation.ids import new_id
 from moiety.ledger import Kind as Record
 from moiety.storage.person_records import FollowUp
@@ -69,6 +69,29 @@ class FollowUps:
                 return tx.follow_ups.open(gallery.id)
 
         return await asyncio.to_thread(read)
+
+    async def mine(self, actor: str) -> tuple[FollowUp, ...]:
+        """List up to a thousand of one recipient, in all galleries: ids, acts and times, of answers they had anyway."""
+
+        def read() -> tuple[FollowUp, ...]:
+            with self._desk.store.read() as tx:
+                return tx.follow_ups.of_recipient(actor)
+
+        return await asyncio.to_thread(read)
+
+    async def mine_done(self, follow_up: str, asker: Asker) -> FollowUp:
+        """Do as `done` for one of the asker's own.
+
+        Raises:
+            NotFound: the asker has no such follow-up that is open.
+
+        """
+        for one in await self.mine(asker.actor):
+            if one.id == follow_up:
+                with self._desk.store.read() as tx:
+                    gallery = tx.galleries.get(one.gallery_id)
+                return await self.done(gallery, follow_up, asker)
+        raise NotFound("None of the answers that you were given waits under this number.")
 
     async def done(self, gallery: Gallery, follow_up: str, asker: Asker) -> FollowUp:
         """Take that the recipient has read it, and run the match again where it was one.

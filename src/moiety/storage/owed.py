@@ -137,6 +137,12 @@ class FollowUpTable:
         )
         return tuple(of_row(FollowUp, row) for row in self._session.scalars(query))
 
+    def of_recipient(self, recipient: str, *, limit: int = 1000) -> tuple[FollowUp, ...]:
+        """Return up to `limit` of one recipient, in all galleries, that nobody has done, oldest first."""
+        query = select(FollowUpRow).where(FollowUpRow.recipient == recipient, FollowUpRow.done_at.is_(None))
+        query = query.order_by(FollowUpRow.created_at, FollowUpRow.id).limit(limit)
+        return tuple(of_row(FollowUp, row) for row in self._session.scalars(query))
+
     def told(self, gallery_id: GalleryId, subject_id: SubjectId) -> tuple[tuple[int, str, str, str, int, str], ...]:
         """Return what the ledger has about a subject: (seq, kind, act, actor, time in microseconds, detail)."""
         query = (
