@@ -134,3 +134,10 @@ def test_a_problem_is_a_page_with_its_status() -> None:
     shown = pages.problem_page(request, of_status(404))
     assert shown.status_code == 404
     assert b"There is nothing at this address." in shown.body
+
+
+def test_whoever_gives_a_reason_is_told_to_write_no_names() -> None:
+    """A reason outlives the person's erasure; each field of a question, or of an act about a person, says so."""
+    asking = {name: text for name, text in SOURCES.items() if 'name="reason"' in text}
+    assert {"acting.html", "who.html", "verify.html"} <= set(asking)
+    assert [name for name, text in asking.items() if "write no names" not in text] == []
