@@ -136,7 +136,11 @@ def _told() -> Rule:
 
 
 def _stated(**given: str) -> Callable[[Path], object]:
-    return lambda _: record_of(_gallery(), _told(), new_subject_id(), Stated(**given), 0.0)  # type: ignore[arg-type] # texts only
+    def keep(folder: Path) -> object:
+        with Store(folder / "gate.db", HandClock()) as store, store.read() as tx:
+            return record_of(tx, _gallery(), new_subject_id(), Stated(**given), 0.0)  # type: ignore[arg-type] # texts only
+
+    return keep
 
 
 def _rule(**given: str) -> Callable[[Path], object]:
