@@ -23,11 +23,13 @@ from api_people import (
     rows_about,
 )
 from databases import BOTH, SQLITE
+from moiety.api.parts import Parts
 from moiety.foundation.errors import Unverified
 from moiety.foundation.ids import SubjectId
 from moiety.people.receipts import Receipt
 from moiety.people.replay import Books, replay
 from moiety.warrants import targets
+from moiety.wire.kinds import Role
 from staffed import SIGN_AT, first, invited
 
 if TYPE_CHECKING:
@@ -260,6 +262,34 @@ async def test_req_35_recipients_who_read_nobody_hear_of_what_changed(tmp_path: 
                 assert done.json()["done_at"] is not None
                 assert (await who.get("/v1/follow-ups")).json() == {"follow_ups": []}
         assert "has changed since" not in (await guy.get("/")).text
+
+
+@SQLITE
+@pytest.mark.parametrize(
+    ("machines", "export", "page"),
+    [
+        ((7, 7), "on one machine", "on one machine"),
+        ((7, 8), "on two machines", "on different machines"),
+        ((7, 0), "do not say", "cannot be told"),
+    ],
+)
+async def test_where_the_halves_lie_is_said_as_it_is(
+    api: Api, monkeypatch: pytest.MonkeyPatch, machines: tuple[int, int], export: str, page: str
+) -> None:
+    told: dict[str, Any] = {}
+    for role, one in zip((Role.VAULT_A, Role.VAULT_B), machines, strict=True):
+        told[role] = {"machine": one}
+
+    async def state(_: Parts[Any]) -> dict[str, Any]:
+        return dict(told)
+
+    async with api.owner as owner:
+        await made(owner)
+        subject = await entered(owner)
+        monkeypatch.setattr(Parts, "state", state)
+        assert export in (await access(owner, subject))["logic"]
+        shown = await owner.get("/identify", headers={"accept": "text/html"})
+        assert page in shown.text
 
 
 @SQLITE

@@ -64,6 +64,7 @@ def page(name: str, galleries: tuple[Gallery, ...] = (GALLERY,)) -> str:
         "path": None,
         "organisation": SimpleNamespace(needed=False),
         "known": False,
+        "one_machine": True,
         "report": Year(2026, 1, 2, (OfPurpose(MARKUP, acts=Counter({"identify": 2})),)),
     }
     return bytes(templates_of.page(name, **values).body).decode()

@@ -90,7 +90,9 @@ async def access_export(
     """Give a person all that is kept about them, for machines and, with `pdf`, for reading; others are left out."""
 
     async def act(asker: Asker) -> AccessMade:
-        found = await visit.gate.house.registry.access.whole(gallery, SubjectId(subject), asker)
+        together = await visit.gate.watching.together()
+        exports = visit.gate.house.registry.access
+        found = await exports.whole(gallery, SubjectId(subject), asker, one_machine=together)
         from moiety.people.readable import as_pdf  # noqa: PLC0415 - few ask, and a gate would start a second later
 
         pdf = await asyncio.to_thread(as_pdf, found) if asked.pdf else None

@@ -99,6 +99,10 @@ class Watching:
         """Give what every part says of itself, the gate first; None for one that does not answer."""
         return {Role.GATE: {**self._own(), "uptime_s": self.uptime()}, **await self.parts.state()}
 
+    async def together(self) -> bool | None:
+        """Say whether both vaults run on one machine; None where one of them does not say."""
+        return on_one_machine(await self.parts.state())
+
     async def text(self, incidents: dict[str, float]) -> bytes:
         """Ask the parts, and write everything in Prometheus's text format; `incidents` is what that room tells."""
         self._incidents = incidents
@@ -130,6 +134,12 @@ class Watching:
             *_log_lines(known_of),
             *_rows(known_of),
         )
+
+
+def on_one_machine(everybody: Mapping[str, Told | None]) -> bool | None:
+    """Say whether both vaults run on one machine, by what the parts say of themselves; None where one does not say."""
+    first, second = (number((everybody.get(role) or {}).get("machine")) for role in (Role.VAULT_A, Role.VAULT_B))
+    return first == second if first and second else None
 
 
 def _notices(of: Mapping[tuple[str, bool], int]) -> Iterator[Metric]:

@@ -120,7 +120,9 @@ async def identify_page(frame: Framed) -> HTMLResponse:
     under = {one.id: await frame.visit.gate.house.registry.deploying.get(one) for one in here}
     two = {name for name, use in under.items() if use is not None and use.two_to_search}
     shown = [(one, rates(one), people.Can.of(frame, one), one.id in two) for one in here]
-    return frame.page("who.html", here="identify", galleries=shown, parts=PARTS, me=frame.caller.key_id)
+    one_machine = await frame.visit.gate.watching.together()
+    me = frame.caller.key_id
+    return frame.page("who.html", here="identify", galleries=shown, parts=PARTS, me=me, one_machine=one_machine)
 
 
 @routes.add(

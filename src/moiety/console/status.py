@@ -10,6 +10,7 @@ from starlette.responses import HTMLResponse
 from moiety.access import Permission
 from moiety.api.routes import Routes
 from moiety.api.watch import NAMES, PartSeen, part_seen
+from moiety.api.watching import on_one_machine
 from moiety.console import alarms
 from moiety.console.charts import Chart, columns, number_of
 from moiety.console.frame import Frame, Framed
@@ -25,7 +26,6 @@ MICROSECONDS: Final = 1_000_000
 SEARCHES: Final = ("identify", "verify")
 COMINGS: Final = ("enrol", "erase")
 ALARMS: Final = (alarms.pressed, alarms.incidents, alarms.reports, alarms.drills)
-VAULTS: Final = (Role.VAULT_A, Role.VAULT_B)
 WITNESSING: Final = {
     Witnessing.NEVER: (N_("The witness has not signed the ledger yet."), "warn"),
     Witnessing.COSIGNED: (N_("The witness signs the ledger."), "good"),
@@ -94,7 +94,7 @@ async def standing(frame: Frame) -> Standing:
     return Standing(
         parts=parts,
         machines=len(set(known)) if len(known) == len(machines) and known else None,
-        together=machines.get(VAULTS[0]) is not None and machines.get(VAULTS[0]) == machines.get(VAULTS[1]),
+        together=on_one_machine(everybody) is True,
         care=care,
         ledger=WITNESSING[stands.state],
         signed_at=stands.cosigned_at,

@@ -31,10 +31,15 @@ if TYPE_CHECKING:
 FORM: Final = "moiety/access/1"
 LOGIC: Final = (
     "A picture is turned into numbers by a model. The numbers are turned by a secret rotation, rounded and split into "
-    "two halves that mean nothing apart and lie on two machines. A question compares the numbers of a new picture with "
+    "two halves that mean nothing apart. {halves} A question compares the numbers of a new picture with "
     "those of every person in this gallery; the only answer is whether a threshold was reached, as one of the words "
     "listed under bands. There is no score of a person, no profile and no automated decision: whoever asked decides."
 )
+HALVES: Final = {
+    True: "They lie apart on one machine here: whoever owns that machine while it runs could join them.",
+    False: "They lie on two machines here.",
+    None: "They lie in two parts of this installation; on how many machines, these parts do not say now.",
+}
 RIGHTS: Final = (
     "You may have what is wrong put right, withdraw a consent, object, have all of this erased and get a receipt, take "
     "it with you, and complain to a supervisory authority. Withdrawing or declining changes no other access you have."
@@ -57,8 +62,10 @@ class AccessExports:
         self._desk = desk
         self._fields = fields
 
-    async def whole(self, gallery: Gallery, subject: SubjectId, asker: Asker) -> dict[str, Any]:
-        """Give everything about one person, with what is about others left out.
+    async def whole(
+        self, gallery: Gallery, subject: SubjectId, asker: Asker, *, one_machine: bool | None
+    ) -> dict[str, Any]:
+        """Give everything about one person, with what is about others left out; says on how many machines it lies.
 
         Raises:
             UnknownSubject: the gallery has no such subject.
@@ -74,7 +81,7 @@ class AccessExports:
 
         found = await asyncio.to_thread(read)
         await asyncio.to_thread(self._note, gallery, subject, asker, "access")
-        return found
+        return found | {"logic": LOGIC.format(halves=HALVES[one_machine])}
 
     async def portable(self, gallery: Gallery, subject: SubjectId, asker: Asker) -> dict[str, Any]:
         """Give what the person provided, to take along: fields as JSON and as a table.
@@ -143,7 +150,6 @@ class AccessExports:
             "searches": [one for one in told if one["kind"] == "consultation"],
             "disclosures": [one for one in told if one["kind"] in {"disclosure", "combination"}],
             "changes": [one for one in told if one["kind"] in {"collection", "alteration", "erasure"}],
-            "logic": LOGIC,
             "rights": RIGHTS,
             "redacted": redaction.names,
         }
