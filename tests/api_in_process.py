@@ -106,8 +106,9 @@ def wired(
 class Served:
     """The application behind uvicorn, in a thread with a loop of its own."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, limits: Limits | None = None) -> None:
         self._folder = folder
+        self._limits = limits
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
         self._up = threading.Event()
@@ -117,7 +118,7 @@ class Served:
         self.subject = ""
 
     async def _serve(self) -> None:
-        async with api_over(self._folder) as self.api:
+        async with api_over(self._folder, self._limits) as self.api:
             options = uvicorn.Config(self.api.app, log_config=None, access_log=False, lifespan="off")
             self._server = uvicorn.Server(options)
             self._up.set()
