@@ -9,6 +9,7 @@ from sqlalchemy import text
 
 from api_in_process import DAY, WHY, Api, upload
 from moiety.foundation.ids import SubjectId
+from moiety.wire.kinds import Role
 
 if TYPE_CHECKING:
     import httpx
@@ -72,6 +73,12 @@ async def candidates(api: Api, client: httpx.AsyncClient, face: Any, base: str =
     reply = await client.post(f"{base}/identify", data=WHY, files=upload(api.photo(face)))
     assert reply.status_code == 200, reply.text
     return [one["subject_id"] for one in reply.json()["faces"][0]["candidates"]]
+
+
+def halves_of(api: Api) -> dict[str, bytes]:
+    """Read what the vaults hold of everybody, by file: vault A's rows, and B's where it has any."""
+    folders = [api.site.installation.folder(role) / "rows" for role in (Role.VAULT_A, Role.VAULT_B)]
+    return {f"{path.parent.parent.name}/{path.name}": path.read_bytes() for one in folders for path in one.glob("*")}
 
 
 def rows_about(api: Api, subject: str) -> dict[str, int]:

@@ -13,6 +13,7 @@ from sqlalchemy import CheckConstraint, event
 
 from api_in_process import DAY, WHY, Api, api_over, upload
 from api_people import STAFF, candidates, later, made
+from moiety.foundation.errors import RateLimited
 from moiety.matching.thresholds import FMR_DEFAULT
 from moiety.matching.tries import TRIES, TRIES_WITH_PAD, WAIT_SECONDS, Tries
 from moiety.people.rules import POLICE
@@ -242,9 +243,11 @@ async def test_req_47_five_failed_tries_then_half_a_minute_and_a_false_match_in_
         assert await claim(face) == (200, True)
         assert await claim(api.site.sight.person()) == (200, False)
         with_pad = Tries(api.site.clock)
-        for _ in range(TRIES_WITH_PAD - 1):
+        for _ in range(TRIES_WITH_PAD):
             with with_pad.one(subject, TRIES_WITH_PAD) as this:
                 this.passed = False
+        with pytest.raises(RateLimited), with_pad.one(subject, TRIES_WITH_PAD):
+            raise AssertionError("an eleventh try is not looked at")
         assert (TRIES, TRIES_WITH_PAD, WAIT_SECONDS) == (5, 10, 30)
     # The rate that galleries aim at unless told otherwise, and what was measured of the default model at it.
     assert FMR_DEFAULT <= 1e-4

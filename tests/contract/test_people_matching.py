@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from api_in_process import WHY, Api, api_over, upload
-from api_people import STAFF, candidates, complete, consent, entered, made, photographed
+from api_people import STAFF, candidates, complete, consent, entered, halves_of, made, photographed
 from databases import BOTH
 from moiety.foundation.ids import GalleryId
 from moiety.matching.identify import HITS_MAX
@@ -67,12 +67,15 @@ async def test_req_18_and_28_a_probe_is_never_enrolled_and_leaves_nothing_but_th
         gallery = await made(owner)
         subject = await complete(api, owner, known)
         before, held = counts(), sorted(row.row_id for row in _rows(api, gallery))
+        halves = halves_of(api)
+        assert any(any(raw) for raw in halves.values())
         for face in (known, stranger, stranger):
             await candidates(api, owner, face)
             await owner.post(f"{STAFF}/subjects/{subject}/verify", data=WHY, files=upload(api.photo(face)))
         assert await candidates(api, owner, stranger) == []
         assert counts() == before
         assert sorted(row.row_id for row in _rows(api, gallery)) == held
+        assert halves_of(api) == halves
 
 
 def _rows(api: Api, gallery: str) -> tuple[ActiveRow, ...]:

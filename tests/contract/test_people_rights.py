@@ -18,6 +18,7 @@ from api_people import (
     complete,
     consent,
     entered,
+    halves_of,
     made,
     photographed,
     rows_about,
@@ -109,16 +110,21 @@ async def test_req_31_erasure_reaches_every_table_and_the_key_that_backups_need(
             sealed = [one.ciphertext for one in tx.fields.list(SubjectId(subject))]
             (template,) = tx.templates.of_subject(SubjectId(subject))
         assert len(sealed) == 3
+        halves = [raw.strip(b"\0")[:64] for raw in halves_of(api).values() if any(raw)]
+        assert halves
         gone = await owner.request("DELETE", f"{STAFF}/subjects/{subject}", params=WHY)
         assert gone.status_code == 200
     assert set(rows_about(api, subject).values()) == {0}
+    assert not [half for half in halves for raw in halves_of(api).values() if half in raw]
     handle = targets.person_handle(api.site.installation.tenant, gallery, subject)
     journal = api.site.vault_b._cabinet._journal
     # With the personal key no copy of what it wrapped opens, in whichever backup it lies.
     assert journal.read("SELECT count(*) FROM person WHERE handle = ?", (handle,)) == [(0,)]
     api.site.store.close()
     data = api.site.installation.data
-    for path in [one for one in data.rglob("*") if one.is_file() and "gate" in one.parts]:
+    kept = [one for one in data.rglob("*") if one.is_file() and "gate" in one.parts]
+    assert any(one.name.startswith("gate.sqlite") for one in kept)
+    for path in kept:
         raw = path.read_bytes()
         assert not any(one in raw for one in sealed), path.name
         assert template.binding not in raw
@@ -298,7 +304,6 @@ async def test_req_36_the_export_is_machine_readable_and_portable(api: Api) -> N
         await made(owner)
         subject = await entered(owner, "Ada King", fields={"note": "=HYPERLINK(0)", "phone": "555-0100"})
         found = await access(owner, subject)
-        assert json.loads(json.dumps(found)) == found
         assert found["moiety"] == "moiety/access/1"
         taken = (await owner.post(f"{STAFF}/subjects/{subject}/portable", json=WHY)).json()["document"]
     assert taken["fields"] == {"reference": "Ada King", "note": "=HYPERLINK(0)", "phone": "555-0100"}
