@@ -9,10 +9,10 @@ import pytest
 
 from api_in_process import Api, api_over
 from moiety.access.device_proofs import from_text, to_text
-from moiety.access.papers import SignIn
+from moiety.access.papers import Joining, SignIn
 from moiety.api import staff_schemas
 from moiety.drill.authenticator import SoftwareAuthenticator
-from staffed import SIGN_AT, Device, Person, first, invited, signature
+from staffed import SIGN_AT, Device, Person, first, invited, registration, signature
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -54,8 +54,6 @@ async def test_req_44_people_sign_in_with_passkeys_alone_and_each_as_themselves(
 
 
 def _made(key: SoftwareAuthenticator, record: str) -> dict[str, str]:
-    from moiety.access.papers import Joining  # noqa: PLC0415
-    from staffed import registration  # noqa: PLC0415
 
     return registration(key, Joining.decode(from_text(record)))
 

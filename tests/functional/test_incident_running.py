@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+import httpx
 import pytest
 
-from harness import Site, command
+from harness import Site, command, eventually
 from moiety.wire.kinds import Role
 
 if TYPE_CHECKING:
@@ -47,6 +48,21 @@ def test_matching_is_stopped_over_restarts_until_the_vaults_and_the_gate_let_go(
     assert here.cli(*asked, code=6).problem == "halted"  # the vaults have not let go
     here.cli("vault", "emergency", "lift", "--stop")
     here.cli(*asked)
+
+
+def test_req_30_the_gate_erases_by_itself_whose_time_is_over(here: Site) -> None:
+    subject, stays = [here.cli("person", "add", one, "-g", "doors").json["subject_id"] for one in ("Ada", "Ben")]
+    here.cli("person", "contact", subject, "-g", "doors", "--over")
+    here.kill(Role.GATE)
+    here.restart(Role.GATE)
+    for _ in eventually("nobody asked for it, and the record is gone"):
+        with here.owner() as owner:
+            if owner.get(f"galleries/doors/subjects/{subject}/record").status_code == httpx.codes.NOT_FOUND:
+                break
+    with here.owner() as owner:
+        assert owner.get(f"galleries/doors/subjects/{stays}/record").status_code == httpx.codes.OK
+        entries = owner.get("ledger/search", params={"subject": subject, "kind": "erasure"}).json()["entries"]
+    assert [one["actor"] for one in entries] == ["retention"]
 
 
 def test_evidence_of_a_breach_is_checked_by_an_outsider(here: Site, tmp_path: Path) -> None:
