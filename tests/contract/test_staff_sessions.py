@@ -54,7 +54,6 @@ async def test_req_44_people_sign_in_with_passkeys_alone_and_each_as_themselves(
 
 
 def _made(key: SoftwareAuthenticator, record: str) -> dict[str, str]:
-
     return registration(key, Joining.decode(from_text(record)))
 
 
