@@ -9,7 +9,9 @@ from starlette.responses import Response
 from moiety.access import Permission
 from moiety.access.kinds import LEGAL_HOLD
 from moiety.access.spending import by_two
-from moiety.api.person_schemas import (
+from moiety.api.person_schemas import Why
+from moiety.api.questions import Request, answered
+from moiety.api.rights_schemas import (
     AccessBody,
     AccessMade,
     ChangedInfo,
@@ -25,9 +27,7 @@ from moiety.api.person_schemas import (
     ReceiptSeen,
     RectifyBody,
     SplitBody,
-    Why,
 )
-from moiety.api.questions import Request, answered
 from moiety.api.routes import Routes
 from moiety.api.schemas import moment, moment_or_none
 from moiety.api.visits import Here, TheCaller, TheGallery, TheHouse, asker_of
