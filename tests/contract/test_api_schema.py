@@ -90,7 +90,7 @@ def test_every_operation_says_who_may(described: dict[str, Any]) -> None:
         for method, one in operations.items():
             if one["security"]:
                 assert {frozenset(need) for need in one["security"]} == schemes, (method, path)
-                waits = path.startswith("/v1/questions")
+                waits = path.startswith(("/v1/questions", "/v1/follow-ups"))
                 assert one["x-moiety-permission"] in ({"that of the question"} if waits else set(Permission))
                 assert {"401", "403", "429"} <= set(one["responses"])
             else:
