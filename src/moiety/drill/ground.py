@@ -31,6 +31,9 @@ ENVIRONMENT = {
     "MOIETY_LOG": "debug",
     "MOIETY_CANARIES": "0",
     "MOIETY_DECOYS": "0",
+    # What an organisation states before it begins is nothing that an attacker would have to overcome.
+    "MOIETY_RECORDS": "optional",
+    "MOIETY_ASSESSMENT": "optional",
     "MOIETY_HOSTS": "",
     "MOIETY_DATABASE": "",
 }

@@ -119,7 +119,7 @@ def _careless_and_unsieved() -> None:
 def _proof_unchecked() -> None:
     """Let a session's cookie be enough."""
 
-    def check(self: DeviceSessions, secret: str, *_: object) -> tuple[Any, Any]:
+    def check(self: DeviceSessions, secret: str, *_: object, **__: object) -> tuple[Any, Any]:
         found = self._sessions.get(sessions._mark(secret))  # noqa: SLF001 - a weakness is planted inside
         if found is None:
             raise Unauthenticated
