@@ -212,7 +212,7 @@ async def follow_up_done(
     return _follow_up(await house.registry.follow_ups.done(gallery, follow_up, asker))
 
 
-@routes.add("GET", "/v1/follow-ups", of_question=True, summary="What you were told and has changed")
+@routes.add("GET", "/v1/follow-ups", of_question=True, summary="What you were told that has changed since")
 async def list_my_follow_ups(house: TheHouse, caller: TheCaller) -> FollowUpList:
     """List the answers that the caller was given and has to look at again, in all galleries, oldest first."""
     return FollowUpList(follow_ups=[_follow_up(one) for one in await house.registry.follow_ups.mine(caller.key_id)])

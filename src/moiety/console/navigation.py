@@ -50,7 +50,6 @@ GROUPS: Final = (
             Place("people", "/people", N_("People"), "people", frozenset({_P.SUBJECT_READ})),
             Place("enrol", "/enrol", N_("Enrol"), "add", frozenset({_P.SUBJECT_ENROL})),
             Place("approvals", "/approvals", N_("Approvals"), "pen", frozenset({_P.APPROVAL_READ})),
-            Place("told", "/told", N_("Changed since"), "letter", frozenset({_P.SELF})),
         ),
     ),
     Group(
@@ -71,6 +70,7 @@ GROUPS: Final = (
             Place("incidents", "/incidents", N_("Incidents"), "alarm", frozenset({_P.INCIDENT_READ})),
             Place("reports", "/reports", N_("Reports from outside"), "letter", frozenset({_P.REPORT_READ})),
             Place("operators", "/operators", N_("Colleagues"), "badge", frozenset({_P.OPERATOR_READ})),
+            Place("told", "/told", N_("Changed since"), "letter", frozenset({_P.SELF})),
             Place("status", "/status", N_("Status"), "pulse", frozenset({_P.METRICS_READ})),
         ),
     ),
