@@ -26,6 +26,7 @@ from moiety.console import attach
 from moiety.foundation import settings
 from moiety.foundation.envelopes import write_durably
 from moiety.foundation.errors import BadInput, Fault, Refusal
+from moiety.incidents.outlived import Outlived
 from moiety.ledger import Ledger
 from moiety.ledger.checkpointing import told_of
 from moiety.matching.desk import Desk, Secrets
@@ -69,7 +70,7 @@ def house(at: Place) -> House:
     return House.over(desk)
 
 
-async def _tidy(over: House) -> None:
+async def tidy(over: House, outlived: Outlived) -> None:
     """Settle what a crash left and erase whose time is over, again and again."""
     pause = FIRST_TIDY_SECONDS
     while True:
@@ -79,6 +80,7 @@ async def _tidy(over: House) -> None:
             # Before the sweep: a decoy whose end is near stays.
             await over.registry.decoys.tend()
             erased = await over.retention.sweep()
+            await asyncio.to_thread(outlived.sweep)
             await over.awaiting.ask()
             pause = TIDY_SECONDS
             if settled or erased:
@@ -160,6 +162,7 @@ def _stop(server: uvicorn.Server, fault: Fault) -> None:
 async def serve(at: Place, listener: socket.socket, hosts: list[str], ready: Callable[[], None]) -> None:
     """Serve HTTP on `listener` until told to stop; `ready` is called once it serves."""
     over = house(at)
+    outlived = Outlived(over.desk)
     await revive_gate(at, over.desk)
     token = secrets.token_urlsafe(32)
     store = over.desk.store
@@ -183,7 +186,7 @@ async def serve(at: Place, listener: socket.socket, hosts: list[str], ready: Cal
     local = local_server(at, standing, {"reconcile": Reconciling(at, over).reconcile})
     await local.start()
     lasting = {
-        "tidy": _tidy(over),
+        "tidy": tidy(over, outlived),
         "tend": _tend(over),
         "cosign": _cosign(over),
         "emergency": app.state.gate.incidents.emergencies.run(),

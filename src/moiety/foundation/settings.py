@@ -92,6 +92,16 @@ SETTINGS = (
     Setting("MOIETY_SECURITY_POLICY", "", "Address of the policy for such reports, in security.txt; empty: none."),
     Setting("MOIETY_SECURITY_LANGUAGES", "en", "Languages in which reports are read, in security.txt."),
     Setting("MOIETY_REPORT_DAYS", "7", "After so many days a report without an answer counts in public."),
+    Setting(
+        "MOIETY_REPORT_KEEP_DAYS",
+        "365",
+        "So many days after the answer a report's texts and the way to reach its sender are erased; at least 1.",
+    ),
+    Setting(
+        "MOIETY_OPERATOR_NAME_DAYS",
+        "365",
+        "So many days after somebody stopped working here their name is erased, and the id stays; at least 1.",
+    ),
     Setting("MOIETY_DRILL_DAYS", "30", "After so many days without a report of drills one is overdue; 0: never."),
     Setting(
         "MOIETY_PERSON_FIELDS_HOUR",

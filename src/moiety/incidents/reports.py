@@ -1,6 +1,6 @@
 """The inbox for strangers who found a hole: text in, a number and a secret out, and a clock that everybody sees.
 
-Nothing of the sender is kept but what the text says: no address, no header, no cookie.
+Nothing of the sender is kept but what the text says: no address, no header, no cookie. Texts end (`outlived`).
 """
 
 from __future__ import annotations
@@ -41,12 +41,13 @@ NONE: Final = "There is no report with this number and secret."
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Opened:
-    """A report as those who answer read it."""
+    """A report as those who answer read it; `erased` ones have no text, and an answer only if it was given since."""
 
     report: Report
     text: str
     contact: str
     answer: str | None
+    erased: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,8 +161,10 @@ class Reports:
         return self._opened(made)
 
     def _opened(self, one: Report) -> Opened:
-        told = json.loads(self._words.open(CONTENT, one.id, one.content_sealed))
         answer = None if one.answer_sealed is None else self._words.open(ANSWER, one.id, one.answer_sealed)
+        if not one.content_sealed:
+            return Opened(one, "", "", answer, erased=True)
+        told = json.loads(self._words.open(CONTENT, one.id, one.content_sealed))
         return Opened(one, told["text"], told["contact"], answer)
 
 

@@ -30,7 +30,10 @@ class ApprovalState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Operator:
-    """One person who works here; the name is sealed, `roles` are texts such as `officer@gal_…`."""
+    """One person who works here; the name is sealed, `roles` are texts such as `officer@gal_…`.
+
+    Long after the end the name is erased; all else stays.
+    """
 
     id: OperatorId
     state: OperatorState

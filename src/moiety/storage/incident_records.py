@@ -47,7 +47,10 @@ class Incident:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """One report from outside; its sender asks for the answer with number and secret, of which the hash is kept."""
+    """One report from outside; its sender asks for the answer with number and secret, of which the hash is kept.
+
+    Once its texts are erased, `content_sealed` is empty and there is no `answer_sealed`; all else stays.
+    """
 
     id: str
     secret_sha256: bytes = field(repr=False)

@@ -1,10 +1,10 @@
-"""Emergencies, incidents, reports from outside and drills in the database. Nothing here is ever removed."""
+"""Emergencies, incidents, reports from outside and drills in the database. No row goes; texts of reports end."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, func, or_, select, update
 
 from moiety.foundation.errors import NotFound
 from moiety.storage.access_tables import WayInRow
@@ -14,6 +14,7 @@ from moiety.storage.person_records import as_columns, of_row
 from moiety.storage.tables import ApiKeyRow
 
 if TYPE_CHECKING:
+    from sqlalchemy import ColumnElement
     from sqlalchemy.orm import Session
 
 LISTED_MAX = 200
@@ -105,6 +106,12 @@ class IncidentTable:
         return tuple(of_row(Incident, row) for row in self._session.scalars(query.limit(LISTED_MAX)))
 
 
+def _with_texts(before: float) -> tuple[ColumnElement[bool], ...]:
+    """Select reports that were answered before a time, and hold a text: none is empty while it is sealed."""
+    held = or_(ReportRow.content_sealed != b"", ReportRow.answer_sealed.is_not(None))
+    return ReportRow.answered_at < before, held
+
+
 class ReportTable:
     """The reports from outside of one transaction."""
 
@@ -138,6 +145,21 @@ class ReportTable:
     def oldest(self) -> float | None:
         """Say when the oldest report without an answer came."""
         return self._session.scalar(select(func.min(ReportRow.received_at)).where(ReportRow.answered_at.is_(None)))
+
+    def outlived(self, before: float) -> bool:
+        """Whether there is a report that was answered before a time and has a text yet."""
+        return self._session.scalar(select(ReportRow.id).where(*_with_texts(before)).limit(1)) is not None
+
+    def erase_texts(self, before: float) -> int:
+        """Erase the texts of every report that was answered before a time; gives how many reports had one.
+
+        Number, times and who answered stay. A crash before the commit leaves all texts.
+        """
+        due = list(self._session.scalars(select(ReportRow.id).where(*_with_texts(before))))
+        emptied = update(ReportRow).where(ReportRow.id.in_(due)).values(content_sealed=b"", answer_sealed=None)
+        self._session.execute(emptied)
+        self._session.flush()
+        return len(due)
 
 
 class DrillTable:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, func, select, update
 
 from moiety.foundation.errors import AlreadyThere, NotFound
 from moiety.foundation.ids import OperatorId
@@ -14,6 +14,7 @@ from moiety.storage.access_tables import OperatorRow, OperatorSubjectRow, Passke
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from sqlalchemy import ColumnElement
     from sqlalchemy.orm import Session
 
     from moiety.foundation.clock import Clock
@@ -32,6 +33,11 @@ def _record(row: OperatorRow) -> Operator:
 
 def _passkey(row: PasskeyRow) -> OperatorPasskey:
     return OperatorPasskey(row.credential, OperatorId(row.operator_id), row.public_key, row.counter, row.created_at)
+
+
+def _named(before: float) -> tuple[ColumnElement[bool], ...]:
+    """Select those who were stopped before a time, and have a name."""
+    return OperatorRow.disabled_at < before, OperatorRow.name_sealed.is_not(None)
 
 
 class OperatorTable:
@@ -105,6 +111,20 @@ class OperatorTable:
         self.drop_subject(operator_id)
         self._session.execute(delete(WayInRow).where(WayInRow.operator_id == operator_id))
         self._session.flush()
+
+    def outlived(self, before: float) -> bool:
+        """Whether somebody who was stopped before a time has a name yet."""
+        return self._session.scalar(select(OperatorRow.id).where(*_named(before)).limit(1)) is not None
+
+    def erase_names(self, before: float) -> int:
+        """Erase the name of everybody who was stopped before a time; gives how many had one.
+
+        Id, roles and times stay. A crash before the commit leaves all names.
+        """
+        due = list(self._session.scalars(select(OperatorRow.id).where(*_named(before))))
+        self._session.execute(update(OperatorRow).where(OperatorRow.id.in_(due)).values(name_sealed=None))
+        self._session.flush()
+        return len(due)
 
     # ---- ways in ----
 
