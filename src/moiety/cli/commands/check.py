@@ -31,7 +31,10 @@ def outside(
     ports: Annotated[bool, typer.Option(help="Try other ports of the machine as well.")] = True,
     json: Json = False,
 ) -> None:
-    """Look at an installation as a stranger: ports, routes, headers, TLS, open files, media; ask only what is yours."""
+    """Look at an installation as a stranger: ports, routes, headers, TLS, open files, media; ask only what is yours.
+
+    It may take about five minutes: every route is asked once without signing in, and the gate limits such tries.
+    """
     from moiety.api.app import MODULES  # noqa: PLC0415 - loads the whole API, other commands do not
     from moiety.incidents.outside import PORTS, Outside  # noqa: PLC0415 - as above
 
