@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 import ast
+import base64
 import hashlib
 import hmac
+import io
 import re
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
+from PIL import Image
 from sqlalchemy import BigInteger, CheckConstraint, Column, Double, Integer, LargeBinary, MetaData, Table, Text
 from sqlalchemy import TypeDecorator as Decorated
 
+from api_in_process import WHY, WordyQuality, api_over, upload
+from api_people import consent, entered
+from api_people import made as opened
 from databases import BOTH, held
 from moiety.access import ApiKeys
 from moiety.access.kinds import kind_of
 from moiety.access.roles import parse_grants
 from moiety.foundation.clock import HandClock
 from moiety.foundation.errors import BadInput
-from moiety.foundation.ids import new_gallery_id, new_subject_id
+from moiety.foundation.ids import SubjectId, new_gallery_id, new_subject_id
 from moiety.incidents.breaches import check_step
 from moiety.incidents.drills import Ran, check_drills
 from moiety.incidents.losses import parse as parse_lost
@@ -35,7 +42,7 @@ from moiety.storage.columns import CLASSES, Holds
 from moiety.storage.person_records import Rule
 from moiety.storage.tables import Base
 from moiety.wire.kinds import Role
-from parts_in_process import InProcess
+from parts_in_process import InProcess, PaintedFace
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -65,6 +72,12 @@ NAMES = {
 WORDS = {"gallery.name", "gallery.purpose", "gallery_rule.controller", "ledger_entry.purpose", "consent.purpose"} | {
     "subject_record.purpose", "subject_record.controller",
 }  # fmt: skip
+# How pictures begin, with so much of what comes next that no noise looks like it.
+MAGIC = {
+    "JPEG": re.compile(rb"\xff\xd8\xff(\xe0..JFIF|\xe1..Exif|\xdb\x00[\x43\x84])", re.DOTALL),
+    "PNG": re.compile(rb"\x89PNG\r\n\x1a\n"),
+    "WEBP": re.compile(rb"RIFF....WEBP", re.DOTALL),
+}
 # Numbers that are kept as JSON text.
 NUMBER_LISTS = {"gallery.thresholds"}
 
@@ -244,3 +257,42 @@ async def test_req_45_a_name_is_found_by_its_blind_index_and_lies_nowhere_in_the
     once = hmac.new(key, value, hashlib.sha256).digest()
     for guess in (PERSON.encode(), PERSON[::-1].encode(), b"Menon", value, hashlib.sha256(value).digest(), once):
         assert guess not in raw
+
+
+def pictures() -> dict[str, bytes]:
+    """Make a picture of noise in each format that is taken."""
+    noise = np.random.default_rng(45).integers(0, 256, (64, 64, 3), np.uint8)
+    made = {}
+    for form in MAGIC:
+        stream = io.BytesIO()
+        Image.fromarray(noise).save(stream, form)
+        made[form] = stream.getvalue()
+    return made
+
+
+@BOTH
+async def test_req_45_images_that_are_kept_lie_sealed_only(tmp_path: Path) -> None:
+    shots = pictures()
+    async with api_over(tmp_path) as api, api.owner as owner:
+        site = api.site
+        person = site.sight.person()
+        gallery = await opened(owner, keep_photos=True)
+        subject = await entered(owner)
+        assert (await consent(api, owner, subject)).status_code == 201
+        for shot in shots.values():
+            site.sight._pictures[shot] = (PaintedFace(site.sight.like(person, 0.97), (5, 7, 200, 240), WordyQuality()),)
+            photo = f"/v1/galleries/{gallery}/subjects/{subject}/photos"
+            assert (await owner.post(photo, data=WHY, files=upload(shot))).status_code == 201
+        with site.store.read() as tx:
+            assert sum(one.name.startswith("image_") for one in tx.fields.list(SubjectId(subject))) == len(shots)
+        found = held(site.installation.folder(Role.GATE) / "gate.sqlite")
+    found += b"".join(one.read_bytes() for one in site.installation.data.rglob("*") if one.is_file())
+    assert subject.encode() in found
+    for form, shot in shots.items():
+        assert MAGIC[form].search(shot), "the magic is the format's"
+        assert not MAGIC[form].search(found), form
+        # From somewhere in the middle: a piece of the picture itself, as it is, and as text at any of its three turns.
+        piece = shot[len(shot) // 2 :][:48]
+        texts = [base64.b64encode(piece[turn:])[:40] for turn in range(3)]
+        assert any(text in base64.b64encode(shot) for text in texts), "one of them is how the picture is carried"
+        assert not any(plain in found for plain in (piece, *texts, piece.hex().encode())), form
