@@ -96,7 +96,8 @@ def wired(
     site: InProcess, limits: Limits | None = None, sign_at: str = "", organisation: Organisation | None = None
 ) -> Api:
     """Put API and console over a running site."""
-    token, keys, faults = secrets.token_urlsafe(32), ApiKeys(site.store, site.clock), []  # type: ignore[var-annotated]
+    token, keys = secrets.token_urlsafe(32), ApiKeys(site.store, site.clock)
+    faults: list[Fault] = []
     access, on_fault = Access(keys, token), faults.append
     app = create_app(site.house, access, limits, on_fault=on_fault, sign_at=sign_at, organisation=organisation)
     attach(app)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from playwright.sync_api import sync_playwright
 
+from api_people import RULE
 from browser.test_console_axe import something_wrong
 from browser.test_staff_pages import Colleague, invite, propose
 from harness import Site, samples
@@ -31,14 +32,6 @@ SIZES = {"phone": (390, 844), "desk": (1440, 900)}
 WITNESS = ("", "sign", "register", "release")
 SCHEMES = ("light", "dark")
 FLAGS = ("--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars")
-RULE = {
-    "consent": True,
-    "notice": "2026-11",
-    "basis": "consent",
-    "controller": "Example Works Ltd",
-    "keep_days": 30,
-    "reason": "a picture",
-}
 WHY = {"reason": "a picture"}
 
 
@@ -53,7 +46,7 @@ def fill(site: Site, photos: Samples) -> dict[str, str]:
                 files = {"image": ("picture", path.read_bytes())}
                 form = WHY | {"reference": person, "fields": '{"phone": "555-0142"}'}
                 assert owner.post("galleries/staff/subjects", data=form, files=files).status_code == 201
-        assert owner.put("galleries/staff/rules", json=RULE).status_code == 200
+        assert owner.put("galleries/staff/rules", json=RULE | {"keep_days": 30} | WHY).status_code == 200
         files = {"image": ("picture", photos.probe.read_bytes())}
         assert owner.post("galleries/staff/identify", data=WHY, files=files).status_code == 200
         (gallery,) = [one["id"] for one in owner.get("galleries").json()["galleries"] if one["name"] == "staff"]

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from api_people import RULE
 from browser.watched import Watched
 
 if TYPE_CHECKING:
@@ -18,14 +19,6 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.slow
 
-RULE = {
-    "consent": True,
-    "notice": "2026-11",
-    "basis": "consent",
-    "controller": "Example Works Ltd",
-    "keep_days": 365,
-    "reason": "a test",
-}
 WHY = "a test of the desk"
 
 
@@ -80,11 +73,19 @@ def enter(page: Page, url: str, reference: str) -> None:
     page.click("#enter [type=submit]")
 
 
-def test_req_01_a_release_comes_before_the_face_and_withdrawing_leaves_a_receipt(
-    watched: Watched, site: Site, galleries: dict[str, str], photos: Samples
-) -> None:
-    page, gallery = watched.page, galleries["staff"]
-    enter(page, f"{site.url}/enrol/{gallery}", "Ada King")
+def ask_who(watched: Watched, site: Site, gallery: str, photos: Samples) -> str:
+    """Ask who is in the sample photo; gives what stands under the face."""
+    page = watched.page
+    page.goto(f"{site.url}/identify")
+    page.select_option("#gallery", gallery)
+    page.fill("#reason", WHY)
+    watched.choose(photos.probe)
+    return page.inner_text(".face .name")
+
+
+def released(page: Page, url: str) -> str:
+    """Enter Ada King and have her sign, which photos wait for; gives the subject's id."""
+    enter(page, url, "Ada King")
     page.wait_for_selector("#release")
     assert page.is_disabled("#release [type=submit]")
     subject = page.url.split("/")[-2]
@@ -94,20 +95,24 @@ def test_req_01_a_release_comes_before_the_face_and_withdrawing_leaves_a_receipt
     page.fill("#release-why", WHY)
     sign(page)
     page.click("#release [type=submit]")
+    page.wait_for_selector("#photos")
+    return subject
+
+
+def test_req_01_a_release_comes_before_the_face_and_withdrawing_leaves_a_receipt(
+    watched: Watched, site: Site, galleries: dict[str, str], photos: Samples
+) -> None:
+    page, gallery = watched.page, galleries["staff"]
+    subject = released(page, f"{site.url}/enrol/{gallery}")
 
     # The camera films the sample photo; the server's own check of quality says that it will do.
-    page.wait_for_selector("#photos")
     page.fill("#photos-why", WHY)
     page.click("#camera")
     page.wait_for_selector("#guide[data-good=true]:has-text('Take the picture')")
     page.click("#shoot")
     page.wait_for_selector("#results [data-state=kept]")
 
-    page.goto(f"{site.url}/identify")
-    page.select_option("#gallery", gallery)
-    page.fill("#reason", WHY)
-    watched.choose(photos.probe)
-    assert page.inner_text(".face .name") == "A••• K•••"
+    assert ask_who(watched, site, gallery, photos) == "A••• K•••"
     proved(page, "#proof")
     page.click(".face button")
     page.wait_for_selector(".face .name:has-text('Ada King')")
@@ -129,11 +134,7 @@ def test_req_01_a_release_comes_before_the_face_and_withdrawing_leaves_a_receipt
     with page.expect_download() as saved:
         page.click("[data-receipt]")
     assert subject in saved.value.path().read_text()
-    page.goto(f"{site.url}/identify")
-    page.select_option("#gallery", gallery)
-    page.fill("#reason", WHY)
-    watched.choose(photos.probe)
-    assert page.inner_text(".face .name") == "Nobody in this gallery"
+    assert ask_who(watched, site, gallery, photos) == "Nobody in this gallery"
 
 
 def test_many_photos_are_dropped_and_a_bad_one_is_refused_in_words(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.sync_api import Error
 
+from api_people import RULE
 from browser.signing import Device, SigningSite
 from browser.test_console_axe import RULES, axe, looks, objections
 
@@ -18,15 +19,6 @@ if TYPE_CHECKING:
 
 __all__ = ["axe"]
 pytestmark = pytest.mark.slow
-
-RULE = {
-    "consent": True,
-    "notice": "2026-11",
-    "basis": "consent",
-    "controller": "Example Works Ltd",
-    "keep_days": 365,
-    "reason": "a test",
-}
 
 
 @pytest.fixture(scope="module")

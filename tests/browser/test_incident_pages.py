@@ -14,7 +14,7 @@ from moiety.incidents.breaches import STEPS
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, Dialog, Page
 
     from browser.test_staff_pages import Colleague
 
@@ -39,9 +39,9 @@ def fact(page: Page, of: str) -> str:
 def sure(page: Page, words: str, *, yes: bool) -> None:
     """Answer the next question of a button, which has to be this one."""
 
-    def answer(dialog: object) -> None:
-        assert words in dialog.message  # type: ignore[attr-defined]  # it is a Dialog
-        dialog.accept() if yes else dialog.dismiss()  # type: ignore[attr-defined]
+    def answer(dialog: Dialog) -> None:
+        assert words in dialog.message
+        dialog.accept() if yes else dialog.dismiss()
 
     page.once("dialog", answer)
 

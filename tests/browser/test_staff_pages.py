@@ -19,21 +19,21 @@ from moiety.access.papers import Content, Fact, SignIn
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from playwright.sync_api import Browser, BrowserContext, Page
+    from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize
 
     from harness import Site
 
 __all__ = ["axe"]
 pytestmark = pytest.mark.slow
 
-SMALL = {"width": 390, "height": 844}
+SMALL: ViewportSize = {"width": 390, "height": 844}
 
 
 class Colleague:
     """Somebody with a browser of their own and passkeys in it; whatever goes wrong in a window is noted."""
 
     def __init__(self, browser: Browser, site: SigningSite | Site) -> None:
-        self.context = browser.new_context(viewport=SMALL)  # type: ignore[arg-type]
+        self.context = browser.new_context(viewport=SMALL)
         self.site = site
         self.keys = Device()
         self.wrong: list[str] = []
@@ -179,7 +179,7 @@ def test_an_officer_asks_who_is_in_a_picture_with_every_request_signed(site: Sig
 
 def test_a_stolen_cookie_opens_nothing_in_another_browser(browser: Browser, site: SigningSite, ada: Colleague) -> None:
     thief: BrowserContext = browser.new_context()
-    thief.add_cookies(ada.context.cookies())  # type: ignore[arg-type]
+    thief.add_cookies(ada.context.cookies())  # type: ignore[arg-type]  # what it gives is what it takes
     for path in ("/", "/access", "/v1/operators", "/v1/approvals"):
         reply = thief.request.get(f"{site.url}{path}", headers={"accept": "text/html"})
         assert (reply.status, "Ada" in reply.text()) == (401, False)
@@ -190,7 +190,7 @@ def test_a_stolen_cookie_opens_nothing_in_another_browser(browser: Browser, site
     bare = thief.request.get(f"{site.url}/v1/session")
     assert (bare.status, bare.json()["type"]) == (401, "urn:moiety:problem:proof-missing")
     thief.close()
-    assert ada.page.goto(f"{site.url}/access").status == 200  # type: ignore[union-attr]
+    assert ada.page.goto(f"{site.url}/access").status == 200  # type: ignore[union-attr]  # a page always answers
 
 
 def test_a_page_that_was_loaded_without_the_worker_is_taken_over(site: SigningSite, ada: Colleague) -> None:
@@ -338,4 +338,4 @@ def test_another_site_s_link_looks_at_nobody_in_the_reader_s_name(site: SigningS
         other.close()
     assert looks() == before
     # What the console's own pages do goes on.
-    assert ben.page.goto(f"{site.url}/people/{gallery}").status == 200  # type: ignore[union-attr]
+    assert ben.page.goto(f"{site.url}/people/{gallery}").status == 200  # type: ignore[union-attr]  # a page always answers

@@ -100,11 +100,11 @@ def test_from_the_invitation_to_the_last_trace(browser: Browser, site: SigningSi
     page.click("#withdraw [type=submit]")
     page.wait_for_selector("[data-receipt]")
     assert ask_who(cy, site, picture).inner_text(".face .name") == "Nobody in this gallery"
-    assert cy.page.goto(f"{site.url}/people/{site.gallery.id}/{subject}").status == 404  # type: ignore[union-attr]
+    assert cy.page.goto(f"{site.url}/people/{site.gallery.id}/{subject}").status == 404  # type: ignore[union-attr]  # a page always answers
 
     # Ada, who runs all this, saw none of it; the first steps are done.
     for path in (f"/people/{site.gallery.id}/{subject}", f"/people/{site.gallery.id}", "/identify"):
-        assert ada.page.goto(site.url + path).status == 403  # type: ignore[union-attr]
+        assert ada.page.goto(site.url + path).status == 403  # type: ignore[union-attr]  # a page always answers
     ada.page.goto(f"{site.url}/")
     assert "From the first passkey" not in ada.page.inner_text("main")
     for one in (ada, ben, cy):

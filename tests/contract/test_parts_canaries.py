@@ -32,9 +32,9 @@ async def site(tmp_path: Path) -> AsyncIterator[InProcess]:
         yield running
 
 
-def deviate(monkeypatch: pytest.MonkeyPatch, who: type, twist: Twist) -> None:
+def deviate(monkeypatch: pytest.MonkeyPatch, who: Any, twist: Twist) -> None:
     """Let one vault follow the protocol, but change the share that it gives to the gate."""
-    real = who.run  # type: ignore[attr-defined]
+    real = who.run
 
     async def run(self: Any, *given: Any, **named: Any) -> NDArray[np.uint64]:
         return twist(await real(self, *given, **named))

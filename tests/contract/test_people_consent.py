@@ -101,8 +101,8 @@ async def test_req_01_a_consent_withdrawn_while_the_vaults_prepare_stops_the_enr
         enroller = type(api.site.house.enroller)
         prepare = enroller._prepare
 
-        async def slow(self: object, plan: object) -> None:
-            await prepare(self, plan)  # type: ignore[arg-type]
+        async def slow(self: Any, plan: Any) -> None:
+            await prepare(self, plan)
             withdrawn = await owner.post(f"{STAFF}/subjects/{subject}/withdraw", json={**WHY, "keep_card": True})
             assert withdrawn.status_code == 200
 

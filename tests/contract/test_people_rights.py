@@ -195,7 +195,7 @@ async def test_the_export_is_a_readable_document_with_names_in_many_scripts(api:
         assert part in text, part
     # What no font of the packages shows stands there by its number.
     assert "[U+2D30]" in text
-    fonts = {str(one) for page in reader.pages for one in page["/Resources"]["/Font"]}  # type: ignore[index]
+    fonts = {str(one) for page in reader.pages for one in page["/Resources"]["/Font"]}  # type: ignore[index]  # a page is a dictionary
     assert len(fonts) >= 4
 
 

@@ -34,7 +34,7 @@ with_data = pytest.mark.skipif(not DATA.is_dir(), reason="the folder ../shared/d
 def eyes(runtime: str = "openvino", *, liveness: bool = False) -> Eyesight:
     weights.install()
     threads = min(2, os.cpu_count() or 1)
-    return Eyesight(VisionOptions(runtime=runtime, threads=threads, liveness=liveness))  # type: ignore[arg-type]
+    return Eyesight(VisionOptions(runtime=runtime, threads=threads, liveness=liveness))  # type: ignore[arg-type]  # the parameters below are those allowed
 
 
 def jpeg(rgb: Pixels, quality: int = 92, **options: object) -> bytes:
@@ -44,7 +44,7 @@ def jpeg(rgb: Pixels, quality: int = 92, **options: object) -> bytes:
 
 
 def astronaut() -> Pixels:
-    return np.asarray(skimage.data.astronaut(), np.uint8)  # type: ignore[no-untyped-call]
+    return np.asarray(skimage.data.astronaut(), np.uint8)  # type: ignore[no-untyped-call]  # comes without types
 
 
 def resized(rgb: Pixels, factor: float) -> Pixels:
@@ -84,7 +84,7 @@ def test_the_card_of_the_default_model() -> None:
 @pytest.mark.parametrize("detector", ["auto", "fast", "accurate"])
 def test_each_detector_sees_the_same_person(detector: str) -> None:
     reference = eyes().faces(jpeg(astronaut()))[0]
-    (face,) = eyes().faces(jpeg(astronaut()), detector)  # type: ignore[arg-type]
+    (face,) = eyes().faces(jpeg(astronaut()), detector)  # type: ignore[arg-type]  # the parameters above are those allowed
     assert cosine(face, reference) > 0.9
 
 
@@ -139,7 +139,7 @@ def test_blur_darkness_and_an_edge_are_said_in_words() -> None:
 
 
 def test_a_picture_without_a_face_gives_an_empty_list() -> None:
-    coffee = np.asarray(skimage.data.coffee(), np.uint8)  # type: ignore[no-untyped-call]
+    coffee = np.asarray(skimage.data.coffee(), np.uint8)  # type: ignore[no-untyped-call]  # comes without types
     assert eyes().faces(jpeg(coffee)) == []
     assert eyes().central(jpeg(np.full((300, 300, 3), 127, np.uint8))) is None
 
@@ -170,7 +170,7 @@ def test_bad_files_and_settings_are_refused() -> None:
     with pytest.raises(ImageDamaged):
         eyes().faces(jpeg(astronaut())[:9000])
     with pytest.raises(BadInput, match="detector"):
-        eyes().faces(jpeg(astronaut()), "best")  # type: ignore[arg-type]
+        eyes().faces(jpeg(astronaut()), "best")  # type: ignore[arg-type]  # that is what it refuses
     for options in (VisionOptions(model="nobody"), VisionOptions(model="centerface"), VisionOptions(threads=0)):
         with pytest.raises(BadInput):
             Eyesight(options)
@@ -224,7 +224,7 @@ def test_an_embedder_of_ones_own_by_manifest(tmp_path: Path) -> None:
     mine = Eyesight(VisionOptions(model="mine", models_dir=models))
     assert mine.model.thresholds == {1e-3: 0.33}
     assert cosine(mine.faces(jpeg(astronaut()))[0], eyes().faces(jpeg(astronaut()))[0]) > 0.9999
-    spec["name"], spec["embed"]["dimension"] = "wrong", 256  # type: ignore[index]
+    spec["name"], spec["embed"]["dimension"] = "wrong", 256  # type: ignore[index]  # JSON of our own
     (tmp_path / "wrong.json").write_text(json.dumps(spec))
     weights.install(str(tmp_path / "wrong.json"), models)
     with pytest.raises(BadInput, match="512 numbers"):
@@ -323,8 +323,8 @@ def test_liveness_advice_on_the_three_known_photos() -> None:
         for name in ("T1", "F1", "F2")
     }
     assert all(score is not None for score in scores.values())
-    assert scores["T1"] > 0.9  # type: ignore[operator]
-    assert max(scores["F1"], scores["F2"]) < 0.1  # type: ignore[type-var, operator]
+    assert scores["T1"] > 0.9  # type: ignore[operator]  # none is None, as just seen
+    assert max(scores["F1"], scores["F2"]) < 0.1  # type: ignore[type-var, operator]  # none is None, as just seen
 
 
 @with_data

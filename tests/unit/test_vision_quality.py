@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import cv2
 import numpy as np
 import pytest
@@ -9,7 +11,7 @@ import pytest
 from moiety.vision import quality
 from moiety.vision.quality import Light, Pose, judge, light_of, pose_of
 
-GOOD = {
+GOOD: dict[str, Any] = {
     "embedding_length": 4.0,
     "length_min": 2.2,
     "light": Light(8.0, 130.0),
@@ -20,7 +22,7 @@ GOOD = {
 
 
 def test_a_good_face_is_enrollable_without_a_word() -> None:
-    found = judge(**GOOD)  # type: ignore[arg-type]
+    found = judge(**GOOD)
     assert found.enrollable
     assert found.reasons == ()
 
@@ -42,7 +44,7 @@ def test_a_good_face_is_enrollable_without_a_word() -> None:
     ],
 )
 def test_each_fault_has_its_own_words(change: dict[str, object], words: str) -> None:
-    found = judge(**{**GOOD, **change})  # type: ignore[arg-type]
+    found = judge(**{**GOOD, **change})
     assert not found.enrollable
     assert found.reasons == (words,)
 
@@ -60,11 +62,11 @@ def test_all_faults_are_named_together() -> None:
 
 
 def test_a_model_whose_length_says_nothing_is_not_judged_by_it() -> None:
-    assert judge(**{**GOOD, "length_min": None, "embedding_length": 0.1}).enrollable  # type: ignore[arg-type]
+    assert judge(**{**GOOD, "length_min": None, "embedding_length": 0.1}).enrollable
 
 
 def test_the_dictionary_rounds_to_sensible_digits() -> None:
-    found = judge(**{**GOOD, "embedding_length": 4.12345, "size_px": 90.4}).as_dict()  # type: ignore[arg-type]
+    found = judge(**{**GOOD, "embedding_length": 4.12345, "size_px": 90.4}).as_dict()
     assert found["embedding_length"] == 4.12
     assert found["size_px"] == 90
     assert found["enrollable"] is True

@@ -232,7 +232,7 @@ class LookSeen(Given):
 
     enrollable: bool
     why: str
-    hints: list[Literal[HINTS]]  # type: ignore[valid-type]
+    hints: list[Literal[HINTS]]  # type: ignore[valid-type]  # a tuple of the code is the list
     faces: int
     face: Face | None
 

@@ -120,8 +120,8 @@ class FollowUp:
 
 def of_row(kind: type[_R], row: Any) -> _R:
     """Copy a row into its record; what is yes or no comes as 0 or 1 from the table."""
-    values = {one.name: getattr(row, one.name) for one in fields(kind)}  # type: ignore[arg-type]
-    flags = {one.name for one in fields(kind) if one.type == "bool"}  # type: ignore[arg-type]
+    values = {one.name: getattr(row, one.name) for one in fields(kind)}  # type: ignore[arg-type]  # every kind is a dataclass
+    flags = {one.name for one in fields(kind) if one.type == "bool"}  # type: ignore[arg-type]  # every kind is a dataclass
     return kind(**{name: bool(value) if name in flags else value for name, value in values.items()})
 
 

@@ -79,21 +79,21 @@ def _openvino() -> Any:
     OpenVINO falls back to a stub of its own where the package `openvino_telemetry` cannot be imported; an entry of
     None in `sys.modules` is how Python says that (reference, "The import system").
     """
-    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # what `import` takes
     return importlib.import_module("openvino")
 
 
 class _OpenVinoNetwork:
     """One infer request per calling thread, because a request holds its own buffers."""
 
-    def __init__(self, compiled: object) -> None:
+    def __init__(self, compiled: Any) -> None:
         self._compiled = compiled
         self._local = threading.local()
 
     def run(self, blob: Blob) -> Sequence[Blob]:
         request = getattr(self._local, "request", None)
         if request is None:
-            request = self._local.request = self._compiled.create_infer_request()  # type: ignore[attr-defined]
+            request = self._local.request = self._compiled.create_infer_request()
         answer = request.infer([blob], share_inputs=True)
         return [np.array(answer[index], dtype=np.float32) for index in range(len(answer))]
 
@@ -124,12 +124,12 @@ class OnnxRuntime:
 
 
 class _OnnxRuntimeNetwork:
-    def __init__(self, session: object) -> None:
+    def __init__(self, session: Any) -> None:
         self._session = session
-        self._input: str = session.get_inputs()[0].name  # type: ignore[attr-defined]
+        self._input: str = session.get_inputs()[0].name
 
     def run(self, blob: Blob) -> Sequence[Blob]:
-        outputs: list[Blob] = self._session.run(None, {self._input: blob})  # type: ignore[attr-defined]
+        outputs: list[Blob] = self._session.run(None, {self._input: blob})
         return outputs
 
 
