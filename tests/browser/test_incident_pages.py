@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from browser.signing import SigningSite
+from browser.test_desk_people import proved
 from browser.test_second_person import confirmed
 from browser.test_staff_pages import ada
 from moiety.incidents.breaches import STEPS
@@ -133,6 +134,10 @@ def test_one_person_stops_matching_after_a_question_and_two_let_go(site: Signing
     page.click("button:text-is('Stop matching now')")
     page.wait_for_selector("section:has(#stop) .status.bad:has-text('pressed')")
     assert "matching stopped" in fact(page, "vault A")
+    proved(page, "#done")
+    page.click("section:has(> #stop) a.proven")
+    page.wait_for_selector("h1:has-text('of the ledger')")
+    assert fact(page, "Act") == "stop-press"
     page.goto(site.url)
     page.click(".need.bad:has-text('Matching is stopped') a")
     page.wait_for_url(f"{site.url}/emergency")
@@ -142,6 +147,7 @@ def test_one_person_stops_matching_after_a_question_and_two_let_go(site: Signing
     row = confirmed(ada, "What was stopped shall go on")
     page.click(f"{row} [data-act=carry-out]")
     page.wait_for_selector("#result-words:has-text('Done.')")
+    proved(page, "#result-proof")
     page.goto(f"{site.url}/emergency")
     assert "not pressed" in page.inner_text("section:has(> #stop)")
     assert "The gate has let go, a vault has not." in page.inner_text("main")

@@ -10,6 +10,7 @@ from moiety.access import Permission
 from moiety.api.routes import Routes
 from moiety.console.frame import Frame, Framed
 from moiety.console.marking import N_
+from moiety.console.proofs import Proof, proof, told
 from moiety.storage.guard_records import Alert, AlertKind, Lock
 
 routes = Routes("alerting")
@@ -32,6 +33,7 @@ class Told:
     who: str
     gallery: str
     mine: bool
+    proof: Proof | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,24 +50,26 @@ def _read(frame: Frame) -> tuple[list[Told], list[Shut]]:
     with gate.house.desk.store.read() as tx:
         alerts, locks = tx.alerts.page(), tx.alerts.locks()
         names = {one.id: one.name for one in tx.galleries.list()}
+        looked = told(tx, "alert-seen", "alert")
     who, me = gate.staff.operators.name_of, str(frame.caller.key_id)
-    told = [
+    notices = [
         Told(
             one,
             *WORDS[AlertKind(one.kind)],
             who(one.actor) or one.actor,
             names.get(one.gallery_id, "") if one.gallery_id else "",
             one.actor == me and one.kind != AlertKind.CONTESTED,
+            proof(frame, looked.get(one.id)),
         )
         for one in alerts
     ]
-    return told, [Shut(one, who(one.actor) or one.actor) for one in locks]
+    return notices, [Shut(one, who(one.actor) or one.actor) for one in locks]
 
 
 @routes.add("GET", "/alerts", permission=Permission.ALERT_READ, response_class=HTMLResponse, include_in_schema=False)
 async def alerts_page(frame: Framed) -> HTMLResponse:
     """Show what nobody has looked into, the locked accounts, and what was found before."""
-    told, locks = await asyncio.to_thread(_read, frame)
-    fresh = [one for one in told if one.one.seen_at is None]
-    seen = [one for one in told if one.one.seen_at is not None]
+    notices, locks = await asyncio.to_thread(_read, frame)
+    fresh = [one for one in notices if one.one.seen_at is None]
+    seen = [one for one in notices if one.one.seen_at is not None]
     return frame.page("alerts.html", here="alerts", fresh=fresh, seen=seen, locks=locks)

@@ -17,7 +17,8 @@ from moiety.api.schemas import moment
 from moiety.api.staff_schemas import ApprovalSeen
 from moiety.console.frame import Frame, Framed
 from moiety.console.marking import N_
-from moiety.storage import Approval, ApprovalState
+from moiety.console.proofs import Proof, proof, told
+from moiety.storage import Approval, ApprovalState, LedgerEntry
 
 routes = Routes("approving")
 
@@ -49,6 +50,8 @@ HERE: Final = frozenset(OWN)
 SHOWN_AT: Final = frozenset({POLICY.name, THRESHOLD.name, LEGAL_HOLD.name})
 SHOWN_MAX: Final = 30
 WAITING: Final = frozenset({ApprovalState.OPEN, ApprovalState.APPROVED})
+# What is decided about an approval, as the ledger calls it.
+DECIDING: Final = ("approval-sign", "approval-confirm", "approval-carry-out", "approval-refuse", "approval-withdraw")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +66,7 @@ class Letter:
     may_sign: bool
     may_end: bool
     here: str
+    proof: Proof | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +79,7 @@ class Ended:
     proposer: str
     approver: str
     created_at: datetime
+    proof: Proof | None
 
 
 def _way(kind: str) -> str:
@@ -84,7 +89,7 @@ def _way(kind: str) -> str:
     return "carry-out" if kind in HERE else "show" if kind in SHOWN_AT else ""
 
 
-async def _letter(frame: Frame, one: Proposal, names: Mapping[str, str]) -> Letter:
+async def _letter(frame: Frame, one: Proposal, names: Mapping[str, str], led: Proof | None) -> Letter:
     """Say what the reader may do with an approval."""
     visit, content, state = frame.visit, one.content, one.approval.state
     mine = content.proposer == frame.caller.key_id
@@ -95,14 +100,20 @@ async def _letter(frame: Frame, one: Proposal, names: Mapping[str, str]) -> Lett
     known = RELEASE if releases else WORDS.get(content.kind, content.kind)
     may_end = mine or may_sign or (state is ApprovalState.OPEN and frame.caller.key_id == OWNER_ID)
     seen = await approval_seen(visit, one, names)
-    return Letter(seen, known, words, kind, mine, may_sign, may_end, _way(content.kind))
+    return Letter(seen, known, words, kind, mine, may_sign, may_end, _way(content.kind), led)
 
 
-def _ended(one: Approval, names: Mapping[str, str]) -> Ended:
+def _ended(one: Approval, names: Mapping[str, str], led: Proof | None) -> Ended:
     """Say what became of an approval."""
     words, kind = LAPSED if one.state in WAITING else STATES[one.state.value]
     proposer, approver = (names.get(who, "") or who for who in (one.proposer, one.approver or ""))
-    return Ended(WORDS.get(one.kind, one.kind), words, kind, proposer, approver, moment(one.created_at))
+    return Ended(WORDS.get(one.kind, one.kind), words, kind, proposer, approver, moment(one.created_at), led)
+
+
+def _books(frame: Frame) -> list[dict[str, LedgerEntry]]:
+    """Read what the ledger says of approvals, act by act."""
+    with frame.visit.gate.house.desk.store.read() as tx:
+        return [told(tx, act, "approval") for act in DECIDING]
 
 
 @routes.add(
@@ -113,7 +124,10 @@ async def approvals_page(frame: Framed) -> HTMLResponse:
     approvals, me = frame.visit.gate.staff.approvals, frame.caller
     current = await asyncio.to_thread(approvals.waiting, me)
     past = (await asyncio.to_thread(approvals.ended, me))[:SHOWN_MAX]
-    names = await names_behind(frame.visit, [*(one.approval for one in current), *past])
-    waiting = [await _letter(frame, one, names) for one in current]
-    ended = [_ended(one, names) for one in past]
+    shown = [*(one.approval for one in current), *past]
+    names = await names_behind(frame.visit, shown)
+    books = await asyncio.to_thread(_books, frame)
+    led = {one.id: proof(frame, *(book.get(one.id) for book in books)) for one in shown}
+    waiting = [await _letter(frame, one, names, led[one.approval.id]) for one in current]
+    ended = [_ended(one, names, led[one.id]) for one in past]
     return frame.page("approvals.html", here="approvals", waiting=waiting, ended=ended, kinds=KINDS)

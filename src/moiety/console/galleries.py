@@ -12,6 +12,7 @@ from moiety.api.routes import Routes
 from moiety.api.visits import TheGallery
 from moiety.console.frame import Frame, Framed
 from moiety.console.marking import N_
+from moiety.console.proofs import GALLERY, Proof, proof, told
 from moiety.people.deploying import REVIEW_DAYS_MAX
 from moiety.people.rules import BASES, CEILING_DAYS, SOURCES
 from moiety.storage import Gallery, GalleryState
@@ -41,6 +42,10 @@ STATES: Final = {
     GalleryState.OPEN: (N_("open"), "good"),
     GalleryState.CLOSED: (N_("closed"), "calm"),
 }
+
+
+# What is decided about a gallery, as the ledger calls it.
+DECIDED: Final = ("rules", "deployment", "thresholds")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +80,12 @@ async def _room(frame: Frame, gallery: Gallery) -> Room:
     return Room(gallery, rule, under, counted, words, kind)
 
 
+def _proofs(frame: Frame, gallery: Gallery) -> dict[str, Proof | None]:
+    """Find the entries of what was decided last about a gallery."""
+    with frame.visit.gate.house.desk.store.read() as tx:
+        return {act: proof(frame, told(tx, act, GALLERY).get(gallery.id)) for act in DECIDED}
+
+
 @routes.add(
     "GET",
     "/galleries",
@@ -105,6 +116,7 @@ async def gallery_page(frame: Framed, gallery: TheGallery) -> HTMLResponse:
         "gallery.html",
         here="galleries",
         room=await _room(frame, gallery),
+        proofs=await asyncio.to_thread(_proofs, frame, gallery),
         rates=rates(gallery),
         bases=[(one, frame.say(BASIS_WORDS[one])) for one in BASES],
         sources=[(one, frame.say(SOURCE_WORDS[one])) for one in SOURCES],

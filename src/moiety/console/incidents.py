@@ -1,6 +1,7 @@
 """Pages for when something goes wrong: stop and kill, breaches with their clocks, reports from outside, drills."""
 
 import asyncio
+from dataclasses import dataclass
 from typing import Final
 
 from starlette.responses import HTMLResponse
@@ -9,10 +10,12 @@ from moiety.access import Permission
 from moiety.api.routes import Routes
 from moiety.console.frame import Frame, Framed
 from moiety.console.marking import N_
+from moiety.console.proofs import Proof, proof, told
 from moiety.incidents.affected import Affected, affected
 from moiety.incidents.breaches import STEPS, WORDS_CHARS_MAX, Opened
 from moiety.incidents.losses import Lost
 from moiety.incidents.notices import TITLES
+from moiety.storage import Pressed, Switch
 
 routes = Routes("console")
 
@@ -46,12 +49,39 @@ NOTICE_WORDS: Final = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """The last pressing of a switch, and where the ledger tells of it, or of its end."""
+
+    last: Pressed
+    proof: Proof | None
+
+
+def _moved(frame: Frame) -> dict[str, Moved]:
+    """Say how each switch came to be as it is."""
+    made = {}
+    with frame.visit.gate.house.desk.store.read() as tx:
+        for switch in Switch:
+            here = [one for one in tx.emergencies.list() if one.kind == switch]
+            if not here:
+                continue
+            last = tx.emergencies.on(switch) or here[0]
+            if last.lifted_by is None:
+                entry = told(tx, f"{switch}-press", "emergency").get(last.id)
+            else:
+                entry = told(tx, f"{switch}-lift", "approval").get(last.lifted_by)
+            made[switch.value] = Moved(last, proof(frame, entry))
+    return made
+
+
 @routes.add("GET", "/emergency", permission=Permission.STOP_PRESS, response_class=HTMLResponse, include_in_schema=False)
 async def emergency_page(frame: Framed) -> HTMLResponse:
     """Show both switches, at the gate and at each vault."""
     gate = frame.visit.gate
     found = await gate.incidents.emergencies.carry()
-    return frame.page("emergency.html", here="emergency", found=found, alone=not gate.staff.operators.anybody)
+    moved = await asyncio.to_thread(_moved, frame)
+    alone = not gate.staff.operators.anybody
+    return frame.page("emergency.html", here="emergency", found=found, moved=moved, alone=alone)
 
 
 @routes.add(

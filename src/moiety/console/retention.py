@@ -13,6 +13,7 @@ from moiety.api.routes import Routes
 from moiety.console.charts import Chart, columns, day_of, number_of
 from moiety.console.frame import Frame, Framed
 from moiety.console.marking import N_
+from moiety.console.proofs import Proof, proof, told
 from moiety.foundation.errors import Forbidden
 from moiety.foundation.ids import GalleryId
 from moiety.storage.person_records import Hold
@@ -38,13 +39,23 @@ class Day:
 
 
 @dataclass(frozen=True, slots=True)
+class Held:
+    """A hold, the name of its gallery, whether its review is overdue, and where the ledger tells of it."""
+
+    hold: Hold
+    gallery: str
+    late: bool
+    proof: Proof | None
+
+
+@dataclass(frozen=True, slots=True)
 class Calendar:
     """The next sixty days: `late` is who should be gone already and still is there."""
 
     chart: Chart
     days: tuple[Day, ...]
     late: int
-    holds: tuple[tuple[Hold, str, bool], ...]
+    holds: tuple[Held, ...]
 
 
 def _readable(frame: Frame, known: list[GalleryId]) -> list[GalleryId]:
@@ -70,9 +81,14 @@ async def calendar(frame: Frame) -> Calendar:
     today = datetime.fromtimestamp(now, UTC).date()
     until = datetime.combine(today + timedelta(days=DAYS), datetime.min.time(), UTC).timestamp()
 
-    def read() -> tuple[tuple[tuple[GalleryId, int, int], ...], dict[tuple[GalleryId, int], int], tuple[Hold, ...]]:
+    def read() -> tuple[tuple[tuple[GalleryId, int, int], ...], dict[tuple[GalleryId, int], int], tuple[Held, ...]]:
         with desk.store.read() as tx:
-            return tx.subjects.ends_by_day(here, until), tx.ends.own_by_day(here, until), tx.holds.standing(held)
+            made, standing = told(tx, "hold", "hold"), tx.holds.standing(held)
+            holds = (
+                Held(one, names[one.gallery_id], one.review_at <= now, proof(frame, made.get(one.id)))
+                for one in standing
+            )
+            return tx.subjects.ends_by_day(here, until), tx.ends.own_by_day(here, until), tuple(holds)
 
     ends, own, holds = await asyncio.to_thread(read)
     by_day: Counter[int] = Counter()
@@ -86,7 +102,7 @@ async def calendar(frame: Frame) -> Calendar:
         if number >= first
     )
     late = sum(count for _, number, count in ends if number < first)
-    return Calendar(chart, days, late, tuple((one, names[one.gallery_id], one.review_at <= now) for one in holds))
+    return Calendar(chart, days, late, holds)
 
 
 @routes.add(

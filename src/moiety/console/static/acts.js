@@ -3,11 +3,10 @@
 
 import { Refused, perform } from "/static/api.js";
 import { doing, json } from "/static/doing.js";
+import { keep } from "/static/done.js";
 import { bodyOf } from "/static/forms.js";
-import { showProof } from "/static/proof.js";
 import { words } from "/static/words.js";
 
-const KEPT = "moiety.done";
 const SUBJECT = /^sub_[a-z2-7]{16}$/;
 
 // "fields.phone" goes into fields; `more_name` and `more_value` are one more field of them.
@@ -40,7 +39,7 @@ function next(form, answer) {
 function finish(form, made) {
   const event = new CustomEvent("acted", { detail: made, bubbles: true, cancelable: true });
   if (!form.dispatchEvent(event)) return;
-  sessionStorage.setItem(KEPT, json({ words: form.dataset.said ?? words.done, entries: made.entries }));
+  keep(made.entries, form.dataset.said);
   location.assign(next(form, made.answer));
 }
 
@@ -72,16 +71,4 @@ function arm(form) {
   });
 }
 
-function sayWhatWasDone() {
-  const kept = sessionStorage.getItem(KEPT);
-  sessionStorage.removeItem(KEPT);
-  const place = document.querySelector("#done");
-  if (!kept || !place) return;
-  const { words: told, entries } = JSON.parse(kept);
-  place.hidden = false;
-  place.querySelector("p").textContent = told;
-  showProof(place.querySelector(".proof"), entries);
-}
-
 for (const form of document.querySelectorAll("form[data-act]")) arm(form);
-sayWhatWasDone();

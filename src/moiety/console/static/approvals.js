@@ -1,6 +1,8 @@
 // The approvals inbox: signing in the witness's window, carrying out, withdrawing, refusing.
 
-import { ask, fetched } from "/static/api.js";
+import { ask, fetched, perform } from "/static/api.js";
+import { keep } from "/static/done.js";
+import { showProof } from "/static/proof.js";
 import { save } from "/static/saving.js";
 import { tell } from "/static/signin.js";
 import { atWitness } from "/static/witness.js";
@@ -23,23 +25,24 @@ const PLACES = {
       : ["POST", `${at}/holds/${one.hold}/release`, {}],
 };
 
+// Does something, and says so on this page when it is loaded anew.
+async function act(method, path, body) {
+  keep((await perform(method, path, body)).entries);
+  location.reload();
+}
+
 const ACTS = {
   async sign(id) {
     const question = () => ask("GET", `/v1/approvals/${id}/material`);
     const { signer, value } = await atWitness(signAt, question, "approval-signed/1");
-    await ask("POST", `/v1/approvals/${id}/signatures`, JSON.stringify({ signer, value }));
-    location.reload();
+    await act("POST", `/v1/approvals/${id}/signatures`, JSON.stringify({ signer, value }));
   },
-  async end(id) {
-    await ask("DELETE", `/v1/approvals/${id}`);
-    location.reload();
-  },
+  end: (id) => act("DELETE", `/v1/approvals/${id}`),
   async show(id) {
     const { kind, gallery, reason, facts } = await ask("GET", `/v1/approvals/${id}`);
     const lines = Object.fromEntries(facts.map(({ name, value }) => [name, value]));
     const [method, path, body] = PLACES[kind](`/v1/galleries/${gallery}`, lines);
-    await ask(method, path, JSON.stringify({ ...body, reason, approval: id }));
-    location.reload();
+    await act(method, path, JSON.stringify({ ...body, reason, approval: id }));
   },
   // The table is given once: it is saved before the page says that the approval is used up.
   async fetch(id) {
@@ -52,12 +55,14 @@ const ACTS = {
   },
   // What comes of it (a link, a key) is shown once: the page stays as it is.
   async "carry-out"(id, row) {
-    const { result } = await ask("POST", `/v1/approvals/${id}/carry-out`);
+    const { answer, entries } = await perform("POST", `/v1/approvals/${id}/carry-out`);
+    const { result } = answer;
     const words = of("result-words");
     words.textContent = result.way ? words.dataset.link : result.token ? words.dataset.token : words.dataset.done;
     of("result-link").textContent = result.way ? `${location.origin}/join#${result.way}` : (result.token ?? "");
     of("result-box").hidden = !result.way && !result.token;
     of("result").hidden = false;
+    showProof(of("result-proof"), entries);
     row.remove();
     words.focus();
   },

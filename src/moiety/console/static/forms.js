@@ -1,7 +1,8 @@
 // Forms that a page sends to the API: <form data-send="POST /v1/…" data-then="/where to go">. The device's key signs
 // each request, so the worker must see it: browsers' own way of sending forms goes past it.
 
-import { Refused, ask } from "/static/api.js";
+import { Refused, perform } from "/static/api.js";
+import { keep } from "/static/done.js";
 
 // What a field's words become in JSON; `day` is midnight of this place in seconds since 1970, `lines` is one a line.
 const AS = {
@@ -29,15 +30,16 @@ export function bodyOf(form) {
   return body;
 }
 
-// Sends a form; gives what the API answered.
-export async function send(form, more = {}) {
+// Sends a form; what was done is said on the page that follows.
+async function send(form) {
   const [method, path] = form.dataset.send.split(" ");
-  const body = { ...bodyOf(form), ...more };
-  return ask(method, path, Object.keys(body).length ? JSON.stringify(body) : undefined);
+  const body = bodyOf(form);
+  const made = await perform(method, path, Object.keys(body).length ? JSON.stringify(body) : undefined);
+  if (made.entries.length) keep(made.entries);
 }
 
 // Lets a form be sent by its button; a refusal is said inside of it, and it can be sent again.
-export function arm(form, after = null) {
+export function arm(form) {
   let place = form.querySelector("[role=alert]");
   if (!place) {
     place = document.createElement("p");
@@ -53,9 +55,8 @@ export function arm(form, after = null) {
     place.textContent = "";
     for (const one of buttons) one.disabled = true;
     try {
-      const told = await send(form);
-      if (after) await after(told);
-      else if (form.dataset.then) location.assign(form.dataset.then);
+      await send(form);
+      if (form.dataset.then) location.assign(form.dataset.then);
       else location.reload();
     } catch (error) {
       if (!(error instanceof Refused)) throw error;

@@ -2,6 +2,7 @@
 
 import { Refused, leave } from "/static/api.js";
 import { NoDevice, device } from "/static/device.js";
+import { sayWhatWasDone } from "/static/done.js";
 import { arm } from "/static/forms.js";
 
 const button = document.getElementById("leave");
@@ -22,6 +23,7 @@ async function signOut() {
 
 button?.addEventListener("click", signOut);
 for (const form of document.querySelectorAll("form[data-send]")) arm(form);
+sayWhatWasDone();
 
 // The sheet of all pages closes by Escape and by a press beside it.
 const more = document.querySelector(".more");

@@ -1,0 +1,41 @@
+"""Where a page shows what somebody decided: the ledger's entry of it, for whoever may read that entry."""
+
+import json
+from dataclasses import dataclass
+from typing import Final
+
+from moiety.access import Permission
+from moiety.console.frame import Frame
+from moiety.storage import LedgerEntry, Transaction
+from moiety.storage.ledger_entries import Wanted
+
+# So many of the newest entries of an act are looked at: more than pages show, however long the ledger is.
+NEWEST: Final = 400
+GALLERY: Final = "gallery"
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """An entry, and the page that proves it to this reader."""
+
+    seq: int
+    address: str
+
+
+def told(tx: Transaction, act: str, of: str) -> dict[str, LedgerEntry]:
+    """Give the newest entry of an act about each thing: about each gallery, or each id that a line of `detail` names.
+
+    An index finds them, and nothing is opened: a reason stays sealed.
+    """
+    found: dict[str, LedgerEntry] = {}
+    for entry in tx.ledger.search(Wanted(act=act), before=None, limit=NEWEST):
+        thing = entry.gallery_id if of == GALLERY else json.loads(entry.detail).get(of)
+        found.setdefault(str(thing), entry)
+    return found
+
+
+def proof(frame: Frame, *entries: LedgerEntry | None) -> Proof | None:
+    """Lead to the newest of some entries that the reader may read: any for some roles, their own for everybody."""
+    reads, me = frame.may(Permission.LEDGER_READ), frame.caller.key_id
+    mine = [one.seq for one in entries if one is not None and (reads or one.actor == me)]
+    return Proof(max(mine), f"/{'ledger' if reads else 'proof'}/{max(mine)}") if mine else None
