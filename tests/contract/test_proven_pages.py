@@ -13,6 +13,7 @@ import pytest
 
 from api_in_process import DAY, WHY, Api, api_over
 from api_people import RULE, STAFF
+from moiety.foundation.ids import GalleryId
 from moiety.ledger.audit import Trust, check_entry
 from moiety.people.deploying import deployment_lines, threshold_lines
 from moiety.people.holds import hold_lines
@@ -83,7 +84,7 @@ async def of_galleries(office: Office) -> None:
     ada, ben, review = office.people["ada"], office.people["ben"], office.later(90)
     for _ in range(2):
         office.note("rule", await ben.ask("PUT", f"{STAFF}/rules", json=RULE | {"consent": False}))
-    wanted = Deployment(office.gallery, "DPIA-1", review.timestamp(), police=False, two_to_search=False)  # type: ignore[arg-type]
+    wanted = Deployment(GalleryId(office.gallery), "DPIA-1", review.timestamp(), police=False, two_to_search=False)
     body = {"assessment": "DPIA-1", "review_at": review.isoformat(), **WHY}
     approval = await office.approved("ada", "policy", deployment_lines(wanted))
     office.note("use", await ada.ask("PUT", f"{STAFF}/deployment", json=body | {"approval": approval}))
