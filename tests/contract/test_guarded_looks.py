@@ -106,6 +106,8 @@ async def test_a_fast_and_a_slow_leak_stop_at_vault_b_whatever_the_gate_counts(
     monkeypatch.setenv("MOIETY_PERSON_FIELDS_HOUR", "4")
     monkeypatch.setenv("MOIETY_PERSON_FIELDS_MONTH", "10")
     monkeypatch.setenv("MOIETY_GALLERY_FIELDS_MONTH", "15")
+    # Nobody here has a spare passkey, and months go by.
+    monkeypatch.setattr("moiety.access.spares.GRACE_SECONDS", 365 * DAY)
     async with office(tmp_path) as (api, ada, ben):
         subject = await entered(ben, "Ada King")
         # A stolen gate counts nothing of its own any more.

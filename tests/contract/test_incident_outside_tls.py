@@ -95,7 +95,8 @@ def serving(context: ssl.SSLContext | None, security: datetime | None) -> Iterat
             there = {"/": "hello"} | ({WELL_KNOWN: text} if text else {})
             ours = self.headers["host"].startswith("localhost:")
             found = there.get(self.path, "") if ours else ""
-            self.send_response(200 if found else 404)
+            # What it keeps for those who sign in, it asks for a key.
+            self.send_response(200 if found else 401 if self.path.startswith("/v1/") else 404)
             for name, value in (GOOD | {"content-length": str(len(found))}).items():
                 self.send_header(name, value)
             self.end_headers()

@@ -80,7 +80,7 @@ class LooseEnds(Drill):
         left = [path for path in (ground.folder / "tmp").rglob("*") if path.is_file()]
         tally.add(len(left), f"{len(left)} temporary files")
         outside = [path for path in _open_for_writing(ground) if made.data not in path.parents]
-        tally.add(len(outside), f"{len(outside)} files written outside the installation")
+        tally.add(len(outside), f"{len(outside)} files written outside the installation {_names(outside)}")
         return tally.obtained()
 
 

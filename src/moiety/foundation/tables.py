@@ -25,6 +25,8 @@ def opened(disk: Disk, path: Path, what: str, version: int, schema: str) -> sqli
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = FULL")
         db.execute("PRAGMA secure_delete = ON")
+        # Nothing of it, however short-lived, lies in a file elsewhere.
+        db.execute("PRAGMA temp_store = MEMORY")
         found = db.execute("PRAGMA user_version").fetchone()[0]
         if found == 0:
             # One transaction: a crash leaves an empty file, and the next start comes here again.
