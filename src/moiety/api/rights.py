@@ -125,7 +125,7 @@ async def portable_export(
 async def rectify(
     subject: str, asked: RectifyBody, house: TheHouse, caller: TheCaller, gallery: TheGallery
 ) -> ChangedInfo:
-    """Put fields right: earlier matches are marked to be run again, and whoever was told has to be told."""
+    """Put fields right: earlier matches are marked to be asked again, and whoever was told has to be told."""
     asker = asker_of(caller, asked.reason, asked.case)
     return _changed(await house.registry.changing.rectify(gallery, SubjectId(subject), asked.fields, asker))
 

@@ -68,7 +68,7 @@ class FollowUpList(Given):
 
 
 class ChangedInfo(Given):
-    """Who has to be told, and how many earlier matches are to be run again."""
+    """Who has to be told, and how many earlier matches are to be asked again."""
 
     recipients: list[str]
     matches: int

@@ -12,7 +12,7 @@ from moiety.api.routes import Routes
 from moiety.api.visits import TheGallery
 from moiety.console.frame import Frame, Framed
 from moiety.console.marking import N_
-from moiety.console.proofs import GALLERY, Proof, proof, told
+from moiety.console.proofs import Proof, last, proof
 from moiety.people.deploying import REVIEW_DAYS_MAX
 from moiety.people.rules import BASES, CEILING_DAYS, SOURCES
 from moiety.storage import Gallery, GalleryState
@@ -83,7 +83,7 @@ async def _room(frame: Frame, gallery: Gallery) -> Room:
 def _proofs(frame: Frame, gallery: Gallery) -> dict[str, Proof | None]:
     """Find the entries of what was decided last about a gallery."""
     with frame.visit.gate.house.desk.store.read() as tx:
-        return {act: proof(frame, told(tx, act, GALLERY).get(gallery.id)) for act in DECIDED}
+        return {act: proof(frame, last(tx, act, gallery.id)) for act in DECIDED}
 
 
 @routes.add(

@@ -6,12 +6,12 @@ from typing import Final
 
 from moiety.access import Permission
 from moiety.console.frame import Frame
+from moiety.foundation.ids import GalleryId
 from moiety.storage import LedgerEntry, Transaction
 from moiety.storage.ledger_entries import Wanted
 
 # So many of the newest entries of an act are looked at: more than pages show, however long the ledger is.
 NEWEST: Final = 400
-GALLERY: Final = "gallery"
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,15 +23,19 @@ class Proof:
 
 
 def told(tx: Transaction, act: str, of: str) -> dict[str, LedgerEntry]:
-    """Give the newest entry of an act about each thing: about each gallery, or each id that a line of `detail` names.
+    """Give the newest entry of an act about each thing whose id a line of `detail` names.
 
     An index finds them, and nothing is opened: a reason stays sealed.
     """
     found: dict[str, LedgerEntry] = {}
     for entry in tx.ledger.search(Wanted(act=act), before=None, limit=NEWEST):
-        thing = entry.gallery_id if of == GALLERY else json.loads(entry.detail).get(of)
-        found.setdefault(str(thing), entry)
+        found.setdefault(str(json.loads(entry.detail).get(of)), entry)
     return found
+
+
+def last(tx: Transaction, act: str, gallery: GalleryId) -> LedgerEntry | None:
+    """Give the newest entry of an act in a gallery, however long ago it was."""
+    return next(iter(tx.ledger.search(Wanted(act=act, gallery_id=gallery), before=None, limit=1)), None)
 
 
 def proof(frame: Frame, *entries: LedgerEntry | None) -> Proof | None:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """Who has to be told, and how many earlier matches are marked to be run again."""
+    """Who has to be told, and how many earlier matches are marked to be asked again."""
 
     recipients: tuple[str, ...]
     matches: int
@@ -49,7 +49,7 @@ class Changing:
         self._fields = fields
 
     async def rectify(self, gallery: Gallery, subject: SubjectId, fields: Mapping[str, str], asker: Asker) -> Changed:
-        """Replace fields; matches that were answered before are marked to be run again, recipients are to be told.
+        """Replace fields; matches that were answered before are marked to be asked again, recipients are to be told.
 
         Raises:
             UnknownSubject: the gallery has no such subject.

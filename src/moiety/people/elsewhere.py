@@ -67,7 +67,7 @@ class Elsewhere:
         reference = await self._reference(gallery, subject, asker)
         hits = []
         for there in near:
-            await asyncio.to_thread(self._fields.charge_look, there, asker)
+            await self._fields.charge_look(there, asker)
             hits.append((there, await self._fields.find(there, reference)))
 
         def note() -> tuple[Other, ...]:

@@ -117,7 +117,7 @@ class Fields:
             RateLimited: the asker's budget of this hour is spent.
 
         """
-        await asyncio.to_thread(self.charge_look, gallery, asker)
+        await self.charge_look(gallery, asker)
         subject = await self.find(gallery, reference)
 
         def note() -> None:
@@ -130,20 +130,20 @@ class Fields:
         await asyncio.to_thread(note)
         return subject
 
-    def charge_look(self, gallery: Gallery, asker: Asker) -> None:
+    async def charge_look(self, gallery: Gallery, asker: Asker) -> None:
         """Charge somebody for one look-up: whoever tries number after number learns who is here, one by one.
 
         Raises:
             RateLimited: the budget of this hour is spent; another unit is told.
 
         """
-        try:
+
+        def charge() -> None:
             with self._desk.store.begin() as tx:
                 # A crash after this has charged for an answer that nobody saw.
                 vigil.spend(self._desk, tx, asker, "label", 1)
-        except RateLimited:
-            vigil.over_budget(self._desk, gallery, asker)
-            raise
+
+        await self.watched(gallery, asker, asyncio.to_thread(charge))
 
     async def find(self, gallery: Gallery, reference: str) -> SubjectId | None:
         """Find the active subject with this reference."""

@@ -41,7 +41,7 @@ def told_of(tx: Transaction, gallery: GalleryId, subject: SubjectId) -> list[Tol
 
 
 def note_change(tx: Transaction, gallery: GalleryId, subject: SubjectId, cause: str, now: float) -> list[FollowUp]:
-    """Write down whom a change concerns, in its own transaction; earlier matches are marked to be run again."""
+    """Write down whom a change concerns, in its own transaction; earlier matches are marked to be asked again."""
     entries = told_of(tx, gallery, subject)
     matches = [one for one in entries if one.act in MATCHES][-MATCHES_MAX:]
     shown = {one.actor: one for one in entries if one.act in SHOWN}

@@ -170,7 +170,7 @@ class Listing:
 
         found = []
         for one in await asyncio.to_thread(read):
-            await asyncio.to_thread(self._fields.charge_look, one, asker)
+            await self._fields.charge_look(one, asker)
             found.append((one, await self._fields.find(one, reference)))
 
         def note() -> None:

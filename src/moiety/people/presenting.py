@@ -46,7 +46,7 @@ class Presenting:
 
         """
         # A card that is looked up tells who is here as well as a reference that is.
-        await asyncio.to_thread(self._fields.charge_look, gallery, asker)
+        await self._fields.charge_look(gallery, asker)
         subject = await self._fields.find(gallery, reference)
         same = subject is not None and await self._pin_fits(gallery, subject, pin)
 

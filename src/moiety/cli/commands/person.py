@@ -196,12 +196,12 @@ def rectify(
     *,
     json: Json = False,
 ) -> None:
-    """Put fields right; earlier matches are marked to be run again, and whoever was told is named."""
+    """Put fields right; earlier matches are marked to be asked again, and whoever was told is named."""
     with gate(data) as line:
         path = of_subject(line, gallery, subject, reason)
         made = line.ask("POST", f"{path}/rectify", json={"fields": _fields(field), "reason": reason})
     told = ", ".join(made["recipients"]) or "nobody"
-    result(made, as_json=json, lines=[f"{made['matches']} matches to be run again; to be told: {told}"])
+    result(made, as_json=json, lines=[f"{made['matches']} matches to be asked again; to be told: {told}"])
 
 
 @app.command("object")
