@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
@@ -51,12 +51,20 @@ async def entered(owner: httpx.AsyncClient, reference: str) -> str:
     return str(reply.json()["subject_id"])
 
 
+async def year(owner: httpx.AsyncClient) -> dict[str, Any]:
+    """Give what this year's report says of the gallery's purpose."""
+    told = (await owner.get("/v1/ledger/report")).json()
+    (doors,) = [one for one in told["purposes"] if one["purpose"] == "doors of the works"]
+    return dict(doors)
+
+
 def planted(api: Api) -> set[SubjectId]:
     with api.site.store.engine.connect() as db:
         return {SubjectId(one) for one in db.exec_driver_sql("SELECT subject_id FROM decoy").scalars()}
 
 
-async def test_the_gate_plants_and_keeps_decoys_that_look_like_anybody_and_count_as_nobody(api: Api) -> None:
+async def test_req_52_the_gate_plants_and_keeps_decoys_that_look_like_anybody_and_count_as_nobody(api: Api) -> None:
+    """The year's report counts no decoy and no canary, planted, asked for or erased."""
     house = api.site.house
     tend = house.registry.decoys.tend
     async with api.owner as owner:
@@ -80,21 +88,31 @@ async def test_the_gate_plants_and_keeps_decoys_that_look_like_anybody_and_count
         with api.site.store.read() as tx:
             assert tx.subjects.count(gallery.id).active == len(WHO)
             assert (tx.exposed.held(gallery.id).people, tx.exposed.held(gallery.id).fields["phone"]) == (3, 3)
-        told = (await owner.get("/v1/ledger/report")).json()
-        (doors,) = [one for one in told["purposes"] if one["purpose"] == "doors of the works"]
-        assert (doors["acts"]["register"], doors["kinds"]["collection"], doors["acts"]["made-up"]) == (3, 3, 2)
+        await house.canaries.tend(2)
+        doors = await year(owner)
+        assert (doors["acts"]["register"], doors["kinds"]["collection"], doors["acts"]["made-up"]) == (3, 3, 4)
+        assert (doors["questions"], doors["hits"], doors["outcomes"]) == ({}, {}, {})
         entries = (await owner.get("/v1/ledger", params={"limit": 1000})).json()["entries"]
         # Of lists the ledger says whom they showed; nothing else there says who is nobody.
         assert {one["act"] for one in entries if one["subject_id"] in nobody} == {"reveal"}
         with pytest.raises(Locked):
             await house.fields.reveal(gallery, [(min(nobody), "phone")], Asker("key_one", "curious"))
 
-        # Their time is never over: an erasure would be counted.
+        # Their time is never over.
         api.site.clock.move(1095 * DAY - DAY / 4)
         assert (await tend(), await house.retention.sweep()) == (0, 0)
         api.site.clock.move(DAY)
         assert (await tend(), await house.retention.sweep()) == (0, len(WHO))
         assert planted(api) == nobody
+        # Were one erased all the same, be it a canary, the year would not count it.
+        with api.site.store.read() as tx:
+            asked = tx.canaries.subjects(gallery.id)
+        for one in (max(nobody), max(asked)):
+            await house.eraser.subject(gallery, one, decoys.GARDENER)
+        doors = await year(owner)
+        assert (doors["acts"]["erase"], doors["kinds"]["erasure"], doors["acts"]["made-up-erased"]) == (3, 3, 2)
+        entries = (await owner.get("/v1/ledger", params={"limit": 1000})).json()["entries"]
+        assert not [one for one in entries if one["subject_id"] in {max(nobody), max(asked)} and one["act"] != "reveal"]
 
 
 async def test_a_decoy_has_a_face_where_newcomers_have_and_is_never_a_candidate(

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from databases import DATABASES, at, run_beside
 from filled_tables import fill_what_is_empty
@@ -132,6 +132,10 @@ def test_a_file_is_brought_into_an_empty_server_whole_and_then_destroyed(
         assert Ledger(store, bytes(32)).verify().size == ENTRIES
         with store.begin() as tx:
             assert tx.intents.open(IntentKind.GALLERY, new_gallery_id()).id == 3
+            # It came at once, and the server plans by what came.
+            figures = tx.session.execute(text("SELECT relname, reltuples FROM pg_class WHERE relkind = 'r'"))
+            known: dict[str, float] = {one.relname: one.reltuples for one in figures}
+            assert {name: known[name] for name in before} == {name: len(there) for name, there in before.items()}
     assert [path.name for path in made.folder(Role.GATE).glob(f"{FILE}*")] == []
 
 

@@ -164,6 +164,7 @@ REASONS = {
     "ledger_entry.detail": "whole numbers, booleans, short codes and ids, checked by ledger.leaves",
     "ledger_entry.prev_hash": "SHA-256",
     "ledger_entry.hash": "SHA-256",
+    "ledger_about.about_id": "a random id that an entry of the ledger names, or `owner`",
     "ledger_hash.hash": "SHA-256",
     "ledger_cosigned.note": "a signed checkpoint: origin, size, root hash, signatures",
 }

@@ -251,6 +251,9 @@ async def test_req_01_a_gallery_with_people_goes_on_asking_for_consent(api: Api)
         refused = await owner.put(f"{STAFF}/rules", json=RULE | {"consent": False})
         assert (refused.status_code, "another gallery" in refused.json()["detail"]) == (400, True)
         assert (await owner.get(f"{STAFF}/rules")).json()["consent"] is True
+        # While nobody works here nobody could be the second person: the owner alone keeps them longer.
+        longer = RULE | {"keep_days": 500, "keep_photos": True}
+        assert (await owner.put(f"{STAFF}/rules", json=longer)).status_code == 200
 
 
 async def test_req_09_every_record_says_purpose_basis_controller_source_and_end(

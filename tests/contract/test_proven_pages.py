@@ -14,11 +14,13 @@ import pytest
 from api_in_process import DAY, WHY, Api, api_over
 from api_people import RULE, STAFF
 from moiety.foundation.ids import GalleryId
+from moiety.ledger import Kind
 from moiety.ledger.audit import Trust, check_entry
 from moiety.people.deploying import deployment_lines, threshold_lines
 from moiety.people.holds import hold_lines
 from moiety.storage import Switch
 from moiety.storage.guard_records import Alert, AlertKind, Deployment
+from moiety.storage.ledger_entries import ABOUT
 from moiety.tlog.notes import VerifierKey
 from staffed import SIGN_AT, Person, first, invited
 
@@ -111,6 +113,19 @@ async def of_people(office: Office) -> None:
     office.note("alert", await office.people["ada"].post(f"/v1/alerts/{ALERT}/seen", json=WHY))
 
 
+# More than any page looks at, if it were to look at what is newest.
+LATER = 401
+
+
+def much_later(office: Office, *acts: str) -> None:
+    """Write down that each of some acts was done again and again since, by and about others."""
+    desk = office.api.site.desk
+    with desk.store.begin() as tx:
+        for act, name in ((act, ABOUT[act]) for act in acts for _ in range(LATER)):
+            named: dict[str, Any] = {name: f"{name[:3]}_{'z' * 16}"}
+            desk.ledger.append(tx, Kind.ALTERATION, act, actor="opr_other", purpose="another", **named)
+
+
 async def followed(office: Office, who: str, path: str) -> set[int]:
     """Follow all proofs of a page to what they prove; gives the numbers of their entries."""
     person, html_ = office.people[who], {"accept": "text/html"}
@@ -133,6 +148,7 @@ async def test_each_decision_s_page_leads_to_a_proof_that_holds(office: Office) 
     await of_people(office)
     ada, ben = office.people["ada"], office.people["ben"]
     office.note("stop", await ben.post("/v1/emergencies/stop", json=WHY))
+    much_later(office, "approval-refuse", "approval-withdraw", "approval-carry-out", "alert-seen", "hold", "stop-press")
     checked = await ada.post("/v1/ledger/checkpoint")
     assert checked.json()["state"] == "cosigned"
     made = office.entries
@@ -155,3 +171,15 @@ async def test_each_decision_s_page_leads_to_a_proof_that_holds(office: Office) 
     await ada.post("/v1/ledger/checkpoint")
     assert await followed(office, "kim", "/emergency") == {made["let go"]}
     assert await followed(office, "ben", "/emergency") == set()
+    # The kill switch ends all sessions; who can lift it signs in again, and finds the proof of its pressing.
+    office.note("kill", await ada.post("/v1/emergencies/kill", json=WHY))
+    much_later(office, "kill-press", "stop-lift")
+    for who in (ada, office.people["kim"]):
+        assert (await who.device.sign_in(who.passkey)).status_code == 201
+    await ada.post("/v1/ledger/checkpoint")
+    assert await followed(office, "ada", "/emergency") == {made["let go"], made["kill"]}
+    lift = (await ada.post(f"/v1/emergencies/{Switch.KILL}/lift", json=WHY)).json()["id"]
+    assert (await office.people["kim"].approve(lift)).status_code == 200
+    office.note("lives", await ada.post(f"/v1/approvals/{lift}/carry-out"))
+    await ada.post("/v1/ledger/checkpoint")
+    assert await followed(office, "kim", "/emergency") == {made["let go"], made["lives"]}

@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from api_in_process import DAY, WHY, Api, api_over, upload
+from api_people import RULE
 from databases import BOTH
 from moiety.foundation.ids import GalleryId
 from moiety.people.holds import hold_lines, release_lines
+from moiety.people.rules import rule_lines
+from moiety.storage.person_records import Rule
 from staffed import SIGN_AT, Person, first, invited
 
 if TYPE_CHECKING:
@@ -100,6 +103,41 @@ async def test_req_33_a_legal_hold_needs_two_people_and_a_day_of_review(office: 
     again = await olga.post(f"{STAFF}/holds/{name}/release", json={"approval": free, **WHY})
     assert again.status_code == 409
     assert await api.site.house.retention.sweep() == 1
+
+
+@BOTH
+async def test_req_30_two_people_loosen_a_gallery_s_rule_and_one_tightens_it(office: Office) -> None:
+    """Two people keep a gallery's people longer, or their photos; one keeps them shorter."""
+    api, ben, eve = office.api, office.ben, office.eve
+    base = RULE | {"source": "person", "keep_days": 100, "keep_photos": False}
+    looser = base | {"keep_days": 400, "keep_photos": True}
+
+    async def put(rule: dict[str, Any], approval: str | None = None, by: Person = ben) -> Any:
+        return await by.ask("PUT", f"{STAFF}/rules", json=rule | {"approval": approval})
+
+    # While nobody is there it is set up by one.
+    for days in (30, 100):
+        assert (await put(base | {"keep_days": days})).status_code == 200
+    assert (await ben.post(f"{STAFF}/people", json={"reference": "Ada King", **WHY})).status_code == 201
+    for rule in (base | {"keep_days": 101}, base | {"keep_photos": True}, looser):
+        assert (await put(rule)).json()["type"] == NOT_APPROVED
+    async with api.owner as owner, api.client(api.key("gallery:rules:set")) as program:
+        for alone in (owner, program):
+            assert (await alone.put(f"{STAFF}/rules", json=looser)).json()["type"] == NOT_APPROVED
+    assert (await ben.get(f"{STAFF}/rules")).json()["keep_days"] == 100
+    fields: dict[str, Any] = {name: value for name, value in looser.items() if name != "reason"}
+    approval = await office.proposed(ben, "rules", rule_lines(Rule(GalleryId(office.gallery), **fields)))
+    assert (await ben.approve(approval)).status_code == 403
+    assert (await put(looser, approval)).status_code == 409
+    assert (await eve.approve(approval)).status_code == 200
+    for change in ({"keep_days": 401}, {"keep_photos": False}, {"notice": "2026-12"}, {"controller": "Another Ltd"}):
+        assert (await put(looser | change, approval)).json()["type"] == NOT_APPROVED
+    assert (await put(looser, approval)).json()["keep_days"] == 400
+    assert (await put(looser, approval)).status_code == 409
+    # Tightening, and saying something else that keeps nobody longer, is one person's.
+    assert (await put(looser | {"notice": "2026-12"})).status_code == 200
+    assert (await put(base | {"keep_days": 30})).status_code == 200
+    assert (await put(base)).json()["type"] == NOT_APPROVED
 
 
 @BOTH

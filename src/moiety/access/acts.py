@@ -77,10 +77,12 @@ class Acts:
         """Name an operator who works here, by id and name.
 
         Raises:
-            BadInput: it is the caller, or somebody who does not work here any more.
+            BadInput: it is the caller, or somebody who does not work here any more or never came.
 
         """
         operator = self._operators.get(operator_id)
+        if operator.state is OperatorState.INVITED and operator.name_sealed is None:
+            raise BadInput("This invitation has lapsed, and nobody knows any more whose it was; invite them anew.")
         if operator.state is OperatorState.DISABLED or str(operator_id) == str(caller.key_id):
             raise BadInput("This is for colleagues who work here, proposed by somebody else than themselves.")
         name = self._operators.sealing.name_of(operator) or "not named yet"

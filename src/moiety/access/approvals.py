@@ -161,7 +161,7 @@ class Approvals:
     def _for(self, caller: Caller, found: Iterable[Approval]) -> tuple[Proposal, ...]:
         newest = sorted(found, key=lambda one: (-one.created_at, one.id))
         opened = [self._opened(one) for one in newest]
-        return tuple(one for one in opened if _sees(caller, one.content))
+        return tuple(one for one in opened if _sees(caller, one))
 
     def ended(self, caller: Caller) -> tuple[Approval, ...]:
         """Give those of the newest hundred that are at their end, their contents sealed.
@@ -171,11 +171,7 @@ class Approvals:
         with self._store.read() as tx:
             current = {one.id for one in tx.approvals.current(self._clock.now())}
             found = [one for one in tx.approvals.page() if one.id not in current]
-        try:
-            caller.require(Permission.GALLERY_LIST)
-        except Forbidden:
-            return tuple(one for one in found if one.kind in OWN or one.proposer == caller.key_id)
-        return tuple(found)
+        return tuple(one for one in found if _sees_ended(caller, one))
 
     def for_me(self, caller: Caller) -> tuple[int, int]:
         """Count what a caller could sign now, and which of their own they could carry out.
@@ -207,7 +203,7 @@ class Approvals:
 
     def _seen(self, tx: Transaction, approval_id: ApprovalId, caller: Caller) -> Proposal:
         found = self._found(tx, approval_id)
-        if not _sees(caller, found.content):
+        if not _sees(caller, found):
             raise NotFound("There is no such approval.")
         return found
 
@@ -373,8 +369,21 @@ class Approvals:
         self._may(found.content, who)
 
 
-def _sees(caller: Caller, content: Content) -> bool:
+def _sees(caller: Caller, one: Proposal) -> bool:
     """Whether a caller may see a proposal: one of a gallery is for those who work there, and for its proposer."""
-    if not content.gallery or content.proposer == caller.key_id:
+    if not one.approval.content_sealed:
+        return _sees_ended(caller, one.approval)
+    if not one.content.gallery or one.content.proposer == caller.key_id:
         return True
-    return bool(caller.visible(Permission.GALLERY_LIST, [GalleryId(content.gallery)]))
+    return bool(caller.visible(Permission.GALLERY_LIST, [GalleryId(one.content.gallery)]))
+
+
+def _sees_ended(caller: Caller, one: Approval) -> bool:
+    """Whether a caller may see that there was one whose content stays closed: its gallery is not known then."""
+    if one.kind in OWN or one.proposer == caller.key_id:
+        return True
+    try:
+        caller.require(Permission.GALLERY_LIST)
+    except Forbidden:
+        return False
+    return True

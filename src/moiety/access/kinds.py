@@ -42,13 +42,27 @@ POLICY: Final = Kind("policy", Permission.GALLERY_CREATE, _OF_HALVES)
 THRESHOLD: Final = Kind("threshold", Permission.GALLERY_CREATE, _OF_HALVES)
 BULK_EXPORT: Final = Kind("bulk-export", Permission.SUBJECT_REVEAL, _OF_PEOPLE)
 LEGAL_HOLD: Final = Kind("legal-hold", Permission.SUBJECT_HOLD, _OF_PEOPLE)
+RULES: Final = Kind("rules", Permission.RULES_SET, _OF_PEOPLE)
 CASE_SEARCH: Final = Kind("case-search", Permission.PROBE_IDENTIFY, _OF_PEOPLE | {Role.VERIFIER})
 # Whoever may lift is whoever may sign in while the kill switch is pressed.
 LIFT: Final = Kind("lift", Permission.EMERGENCY_LIFT, frozenset({Role.ADMINISTRATOR, Role.VAULT_OPERATOR}))
 
 KINDS: Final[dict[str, Kind]] = {
     kind.name: kind
-    for kind in (INVITE, ROLES, RECOVERY, UNLOCK, KEY, POLICY, THRESHOLD, BULK_EXPORT, LEGAL_HOLD, CASE_SEARCH, LIFT)
+    for kind in (
+        INVITE,
+        ROLES,
+        RECOVERY,
+        UNLOCK,
+        KEY,
+        POLICY,
+        THRESHOLD,
+        BULK_EXPORT,
+        LEGAL_HOLD,
+        RULES,
+        CASE_SEARCH,
+        LIFT,
+    )
 }
 # These speak of people who work here; routes of their own propose them, and they are carried out here.
 OWN: Final[Sequence[str]] = (INVITE.name, ROLES.name, RECOVERY.name, UNLOCK.name, KEY.name, LIFT.name)

@@ -24,7 +24,7 @@ from moiety.api.staff_schemas import (
     ProposalBody,
 )
 from moiety.api.visits import Here, TheCaller
-from moiety.foundation.errors import Forbidden
+from moiety.foundation.errors import Forbidden, NotFound
 from moiety.foundation.ids import ApprovalId, GalleryId
 from moiety.storage import Approval
 
@@ -53,7 +53,7 @@ async def approval_seen(visit: Here, one: Proposal, names: Mapping[str, str] | N
         gallery=content.gallery,
         facts=[FactSeen(name=fact.name, value=fact.value) for fact in content.facts],
         reason=content.reason,
-        digest=content.digest().hex(),
+        digest=one.approval.digest.hex(),
         created_at=moment(content.created),
         expires_at=moment(content.expires),
         sign_at=visit.gate.sign_at,
@@ -110,6 +110,8 @@ async def approval_material(approval: str, visit: Here, caller: TheCaller) -> Ap
     """Give the exact content for the page on which people sign."""
     staff = visit.gate.staff
     found = await asyncio.to_thread(staff.approvals.get, ApprovalId(approval), caller)
+    if not found.approval.content_sealed:
+        raise NotFound("What this approval said is erased: its time is over, and its digest stays.")
     return ApprovalMaterial(
         moiety="approval/1",
         id=found.content.id,

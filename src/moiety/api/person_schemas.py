@@ -78,6 +78,7 @@ class RuleNew(Taken):
     source: Source = "person"
     keep_days: Annotated[int, Field(ge=1, le=CEILING_DAYS, description="Days from the last contact.")]
     keep_photos: bool = False
+    approval: ApprovalName | None = None
     reason: Reason
 
 

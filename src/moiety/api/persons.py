@@ -8,9 +8,8 @@ from fastapi import Query
 from pydantic import AwareDatetime, BaseModel
 from starlette.responses import Response
 
-from moiety.access import Permission
-from moiety.access.kinds import BULK_EXPORT
-from moiety.access.spending import by_two
+from moiety.access import Permission, kinds
+from moiety.access.spending import by_two, by_two_if_shown
 from moiety.api.deployments import approval_of
 from moiety.api.person_schemas import (
     ConsentNew,
@@ -106,10 +105,11 @@ def _consent(one: Consent) -> ConsentSeen:
 
 
 @routes.add("PUT", GALLERY + "/rules", permission=Permission.RULES_SET, body=RuleNew, summary="Set what is asked")
-async def set_rules(new: RuleNew, house: TheHouse, caller: TheCaller, gallery: TheGallery) -> RuleSeen:
-    """Say what the gallery asks before it keeps anybody; records that are there keep what they say."""
-    rule = Rule(gallery_id=gallery.id, **new.model_dump(exclude={"reason"}))
-    return _rule(await house.registry.rules.put(gallery, rule, asker_of(caller, new.reason)))
+async def set_rules(new: RuleNew, visit: Here, caller: TheCaller, gallery: TheGallery) -> RuleSeen:
+    """Say what the gallery asks before it keeps anybody; a looser rule with an approval (`rules`) of exactly it."""
+    rule = Rule(gallery_id=gallery.id, **new.model_dump(exclude={"reason", "approval"}))
+    spend = by_two_if_shown(visit.gate.staff, caller, kinds.RULES, approval_of(new.approval), gallery.id)
+    return _rule(await visit.gate.house.registry.rules.put(gallery, rule, asker_of(caller, new.reason), spend))
 
 
 @routes.add("GET", GALLERY + "/rules", permission=Permission.GALLERY_LIST, summary="Show what is asked")
@@ -170,7 +170,7 @@ async def list_people_csv(
     It is an export of more than one person: each page needs the approval (`bulk-export`) of exactly that page.
     """
     start = None if after is None else SubjectId(after)
-    spend = by_two(visit.gate.staff, caller, BULK_EXPORT, approval_of(approval), gallery.id)
+    spend = by_two(visit.gate.staff, caller, kinds.BULK_EXPORT, approval_of(approval), gallery.id)
     listing = visit.gate.house.registry.listing
     text, following = await listing.as_csv(gallery, start, limit, asker_of(caller, reason), spend)
     headers = {"content-disposition": 'attachment; filename="people.csv"'}

@@ -10,7 +10,7 @@ from moiety.access import Permission
 from moiety.api.routes import Routes
 from moiety.console.frame import Frame, Framed
 from moiety.console.marking import N_
-from moiety.console.proofs import Proof, proof, told
+from moiety.console.proofs import Proof, proof
 from moiety.storage.guard_records import Alert, AlertKind, Lock
 
 routes = Routes("alerting")
@@ -50,7 +50,7 @@ def _read(frame: Frame) -> tuple[list[Told], list[Shut]]:
     with gate.house.desk.store.read() as tx:
         alerts, locks = tx.alerts.page(), tx.alerts.locks()
         names = {one.id: one.name for one in tx.galleries.list()}
-        looked = told(tx, "alert-seen", "alert")
+        looked = tx.ledger.decided([one.id for one in alerts], ["alert-seen"])
     who, me = gate.staff.operators.name_of, str(frame.caller.key_id)
     notices = [
         Told(
@@ -59,7 +59,7 @@ def _read(frame: Frame) -> tuple[list[Told], list[Shut]]:
             who(one.actor) or one.actor,
             names.get(one.gallery_id, "") if one.gallery_id else "",
             one.actor == me and one.kind != AlertKind.CONTESTED,
-            proof(frame, looked.get(one.id)),
+            proof(frame, *looked.get(one.id, ())),
         )
         for one in alerts
     ]

@@ -1,7 +1,7 @@
 """The approvals inbox: what waits for a second person, all that is signed of it, and what became of the others."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -10,14 +10,14 @@ from starlette.responses import HTMLResponse
 
 from moiety.access import Permission
 from moiety.access.approvals import OWNER_ID, Proposal
-from moiety.access.kinds import BULK_EXPORT, KINDS, LEGAL_HOLD, OWN, POLICY, THRESHOLD
+from moiety.access.kinds import BULK_EXPORT, KINDS, LEGAL_HOLD, OWN, POLICY, RULES, THRESHOLD
 from moiety.api.approvals import approval_seen, names_behind
 from moiety.api.routes import Routes
 from moiety.api.schemas import moment
 from moiety.api.staff_schemas import ApprovalSeen
 from moiety.console.frame import Frame, Framed
 from moiety.console.marking import N_
-from moiety.console.proofs import Proof, proof, told
+from moiety.console.proofs import Proof, proof
 from moiety.storage import Approval, ApprovalState, LedgerEntry
 
 routes = Routes("approving")
@@ -33,6 +33,7 @@ WORDS: Final = {
     "threshold": N_("A lowered threshold of a gallery"),
     "bulk-export": N_("An export of many people"),
     "legal-hold": N_("A legal hold"),
+    "rules": N_("A looser rule of a gallery"),
     "case-search": N_("A search in a case"),
 }
 RELEASE: Final = N_("The end of a legal hold")
@@ -47,7 +48,7 @@ LAPSED: Final = (N_("its week has passed"), "calm")
 # These are carried out on this page; the others where their work is done, with the approval's id.
 HERE: Final = frozenset(OWN)
 # These are carried out here too, by showing the approval where the act is done.
-SHOWN_AT: Final = frozenset({POLICY.name, THRESHOLD.name, LEGAL_HOLD.name})
+SHOWN_AT: Final = frozenset({POLICY.name, THRESHOLD.name, LEGAL_HOLD.name, RULES.name})
 SHOWN_MAX: Final = 30
 WAITING: Final = frozenset({ApprovalState.OPEN, ApprovalState.APPROVED})
 # What is decided about an approval, as the ledger calls it.
@@ -110,10 +111,10 @@ def _ended(one: Approval, names: Mapping[str, str], led: Proof | None) -> Ended:
     return Ended(WORDS.get(one.kind, one.kind), words, kind, proposer, approver, moment(one.created_at), led)
 
 
-def _books(frame: Frame) -> list[dict[str, LedgerEntry]]:
-    """Read what the ledger says of approvals, act by act."""
+def _decided(frame: Frame, shown: Sequence[Approval]) -> dict[str, list[LedgerEntry]]:
+    """Read what the ledger says of approvals, by their ids."""
     with frame.visit.gate.house.desk.store.read() as tx:
-        return [told(tx, act, "approval") for act in DECIDING]
+        return tx.ledger.decided([one.id for one in shown], DECIDING)
 
 
 @routes.add(
@@ -126,8 +127,8 @@ async def approvals_page(frame: Framed) -> HTMLResponse:
     past = (await asyncio.to_thread(approvals.ended, me))[:SHOWN_MAX]
     shown = [*(one.approval for one in current), *past]
     names = await names_behind(frame.visit, shown)
-    books = await asyncio.to_thread(_books, frame)
-    led = {one.id: proof(frame, *(book.get(one.id) for book in books)) for one in shown}
+    decided = await asyncio.to_thread(_decided, frame, shown)
+    led = {one.id: proof(frame, *decided.get(one.id, ())) for one in shown}
     waiting = [await _letter(frame, one, names, led[one.approval.id]) for one in current]
     ended = [_ended(one, names, led[one.id]) for one in past]
     return frame.page("approvals.html", here="approvals", waiting=waiting, ended=ended, kinds=KINDS)

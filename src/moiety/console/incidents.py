@@ -10,7 +10,7 @@ from moiety.access import Permission
 from moiety.api.routes import Routes
 from moiety.console.frame import Frame, Framed
 from moiety.console.marking import N_
-from moiety.console.proofs import Proof, proof, told
+from moiety.console.proofs import Proof, proof
 from moiety.incidents.affected import Affected, affected
 from moiety.incidents.breaches import STEPS, WORDS_CHARS_MAX, Opened
 from moiety.incidents.losses import Lost
@@ -66,11 +66,9 @@ def _moved(frame: Frame) -> dict[str, Moved]:
             if not here:
                 continue
             last = tx.emergencies.on(switch) or here[0]
-            if last.lifted_by is None:
-                entry = told(tx, f"{switch}-press", "emergency").get(last.id)
-            else:
-                entry = told(tx, f"{switch}-lift", "approval").get(last.lifted_by)
-            made[switch.value] = Moved(last, proof(frame, entry))
+            about, act = (last.id, "press") if last.lifted_by is None else (last.lifted_by, "lift")
+            entries = tx.ledger.decided([about], [f"{switch}-{act}"])
+            made[switch.value] = Moved(last, proof(frame, *entries.get(about, ())))
     return made
 
 

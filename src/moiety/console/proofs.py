@@ -1,17 +1,12 @@
 """Where a page shows what somebody decided: the ledger's entry of it, for whoever may read that entry."""
 
-import json
 from dataclasses import dataclass
-from typing import Final
 
 from moiety.access import Permission
 from moiety.console.frame import Frame
 from moiety.foundation.ids import GalleryId
 from moiety.storage import LedgerEntry, Transaction
 from moiety.storage.ledger_entries import Wanted
-
-# So many of the newest entries of an act are looked at: more than pages show, however long the ledger is.
-NEWEST: Final = 400
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,17 +15,6 @@ class Proof:
 
     seq: int
     address: str
-
-
-def told(tx: Transaction, act: str, of: str) -> dict[str, LedgerEntry]:
-    """Give the newest entry of an act about each thing whose id a line of `detail` names.
-
-    An index finds them, and nothing is opened: a reason stays sealed.
-    """
-    found: dict[str, LedgerEntry] = {}
-    for entry in tx.ledger.search(Wanted(act=act), before=None, limit=NEWEST):
-        found.setdefault(str(json.loads(entry.detail).get(of)), entry)
-    return found
 
 
 def last(tx: Transaction, act: str, gallery: GalleryId) -> LedgerEntry | None:

@@ -13,7 +13,7 @@ from moiety.api.routes import Routes
 from moiety.console.charts import Chart, columns, day_of, number_of
 from moiety.console.frame import Frame, Framed
 from moiety.console.marking import N_
-from moiety.console.proofs import Proof, proof, told
+from moiety.console.proofs import Proof, proof
 from moiety.foundation.errors import Forbidden
 from moiety.foundation.ids import GalleryId
 from moiety.storage.person_records import Hold
@@ -83,9 +83,10 @@ async def calendar(frame: Frame) -> Calendar:
 
     def read() -> tuple[tuple[tuple[GalleryId, int, int], ...], dict[tuple[GalleryId, int], int], tuple[Held, ...]]:
         with desk.store.read() as tx:
-            made, standing = told(tx, "hold", "hold"), tx.holds.standing(held)
+            standing = tx.holds.standing(held)
+            made = tx.ledger.decided([one.id for one in standing], ["hold"])
             holds = (
-                Held(one, names[one.gallery_id], one.review_at <= now, proof(frame, made.get(one.id)))
+                Held(one, names[one.gallery_id], one.review_at <= now, proof(frame, *made.get(one.id, ())))
                 for one in standing
             )
             return tx.subjects.ends_by_day(here, until), tx.ends.own_by_day(here, until), tuple(holds)

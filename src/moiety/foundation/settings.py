@@ -95,7 +95,12 @@ SETTINGS = (
     Setting(
         "MOIETY_REPORT_KEEP_DAYS",
         "365",
-        "So many days after the answer a report's texts and the way to reach its sender are erased; at least 1.",
+        "So many days after the answer, or where there is none after it came, a report's texts are erased; at least 1.",
+    ),
+    Setting(
+        "MOIETY_APPROVAL_KEEP_DAYS",
+        "90",
+        "So many days after an approval's end what it said is erased, and its digest stays; at least 1.",
     ),
     Setting(
         "MOIETY_OPERATOR_NAME_DAYS",

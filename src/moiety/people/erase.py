@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from moiety.foundation.errors import NotFound, OnHold, OutOfStep, Unavailable, WarrantRefused
 from moiety.ledger import Kind as Record
+from moiety.people.enrol import MADE_UP
 from moiety.people.receipts import Gone, issue
 from moiety.storage import IntentKind, IntentState
 from moiety.warrants import targets
@@ -195,6 +196,10 @@ class Eraser:
             if signed_for is not None and tuple(signed_for) != rows:
                 raise OutOfStep(CHANGED)
             intent = _open(tx, gallery, subject, rows)
+            if tx.decoys.among([subject]) or subject in tx.canaries.subjects(gallery.id):
+                # Nobody is erased: the year counts no such act, as it counted no collection.
+                self._desk.write_down(tx, Record.ALTERATION, f"{MADE_UP}-erased", gallery, asker)
+                return intent
             self._desk.write_down(
                 tx, Record.ERASURE, "erase", gallery, asker, subject=subject, signers=signers, templates=len(rows)
             )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Final
 
-from moiety.foundation.errors import BadInput
+from moiety.foundation.errors import BadInput, NotApproved
 from moiety.ledger import Kind as Record
 from moiety.matching.deployed import asked_for
 from moiety.storage.person_records import Rule, SubjectRecord
@@ -16,6 +16,7 @@ from moiety.storage.person_records import Rule, SubjectRecord
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from moiety.access.spending import Spend
     from moiety.foundation.ids import SubjectId
     from moiety.matching.desk import Asker, Desk
     from moiety.storage import Gallery, Transaction
@@ -35,6 +36,7 @@ POLICE: Final = ("suspect", "convicted", "victim", "witness", "missing")
 POLICE_STATUS: Final = "police_status"
 # Else one person could take from everybody who comes what those before them were asked.
 GOES_ON: Final = "This gallery asks for consent and keeps people; open another gallery for those who are not asked."
+LOOSER: Final = "Keeping people longer, or keeping their photos, needs a second person: propose it, and have it signed."
 _NOTICE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}")
 
 
@@ -55,12 +57,13 @@ class Rules:
         """Work at `desk`."""
         self._desk = desk
 
-    async def put(self, gallery: Gallery, rule: Rule, asker: Asker) -> Rule:
-        """Set a gallery's rule; records that are there keep what they say.
+    async def put(self, gallery: Gallery, rule: Rule, asker: Asker, spend: Spend | None) -> Rule:
+        """Set a gallery's rule; records that are there keep what they say. One person tightens it, two loosen it.
 
         Raises:
             BadInput: something is missing or out of its range, or people whose consent was asked for are there and it
                 would not be asked for any more.
+            NotApproved: it is looser than before and people are there, and nobody else approved exactly this.
 
         """
         check_rule(rule)
@@ -69,8 +72,14 @@ class Rules:
             with self._desk.store.begin() as tx:
                 # A crash before the commit leaves the old rule whole.
                 before = tx.rules.get(gallery.id)
-                if before and before.consent and not rule.consent and tx.subjects.page(gallery.id, limit=1):
+                people = bool(tx.subjects.page(gallery.id, limit=1))
+                if people and before and before.consent and not rule.consent:
                     raise BadInput(GOES_ON)
+                if spend:
+                    # What two people signed is used up here, also where one would have been enough by now.
+                    spend(tx, rule_lines(rule))
+                elif people and loosens(gallery, before, rule):
+                    raise NotApproved(LOOSER)
                 tx.rules.put(rule)
                 if rule.consent and not (before and before.consent):
                     tx.release_waits.ask_all(gallery.id, self._desk.clock.now())
@@ -83,6 +92,7 @@ class Rules:
                     consent=int(rule.consent),
                     basis=rule.basis,
                     keep_days=rule.keep_days,
+                    keep_photos=int(rule.keep_photos),
                 )
 
         await asyncio.to_thread(keep)
@@ -160,10 +170,32 @@ def record_of(
     return SubjectRecord(subject, gallery.id, gallery.purpose, basis, controller, source, stated.minor, now)
 
 
+def rule_lines(rule: Rule) -> dict[str, str]:
+    """Give the lines that two people agree on for a looser rule: all of it."""
+    return {
+        "consent": "yes" if rule.consent else "no",
+        "notice": rule.notice,
+        "basis": rule.basis,
+        "controller": rule.controller,
+        "source": rule.source,
+        "keep days": str(rule.keep_days),
+        "keep photos": "yes" if rule.keep_photos else "no",
+    }
+
+
+def loosens(gallery: Gallery, before: Rule | None, rule: Rule) -> bool:
+    """Whether people would be kept longer than by the rule before, or their photos that were not."""
+    photos = rule.keep_photos and not (before and before.keep_photos)
+    return photos or rule.keep_days > _days(gallery, before)
+
+
+def _days(gallery: Gallery, rule: Rule | None) -> int:
+    return min(rule.keep_days if rule else gallery.retention_days or CEILING_DAYS, CEILING_DAYS)
+
+
 def end_of(gallery: Gallery, rule: Rule | None, contact: float) -> float:
     """Say when a record ends that nobody touches after `contact`: never later than three years."""
-    days = rule.keep_days if rule else gallery.retention_days or CEILING_DAYS
-    return contact + min(days, CEILING_DAYS) * DAY_SECONDS
+    return contact + _days(gallery, rule) * DAY_SECONDS
 
 
 def day_of(seconds: float) -> str:

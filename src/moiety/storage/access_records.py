@@ -56,7 +56,10 @@ class OperatorPasskey:
 
 @dataclass(frozen=True, slots=True)
 class Approval:
-    """One act that two people stand behind; `digest` is the SHA-256 of the sealed content's canonical bytes."""
+    """One act that two people stand behind; `digest` is the SHA-256 of the sealed content's canonical bytes.
+
+    Some time after its end the content is erased: `content_sealed` is empty then, and all else stays.
+    """
 
     id: ApprovalId
     kind: str

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import func, select
+from sqlalchemy import and_, func, or_, select, update
 
 from moiety.foundation.errors import AlreadyThere, NotFound
 from moiety.foundation.ids import ApprovalId
@@ -12,6 +12,7 @@ from moiety.storage.access_records import Approval, ApprovalState
 from moiety.storage.access_tables import ApprovalRow
 
 if TYPE_CHECKING:
+    from sqlalchemy import ColumnElement
     from sqlalchemy.orm import Session
 
     from moiety.foundation.clock import Clock
@@ -32,6 +33,16 @@ def _record(row: ApprovalRow) -> Approval:
         signature=row.signature,
         decided_at=row.decided_at,
     )
+
+
+_WAITING = (ApprovalState.OPEN.value, ApprovalState.APPROVED.value)
+
+
+def _with_content(before: float) -> tuple[ColumnElement[bool], ...]:
+    """Select those that came to their end before a time, by somebody's word or by lapsing, and have a content yet."""
+    waits = ApprovalRow.state.in_(_WAITING)
+    ended = or_(and_(waits, ApprovalRow.expires_at < before), and_(~waits, ApprovalRow.decided_at < before))
+    return ended, ApprovalRow.content_sealed != b""
 
 
 class ApprovalTable:
@@ -88,8 +99,7 @@ class ApprovalTable:
 
     def current(self, now: float) -> tuple[Approval, ...]:
         """Return all that wait for a second person or for being carried out, and whose time has not passed."""
-        waits = ApprovalRow.state.in_((ApprovalState.OPEN.value, ApprovalState.APPROVED.value))
-        query = select(ApprovalRow).where(waits, ApprovalRow.expires_at > now)
+        query = select(ApprovalRow).where(ApprovalRow.state.in_(_WAITING), ApprovalRow.expires_at > now)
         return tuple(_record(row) for row in self._session.scalars(query))
 
     def count_open(self, now: float, proposer: str | None = None) -> int:
@@ -131,6 +141,20 @@ class ApprovalTable:
         if before is not ApprovalState.APPROVED:
             before = ApprovalState.OPEN
         return _record(self._moved(approval_id, before, state))
+
+    def outlived(self, before: float) -> bool:
+        """Whether there is one that came to its end before a time and has a content yet."""
+        return self._session.scalar(select(ApprovalRow.id).where(*_with_content(before)).limit(1)) is not None
+
+    def erase_contents(self, before: float) -> int:
+        """Erase the content of every one that came to its end before a time; gives how many had one.
+
+        Kind, digest, times and who stood behind it with which signature stay. A crash before the commit leaves all.
+        """
+        due = list(self._session.scalars(select(ApprovalRow.id).where(*_with_content(before))))
+        self._session.execute(update(ApprovalRow).where(ApprovalRow.id.in_(due)).values(content_sealed=b""))
+        self._session.flush()
+        return len(due)
 
     def _moved(self, approval_id: ApprovalId, before: ApprovalState, after: ApprovalState) -> ApprovalRow:
         row = self._row(approval_id)

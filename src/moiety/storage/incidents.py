@@ -107,9 +107,9 @@ class IncidentTable:
 
 
 def _with_texts(before: float) -> tuple[ColumnElement[bool], ...]:
-    """Select reports that were answered before a time, and hold a text: none is empty while it is sealed."""
+    """Select reports that hold a text, and were answered before a time, or came before it and were never answered."""
     held = or_(ReportRow.content_sealed != b"", ReportRow.answer_sealed.is_not(None))
-    return ReportRow.answered_at < before, held
+    return func.coalesce(ReportRow.answered_at, ReportRow.received_at) < before, held
 
 
 class ReportTable:
@@ -147,19 +147,21 @@ class ReportTable:
         return self._session.scalar(select(func.min(ReportRow.received_at)).where(ReportRow.answered_at.is_(None)))
 
     def outlived(self, before: float) -> bool:
-        """Whether there is a report that was answered before a time and has a text yet."""
+        """Whether there is a report that was answered, or came and never was, before a time and has a text yet."""
         return self._session.scalar(select(ReportRow.id).where(*_with_texts(before)).limit(1)) is not None
 
-    def erase_texts(self, before: float) -> int:
-        """Erase the texts of every report that was answered before a time; gives how many reports had one.
+    def erase_texts(self, before: float) -> dict[str, bool]:
+        """Erase the texts of every report that was answered, or came and never was, before a time.
 
-        Number, times and who answered stay. A crash before the commit leaves all texts.
+        Gives the number of each that had one, and whether it was answered. Number, times and who answered stay, and
+        who was never answered goes on to wait. A crash before the commit leaves all texts.
         """
-        due = list(self._session.scalars(select(ReportRow.id).where(*_with_texts(before))))
+        query = select(ReportRow.id, ReportRow.answered_at).where(*_with_texts(before)).order_by(ReportRow.id)
+        due = {number: answered is not None for number, answered in self._session.execute(query)}
         emptied = update(ReportRow).where(ReportRow.id.in_(due)).values(content_sealed=b"", answer_sealed=None)
         self._session.execute(emptied)
         self._session.flush()
-        return len(due)
+        return due
 
 
 class DrillTable:

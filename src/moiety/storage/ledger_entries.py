@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Final, cast
 
 from sqlalchemy import case, func, insert, select
 
 from moiety.foundation.errors import NotFound
 from moiety.storage.records import Cosigned, LedgerEntry
-from moiety.storage.tables import BY_ACT, BY_ACTOR, BY_GALLERY, BY_KIND, LedgerCosignedRow, LedgerHashRow, LedgerRow
+from moiety.storage.tables import (
+    BY_ACT,
+    BY_ACTOR,
+    BY_GALLERY,
+    BY_KIND,
+    LedgerAboutRow,
+    LedgerCosignedRow,
+    LedgerHashRow,
+    LedgerRow,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
@@ -31,6 +41,20 @@ _BY = (
     ("act", BY_ACT),
     ("kind", BY_KIND),
 )
+# Acts that pages prove by the thing that they show, and in which line of the detail its id stands.
+ABOUT: Final = {
+    "approval-sign": "approval",
+    "approval-confirm": "approval",
+    "approval-carry-out": "approval",
+    "approval-refuse": "approval",
+    "approval-withdraw": "approval",
+    "alert-seen": "alert",
+    "hold": "hold",
+    "stop-press": "emergency",
+    "kill-press": "emergency",
+    "stop-lift": "approval",
+    "kill-lift": "approval",
+}
 DAY_US = 86_400_000_000
 # Made once: an entry is added in every act, and to write a statement costs more than to run it.
 _LAST = select(*_COLUMNS).order_by(_TABLE.c.seq.desc()).limit(1)
@@ -64,6 +88,12 @@ class Tally:
     last: int
 
 
+def _about(entry: LedgerEntry) -> str:
+    """Give the id of what an entry of one of the acts of `ABOUT` is about; empty for any other."""
+    name = ABOUT.get(entry.act)
+    return str(json.loads(entry.detail).get(name, "")) if name else ""
+
+
 class LedgerTable:
     """The ledger's entries of one transaction, and the hashes above them."""
 
@@ -79,6 +109,9 @@ class LedgerTable:
         """
         self._session.execute(_ADD, {name: getattr(entry, name) for name in _NAMES})
         self.added.append(entry.seq)
+        about = _about(entry)
+        if about:
+            self._session.execute(insert(LedgerAboutRow).values(about_id=about, seq=entry.seq))
 
     def last(self) -> LedgerEntry | None:
         """Return the newest entry, or None if there is none yet."""
@@ -122,6 +155,20 @@ class LedgerTable:
             numbers = numbers.with_hint(_SOUGHT, f"INDEXED BY {by}", "sqlite")
         query = select(*_COLUMNS).where(_TABLE.c.seq.in_(numbers)).order_by(_TABLE.c.seq.desc())
         return tuple(LedgerEntry(*row) for row in self._session.execute(query))
+
+    def decided(self, about: Collection[str], acts: Collection[str]) -> dict[str, list[LedgerEntry]]:
+        """Return the entries of some acts of `ABOUT` about each of some things, by its id, oldest first.
+
+        However long the ledger is an index finds them; what the entry itself does not say is left out.
+        """
+        row = LedgerAboutRow
+        query = select(row.about_id, *_COLUMNS).join(_TABLE, _TABLE.c.seq == row.seq).order_by(row.seq)
+        found: dict[str, list[LedgerEntry]] = {}
+        for one, *columns in self._session.execute(query.where(row.about_id.in_(about), _TABLE.c.act.in_(acts))):
+            entry = LedgerEntry(*columns)
+            if _about(entry) == one:
+                found.setdefault(one, []).append(entry)
+        return found
 
     def acts_by_day(self, acts: Collection[str], since_us: int) -> tuple[tuple[int, str, int], ...]:
         """Count entries of some acts from a moment on: (day, act, entries), the day in days since 1970 UTC.

@@ -51,6 +51,8 @@ def bring_in(file: Path, into: Store) -> None:
             for table in Base.metadata.sorted_tables:
                 _copy(table, rows, there)
             note(there, brought=mark)
+            # All of it came at once: till the server's own rounds its plans would be for empty tables.
+            there.execute(text(f"ANALYZE {', '.join(Base.metadata.tables)}"))
     finally:
         source.dispose()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import and_, delete, exists, func, or_, select, update
 
 from moiety.foundation.errors import AlreadyThere, NotFound
 from moiety.foundation.ids import OperatorId
@@ -35,9 +35,11 @@ def _passkey(row: PasskeyRow) -> OperatorPasskey:
     return OperatorPasskey(row.credential, OperatorId(row.operator_id), row.public_key, row.counter, row.created_at)
 
 
-def _named(before: float) -> tuple[ColumnElement[bool], ...]:
-    """Select those who were stopped before a time, and have a name."""
-    return OperatorRow.disabled_at < before, OperatorRow.name_sealed.is_not(None)
+def _named(before: float, now: float) -> tuple[ColumnElement[bool], ...]:
+    """Select those who have a name, and were stopped before a time or never came and have no way in any more."""
+    way = exists().where(WayInRow.operator_id == OperatorRow.id, WayInRow.expires_at > now)
+    lapsed = and_(OperatorRow.state == OperatorState.INVITED.value, ~way)
+    return or_(OperatorRow.disabled_at < before, lapsed), OperatorRow.name_sealed.is_not(None)
 
 
 class OperatorTable:
@@ -113,15 +115,16 @@ class OperatorTable:
         self._session.flush()
 
     def outlived(self, before: float) -> bool:
-        """Whether somebody who was stopped before a time has a name yet."""
-        return self._session.scalar(select(OperatorRow.id).where(*_named(before)).limit(1)) is not None
+        """Whether somebody who was stopped before a time, or let their invitation lapse, has a name yet."""
+        named = _named(before, self._clock.now())
+        return self._session.scalar(select(OperatorRow.id).where(*named).limit(1)) is not None
 
     def erase_names(self, before: float) -> int:
-        """Erase the name of everybody who was stopped before a time; gives how many had one.
+        """Erase the name of everybody who was stopped before a time, or let their invitation lapse.
 
-        Id, roles and times stay. A crash before the commit leaves all names.
+        Gives how many had one. Id, roles and times stay. A crash before the commit leaves all names.
         """
-        due = list(self._session.scalars(select(OperatorRow.id).where(*_named(before))))
+        due = list(self._session.scalars(select(OperatorRow.id).where(*_named(before, self._clock.now()))))
         self._session.execute(update(OperatorRow).where(OperatorRow.id.in_(due)).values(name_sealed=None))
         self._session.flush()
         return len(due)

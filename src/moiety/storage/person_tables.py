@@ -104,7 +104,7 @@ class HoldRow(Base):
 
     __tablename__ = "hold"
     __table_args__ = (
-        CheckConstraint("state IN ('proposed', 'active', 'releasing', 'released')", name="state"),
+        CheckConstraint("state IN ('active', 'released')", name="state"),
         Index(None, "subject_id"),
         STRICT,
     )

@@ -220,6 +220,16 @@ class LedgerRow(Base):
     hash: Mapped[bytes] = mapped_column(LargeBinary)
 
 
+class LedgerAboutRow(Base):
+    """Which entry tells of a thing that pages show, by its id; the entry itself says it, and is what is proven."""
+
+    __tablename__ = "ledger_about"
+    __table_args__ = (STRICT,)
+
+    about_id: Mapped[str] = mapped_column(Text, primary_key=True)
+    seq: Mapped[int] = mapped_column(BIG, primary_key=True, autoincrement=False)
+
+
 class LedgerHashRow(Base):
     """The root of a full subtree of 256**level entries of the ledger, from level 1 on; added to only, as they are."""
 

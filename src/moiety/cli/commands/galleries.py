@@ -8,10 +8,11 @@ from typing import Annotated, Any
 
 import typer
 
+from moiety.cli.commands.operators import propose, proposed
 from moiety.cli.commands.options import Data, Json, Reason
-from moiety.cli.gateway import gate
+from moiety.cli.gateway import Gate, gate
 from moiety.cli.output import result
-from moiety.foundation.errors import BadInput
+from moiety.foundation.errors import BadInput, NotApproved
 
 app = typer.Typer(no_args_is_help=True, help="Galleries: each for one purpose, one model, one rotation.")
 
@@ -72,17 +73,34 @@ def rules(
     source: Annotated[str, typer.Option(help="From whom the records come.")] = "person",
     data: Data = None,
     reason: Reason = "set at the command line by the owner of the installation",
+    approval: Annotated[str, typer.Option(metavar="ID", help="The approval of a looser rule, once signed.")] = "",
     *,
     consent: Annotated[bool, typer.Option("--consent", help="Keep a face only after a written release.")] = False,
     keep_photos: Annotated[bool, typer.Option("--keep-photos", help="Keep enrolment photos too, sealed.")] = False,
     json: Json = False,
 ) -> None:
-    """Say what a gallery asks before it keeps anybody, and what each record says."""
+    """Say what a gallery asks before it keeps anybody; a looser rule is proposed, and set with `--approval`."""
     body = {"consent": consent, "notice": notice, "basis": basis, "controller": controller, "source": source}
-    body |= {"keep_days": keep_days, "keep_photos": keep_photos, "reason": reason}
+    body |= {"keep_days": keep_days, "keep_photos": keep_photos}
+    shown = {"approval": approval} if approval else {}
     with gate(data) as line:
-        made = line.ask("PUT", f"galleries/{name}/rules", json=body)
+        try:
+            made = line.ask("PUT", f"galleries/{name}/rules", json={**body, **shown, "reason": reason})
+        except NotApproved:
+            if approval:
+                raise
+            proposed(_propose(line, name, body, reason), as_json=json, shown=True)
+            return
     result(made, as_json=json, lines=[f"rules of {name} set"])
+
+
+def _propose(line: Gate, name: str, body: dict[str, Any], reason: str) -> dict[str, Any]:
+    """Lay a looser rule before a second person."""
+    from moiety.people.rules import rule_lines  # noqa: PLC0415 - loads much that no other command here needs
+    from moiety.storage.person_records import Rule  # noqa: PLC0415 - as above
+
+    of = line.ask("GET", f"galleries/{name}")["id"]
+    return propose(line, "rules", rule_lines(Rule(gallery_id=of, **body)), (of, reason))
 
 
 @app.command()

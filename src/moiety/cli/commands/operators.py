@@ -46,9 +46,10 @@ def propose(to: Gate, kind: str, facts: dict[str, str], of: tuple[str, str]) -> 
     return to.ask("POST", "approvals", json={"kind": kind, "facts": lines, "gallery": of[0], "reason": of[1]})
 
 
-def proposed(made: dict[str, Any], *, as_json: bool) -> None:
-    """Tell what a second person has to sign."""
-    say(f"A colleague signs it, with a passkey; then: moiety approval carry-out {made['id']}")
+def proposed(made: dict[str, Any], *, as_json: bool, shown: bool = False) -> None:
+    """Tell what a second person has to sign, and what comes then; `shown`: the same command with the approval."""
+    then = f"this command again with --approval {made['id']}" if shown else f"moiety approval carry-out {made['id']}"
+    say(f"A colleague signs it, with a passkey; then: {then}")
     result(made, as_json=as_json, lines=[made["id"]])
 
 

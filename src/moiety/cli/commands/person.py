@@ -260,7 +260,7 @@ def hold(
         path = of_subject(line, gallery, subject, reason)
         if not approval:
             of, facts = line.ask("GET", f"galleries/{gallery}")["id"], hold_lines(path.rpartition("/")[2], _at(moment))
-            proposed(propose(line, "legal-hold", facts, (of, reason)), as_json=json)
+            proposed(propose(line, "legal-hold", facts, (of, reason)), as_json=json, shown=True)
             return
         body = {"review_at": moment, "reason": reason, "approval": approval}
         made = line.ask("POST", f"{path}/holds", json=body)

@@ -19,6 +19,15 @@ const PLACES = {
     two_to_search: one["two to search"] === "yes",
   }],
   threshold: (at, one) => ["POST", `${at}/thresholds`, { report: one.report }],
+  rules: (at, one) => ["PUT", `${at}/rules`, {
+    consent: one.consent === "yes",
+    notice: one.notice,
+    basis: one.basis,
+    controller: one.controller,
+    source: one.source,
+    keep_days: Number(one["keep days"]),
+    keep_photos: one["keep photos"] === "yes",
+  }],
   "legal-hold": (at, one) =>
     one.act === "hold"
       ? ["POST", `${at}/subjects/${one.subject}/holds`, { review_at: `${one.review}T00:00:00Z` }]

@@ -30,12 +30,28 @@ export function bodyOf(form) {
   return body;
 }
 
-// Sends a form; what was done is said on the page that follows.
+// What one person alone may not do, a form lays before a second one, if it says as what: <form data-kind="rules">.
+// All that it would have sent is the lines of the proposal.
+async function propose(form, { reason, ...body }) {
+  const word = (value) => (typeof value === "boolean" ? (value ? "yes" : "no") : String(value));
+  const facts = Object.entries(body).map(([name, value]) => ({ name: name.replaceAll("_", " "), value: word(value) }));
+  const { kind, gallery } = form.dataset;
+  return perform("POST", "/v1/approvals", JSON.stringify({ kind, gallery, facts, reason }));
+}
+
+// Sends a form; what was done is said on the page that follows. Gives where to go.
 async function send(form) {
   const [method, path] = form.dataset.send.split(" ");
   const body = bodyOf(form);
-  const made = await perform(method, path, Object.keys(body).length ? JSON.stringify(body) : undefined);
-  if (made.entries.length) keep(made.entries);
+  try {
+    const made = await perform(method, path, Object.keys(body).length ? JSON.stringify(body) : undefined);
+    if (made.entries.length) keep(made.entries);
+    return form.dataset.then;
+  } catch (error) {
+    if (error.problem !== "not-approved" || !form.dataset.kind) throw error;
+    keep((await propose(form, body)).entries, form.dataset.waits);
+    return "/approvals";
+  }
 }
 
 // Lets a form be sent by its button; a refusal is said inside of it, and it can be sent again.
@@ -55,8 +71,8 @@ export function arm(form) {
     place.textContent = "";
     for (const one of buttons) one.disabled = true;
     try {
-      await send(form);
-      if (form.dataset.then) location.assign(form.dataset.then);
+      const then = await send(form);
+      if (then) location.assign(then);
       else location.reload();
     } catch (error) {
       if (!(error instanceof Refused)) throw error;

@@ -24,6 +24,7 @@ const KINDS = {
   policy: ["Shall this gallery be used so?", "It is asked under this impact assessment until its review, by these rules."],
   threshold: ["Shall this threshold change?", "It decides how much alike two faces must be. Read the test report first."],
   "bulk-export": ["Shall all of this be exported?", "Records of many people leave this place."],
+  rules: ["Shall this gallery keep people by this rule?", "It is looser: it keeps them longer than before, or keeps their photos."],
   "legal-hold": ({ act }) => (Object.hasOwn(HOLDS, act ?? "") ? HOLDS[act] : null),
   "case-search": ["Shall this face be searched for?", "Everybody in the gallery is compared with it, in this case, once."],
   lift: ["Shall what was stopped go on?", "An emergency switch was pressed. All that it stopped is answered again."],
