@@ -24,6 +24,7 @@ from moiety.cli import installation, keeping, parts
 from moiety.cli.backup.reviving import revive
 from moiety.cli.backup.taking import Taking
 from moiety.cli.places import Place
+from moiety.cli.wired import BACKGROUND, Wired
 from moiety.eye.canaries import MadeUp
 from moiety.eye.halver import Halver
 from moiety.eye.rotations import Rotations
@@ -317,10 +318,10 @@ class InProcess:
         """Start a part at its old address with what it has on disk."""
         at = self.place(role)
         await revive(at)
-        before = set(parts._BACKGROUND)
-        wired = parts.Wired(self._seeing(at)) if role is Role.EYE else parts.SERVERS[role](at)
+        before = set(BACKGROUND)
+        wired = Wired(self._seeing(at)) if role is Role.EYE else parts.wire(at)
         handlers = wired.handlers | Taking(at).handlers()
-        self._background[role] = parts._BACKGROUND - before
+        self._background[role] = BACKGROUND - before
         if role in {Role.VAULT_A, Role.VAULT_B}:
             vault = getattr(handlers[Kind.ROWS], "__self__", None)
             assert isinstance(vault, Vault)
@@ -340,7 +341,7 @@ class InProcess:
         await self.servers.pop(role).close()
         for task in self._background.pop(role, set()):
             task.cancel()
-            parts._BACKGROUND.discard(task)
+            BACKGROUND.discard(task)
         await self.quiet()
         vault = self._parts.pop(role, None)
         if vault:

@@ -14,8 +14,8 @@ import sqlalchemy
 from moiety.cli import gate, installation, parts
 from moiety.cli.backup.reviving_gate import revive_gate
 from moiety.cli.backup.taking import Taking
-from moiety.cli.parts import Wired
 from moiety.cli.places import Place
+from moiety.cli.wired import Wired
 from moiety.foundation.clock import HandClock, SystemClock
 from moiety.foundation.errors import DiskFull, PartDown, WireBroken
 from moiety.kernel import warm_up
@@ -112,7 +112,7 @@ class Site:
             await revive_gate(at, self.house.desk)
             process.at_death.append(functools.partial(self.loop.call_soon, _close, self.house.desk.store))
             return
-        wired, _ = await parts.begin(at, self._painted_eye if role is Role.EYE else parts.SERVERS[role])
+        wired, _ = await parts.begin(at, self._painted_eye if role is Role.EYE else parts.wire)
         self.words[role] = wired.words
         vault = getattr(wired.handlers.get(Kind.ROWS), "__self__", None)
         if isinstance(vault, Vault):

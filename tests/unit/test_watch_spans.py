@@ -42,6 +42,7 @@ async def api(tmp_path: Path) -> AsyncIterator[Api]:
 def test_without_a_word_nothing_is_imported_and_spans_cost_nothing() -> None:
     program = (
         "import sys, moiety.cli.gate, moiety.cli.parts, moiety.cli.part\n"
+        "import moiety.cli.roles.vaults, moiety.cli.roles.eye, moiety.cli.roles.mint, moiety.cli.roles.witness\n"
         "from moiety.watch import span\n"
         "with span('http', part='gate') as mark: mark.put(status=200)\n"
         "print([name for name in sys.modules if name.startswith('opentelemetry.sdk')])"

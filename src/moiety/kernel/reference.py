@@ -34,9 +34,10 @@ from moiety.kernel.labels import NONCE_BYTES, Party, Tag, label, nonce_of, tripl
 from moiety.kernel.norms import NORM_MAX, NORM_MIN, norm_sq, to_ring
 
 _SIGMA = np.frombuffer(b"expand 32-byte k", "<u4")
-_COLUMNS = ((0, 4, 8, 12), (1, 5, 9, 13), (2, 6, 10, 14), (3, 7, 11, 15))
-_DIAGONALS = ((0, 5, 10, 15), (1, 6, 11, 12), (2, 7, 8, 13), (3, 4, 9, 14))
 _STEPS = ((0, 1, 3, 16), (2, 3, 1, 12), (0, 1, 3, 8), (2, 3, 1, 7))  # a += b; d = rotl(d ^ a, n)
+# The four quarters of a half round stand side by side: rows turned by one, two, three places make diagonals columns.
+_TURNS = (0, 1, 2, 3)
+_ORDERS = {turn: np.roll(np.arange(4), -turn) for turn in range(-3, 4)}
 
 
 # ---- pseudo-random streams ----
@@ -49,13 +50,15 @@ def _chacha_blocks(keys: U8, nonces: U8, first: int, blocks: int) -> U32:
     state[4:12] = keys.view("<u4").T[:, :, None]
     state[12] = np.arange(first, first + blocks, dtype=np.uint64).astype(np.uint32)
     state[13:16] = nonces.view("<u4").T[:, :, None]
-    mixed = state.copy()
-    for quarter in (_COLUMNS + _DIAGONALS) * 10:
+    rows = list(state.copy().reshape(4, 4, len(keys), blocks))
+    for half in range(20):
         for add_to, add, turned, bits in _STEPS:
-            mixed[quarter[add_to]] += mixed[quarter[add]]
-            word = mixed[quarter[turned]] ^ mixed[quarter[add_to]]
-            mixed[quarter[turned]] = (word << np.uint32(bits)) | (word >> np.uint32(32 - bits))
-    mixed += state
+            rows[add_to] += rows[add]
+            word = rows[turned] ^ rows[add_to]
+            rows[turned] = (word << np.uint32(bits)) | (word >> np.uint32(32 - bits))
+        back = -1 if half % 2 else 1
+        rows = [row[_ORDERS[back * turn]] for row, turn in zip(rows, _TURNS, strict=True)]
+    mixed = np.concatenate(rows) + state
     return np.ascontiguousarray(np.moveaxis(mixed, 0, -1))
 
 
