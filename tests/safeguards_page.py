@@ -34,7 +34,7 @@ SECTIONS: Final[dict[str, dict[int, tuple[str, str]]]] = {
         3: ("Declining or withdrawing changes no other access; withdrawing erases", ""),
         4: ("Attendance is by card or PIN; a face needs a recorded necessity", SITES),
         5: ("For 1:1 the template can stay with the person", ""),
-        6: ("Enrolment refuses poor pictures; morphs and photos from afar come later", ""),
+        6: ("Enrolment refuses poor pictures and flags morphs; a photo that was sent needs one taken here", ""),
         7: ("Under eighteen: a guardian and an authorised reason", ""),
         8: ("Workers are told before use at the workplace", SITES),
     },

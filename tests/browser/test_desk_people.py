@@ -152,6 +152,12 @@ def test_many_photos_are_dropped_and_a_bad_one_is_refused_in_words(
     page.set_input_files("#files", files)
     page.wait_for_selector("#many [data-outcome]:has-text('reason')")
     page.fill("#many-why", WHY)
+    page.set_input_files("#files", files)
+    page.wait_for_selector("#many [data-outcome]:has-text('how the photos were taken')")
+    page.select_option("#capture", "sent")
+    page.set_input_files("#files", files)
+    page.wait_for_selector("#many [data-outcome]:has-text('one person at a time')")
+    page.select_option("#capture", "attended")
     page.set_input_files("#files", [*files, {"name": "Nobody.jpg", "mimeType": "image/jpeg", "buffer": b"no picture"}])
     page.wait_for_selector("#progress-words:has-text('4 of 4')")
     assert page.locator("#results [data-state=kept]").count() == 3

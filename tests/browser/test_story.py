@@ -138,6 +138,7 @@ def enrol(ben: Colleague, site: SigningSite, picture: bytes) -> str:
     page.wait_for_selector("#photos")
     page.wait_for_load_state()
     page.fill("#photos-why", WHY)
+    page.select_option("#capture", "attended")
     page.set_input_files("#file", {"name": "dee.png", "mimeType": "image/png", "buffer": picture})
     page.wait_for_selector("#results [data-state=kept]")
     return subject

@@ -101,6 +101,7 @@ REASONS = {
     "template.binding": "AES-256-GCM",
     "template.photo_mark": "keyed mark of the photo's bytes",
     "template.state": STATE,
+    "template.capture": STATE,
     "intent.kind": STATE,
     "intent.gallery_id": RANDOM_ID,
     "intent.subject_id": RANDOM_ID,

@@ -267,7 +267,8 @@ async def test_req_09_every_record_says_purpose_basis_controller_source_and_end(
             refused = await owner.post(f"{STAFF}/people", json={"reference": "Ada King", **WHY, **body})
             assert (refused.status_code, missing in refused.json()["detail"]) == (400, True)
         photo = upload(api.photo(api.site.sight.person()))
-        assert (await owner.post(f"{STAFF}/subjects", data=WHY, files=photo)).status_code == 400
+        taken = WHY | {"capture": "attended"}
+        assert (await owner.post(f"{STAFF}/subjects", data=taken, files=photo)).status_code == 400
         # A name that somebody gives one record would lie there in the clear: who answers is the rule's alone.
         named = {"reference": "Ada King", "controller": "Ada King", **WHY, **own}
         assert (await owner.post(f"{STAFF}/people", json=named)).status_code == 422

@@ -207,6 +207,24 @@ def test_accuracy_is_measured_in_the_open_and_protected(photos: Samples, tmp_pat
     assert found["accuracy_plain"] == found["accuracy_protected"] == 1.0
 
 
+def test_morphs_of_alike_people_are_told_from_honest_photos_by_a_picture_taken_in_person(
+    shared_data: Path, tmp_path: Path
+) -> None:
+    lfw = shared_data / "lfw" / "images"
+    several = [path for path in sorted(lfw.iterdir()) if len(list(path.iterdir())) > 1]
+    for path in several[:30]:
+        (tmp_path / path.name).symlink_to(path)
+    said = command("eval", "morphs", "--images", tmp_path, "--json")
+    assert said.code == 0, said.words
+    found = said.json
+    assert keeps("eval morphs", found)
+    assert found["people"] >= 20
+    assert found["most_alike_of_two_photos"] < 0.97
+    # Of a morph half is somebody else: fewer of them pass than of honest photos, by far.
+    assert found["morphs_pass"] < 0.2
+    assert found["honest_pass"] > found["morphs_pass"] + 0.4
+
+
 def test_accuracy_on_labelled_faces(shared_data: Path, tmp_path: Path) -> None:
     lines = (shared_data / "lfw" / "pairs.txt").read_text().splitlines()
     folds, size = map(int, lines[0].split())

@@ -32,6 +32,9 @@ PROBLEMS: Final[Mapping[type[Refusal], tuple[int, str]]] = {
     errors.NoFace: (422, "No face"),
     errors.ManyFaces: (422, "Many faces"),
     errors.PoorQuality: (422, "Poor quality"),
+    errors.CaptureNeeded: (422, "A picture taken here needed"),
+    errors.OtherPerson: (422, "Another person"),
+    errors.PossibleMorph: (422, "Possibly a morph"),
     errors.ModelMismatch: (409, "Model mismatch"),
     errors.NormOutOfRange: (422, "Vector out of range"),
     # Callers sign nothing yet: what does not verify is the installation's own record, not the request.

@@ -8,6 +8,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, Json, StringCo
 from moiety.access import Permission
 from moiety.api.guidance import HINTS
 from moiety.api.waiting import BySigner
+from moiety.people.capture import HOW, UNSAID
 
 REASON_CHARS_MAX: Final = 500
 PAGE_MAX: Final = 1000
@@ -195,12 +196,25 @@ class CompareForm(Taken):
 # ---- subjects ----
 
 
-class EnrolForm(BySigner):
-    """A photo of one person. A `reference` that the gallery knows adds the photo to that subject."""
+class PhotoForm(BySigner):
+    """A photo of one person: how it was taken, and for one that was sent a picture of the person, taken here and now.
+
+    The picture is compared with the photo and forgotten: a photo that may be a morph of two people is refused.
+    """
 
     image: Picture
+    capture: Annotated[
+        Literal[HOW] | None,  # type: ignore[valid-type]  # a tuple of the code is the list
+        Field(description="Taken here with the person, or sent; it must be said once somebody works here."),
+    ] = None
+    live: Picture = b""
     reason: Reason
     case: Case = ""
+
+
+class EnrolForm(PhotoForm):
+    """A photo of somebody new. A `reference` that the gallery knows adds it to that subject."""
+
     reference: Reference | None = None
     fields: Annotated[
         Json[dict[str, str]],
@@ -211,14 +225,6 @@ class EnrolForm(BySigner):
         StringConstraints(pattern=r"^[a-z]{1,20}$"),
         Field(description="What a new person is to the police; said in galleries of the police, and in no other."),
     ] = None
-
-
-class PhotoForm(BySigner):
-    """A further photo of a subject."""
-
-    image: Picture
-    reason: Reason
-    case: Case = ""
 
 
 class LookForm(Taken):
@@ -267,6 +273,7 @@ class PhotoSeen(Given):
 
     id: str
     created_at: datetime
+    capture: Literal[UNSAID, *HOW] = Field(description="How it was taken, as far as it was said.")  # type: ignore[valid-type]  # the code's own words
     excluded: bool = Field(description="A half of it was damaged at a vault; erase it and enrol the photo again.")
 
 

@@ -1,5 +1,6 @@
 """Subjects: enrol, list, find, reveal, erase."""
 
+from dataclasses import replace
 from typing import Annotated
 
 from fastapi import Query
@@ -35,6 +36,7 @@ from moiety.api.schemas import (
 from moiety.api.visits import Here, TheCaller, TheGallery, TheHouse, asker_of, form_of
 from moiety.foundation.ids import PhotoId, SubjectId
 from moiety.matching.desk import Asker
+from moiety.people.capture import UNSAID, Capture
 from moiety.people.directory import SubjectInfo
 from moiety.people.enrol import Enrolled, Who
 from moiety.people.rules import Stated
@@ -67,10 +69,9 @@ def _seen(subject: SubjectInfo) -> SubjectSeen:
     )
 
 
-async def _enrol(
-    visit: Visit, caller: Caller, gallery: Gallery, form: EnrolForm | PhotoForm, who: Who
-) -> BaseModel | Response:
+async def _enrol(visit: Visit, caller: Caller, gallery: Gallery, form: PhotoForm, who: Who) -> BaseModel | Response:
     """Enrol a photo, at once or when it is signed."""
+    who = replace(who, capture=Capture(form.capture or UNSAID, form.live))
 
     async def act(asker: Asker) -> EnrolledInfo:
         return _enrolled(await visit.gate.house.enroller.enrol(gallery, form.image, who, asker))
@@ -151,7 +152,10 @@ async def list_photos(subject: str, house: TheHouse, gallery: TheGallery) -> Pho
     """List a subject's photos: ids and dates."""
     photos = await house.directory.photos(gallery, SubjectId(subject))
     return PhotoList(
-        photos=[PhotoSeen(id=one.id, created_at=moment(one.created_at), excluded=one.excluded) for one in photos]
+        photos=[
+            PhotoSeen(id=one.id, created_at=moment(one.created_at), capture=one.capture, excluded=one.excluded)
+            for one in photos
+        ]
     )
 
 

@@ -111,7 +111,14 @@ def _said(frame: Frame, words: dict[str, str], codes: tuple[str, ...]) -> list[t
 async def many(frame: Framed, house: TheHouse, gallery: TheGallery) -> HTMLResponse:
     """Take many photos of many people; the files' names are the references."""
     rule = await house.registry.rules.get(gallery)
-    return frame.page("enrol-many.html", here="enrol", gallery=gallery, rule=rule, person=None)
+    alone = await _alone(house, gallery)
+    return frame.page("enrol-many.html", here="enrol", gallery=gallery, rule=rule, person=None, alone=alone)
+
+
+async def _alone(house: TheHouse, gallery: TheGallery) -> bool:
+    """Whether photos that were sent stand alone: those of the police, of people who cannot come."""
+    under = await house.registry.deploying.get(gallery)
+    return under is not None and under.police
 
 
 @routes.add(
@@ -125,4 +132,5 @@ async def photos(frame: Framed, house: TheHouse, gallery: TheGallery, subject: T
     """Take photos of one person: with the camera, which is guided, or from files."""
     person = await house.registry.listing.one(gallery, SubjectId(subject))
     guide = {name: frame.say(GUIDE[name]) for name in HINTS}
-    return frame.page("enrol-photos.html", here="people", gallery=gallery, person=person, guide=guide)
+    alone = await _alone(house, gallery)
+    return frame.page("enrol-photos.html", here="people", gallery=gallery, person=person, guide=guide, alone=alone)

@@ -15,7 +15,9 @@ from moiety.api.routes import Routes
 from moiety.api.schemas import PAGE_MAX
 from moiety.api.visits import TheGallery, TheHouse, asker_of
 from moiety.console.frame import Frame, Framed
+from moiety.console.marking import N_
 from moiety.foundation.ids import SubjectId
+from moiety.people.capture import ATTENDED, SENT
 from moiety.people.fields import RESERVED
 from moiety.people.holds import REVIEW_DAYS_MAX
 from moiety.people.house import House
@@ -30,6 +32,10 @@ routes = Routes("people")
 PAGE: Final = 25
 GALLERY: Final = "/people/{gallery}"
 ONE: Final = GALLERY + "/{subject}"
+WORDS_OF_CAPTURE: Final = {
+    ATTENDED: N_("taken here"),
+    SENT: N_("sent to us"),
+}
 TheSubject = Annotated[str, Path(pattern=r"^sub_[a-z2-7]{16}$")]
 
 
@@ -188,6 +194,7 @@ async def one_person(frame: Framed, house: TheHouse, gallery: TheGallery, subjec
         person=person,
         named=Named.of(await house.fields.names(gallery, who)),
         photos=await house.directory.photos(gallery, who),
+        taken={how: frame.say(words) for how, words in WORDS_OF_CAPTURE.items()},
         consents=await registry.consents.of_subject(gallery, who),
         holds=await _holds(frame, house, gallery, subject),
         own_since=await house.own.since(gallery, who),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from moiety.eye.halver import Setting, Sighting
 from moiety.eye.own import OwnTemplates
+from moiety.eye.vouching import LIVE_AT_LEAST, Vouching
 from moiety.foundation.errors import BadInput, ManyFaces, NoFace, PoorQuality
 from moiety.warrants.statement import Pad, face_nonce
 from moiety.wire.kinds import Kind
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from moiety.wire.frames import Buffer, Frame
 
 NONCE_BYTES = 32
-LIVE_AT_LEAST = 0.5
+
 # A second face smaller than this part of the first one's area stands in the background.
 BACKGROUND_AREA = 0.25
 # A photo is of its biggest face if that is this near the middle and all others are that far from it. In LFW, whose
@@ -51,6 +52,7 @@ class Eye:
         self._model = model
         self._rotations = rotations
         self._halver = halver
+        self._vouching = Vouching.by(model.table)
         self._own = OwnTemplates(rotations, halver, model.pair_cosines)
 
     def handlers(self) -> dict[Kind, Callable[[Frame], Awaitable[Answer]]]:
@@ -84,10 +86,11 @@ class Eye:
         return await asyncio.to_thread(self._make, frame, enrol=False)
 
     async def _template(self, frame: Frame) -> Answer:
-        """Make sealed halves of the one face of an enrolment photo.
+        """Make sealed halves of the one face of an enrolment photo; a second picture, taken in person, vouches for it.
 
         Raises:
             NoFace, ManyFaces, PoorQuality: it is not the photo of one person, or not good enough.
+            OtherPerson, PossibleMorph, BadInput: the second picture does not vouch for it.
 
         """
         return await asyncio.to_thread(self._make, frame, enrol=True)
@@ -102,6 +105,8 @@ class Eye:
         digest = hashlib.sha256(image).digest()
         if enrol:
             faces = [_the_one(faces)]
+            for live in frame.buffers[2:]:
+                self._vouching.check(faces[0], _biggest(list(self._sight.faces(bytes(live)))))
         make = self._halver.template if enrol else self._halver.probe
         told: list[dict[str, Any]] = []
         buffers: list[Buffer] = []

@@ -76,6 +76,24 @@ class PoorQuality(BadInput):
     slug = "poor-quality"
 
 
+class CaptureNeeded(BadInput):
+    """Say how the photo was taken; one that was sent needs a picture of the person that is taken here."""
+
+    slug = "capture-needed"
+
+
+class OtherPerson(BadInput):
+    """The picture that was taken here shows somebody else than the photo."""
+
+    slug = "other-person"
+
+
+class PossibleMorph(BadInput):
+    """The photo is less like the picture taken here than one of the same person is: perhaps a morph; take it here."""
+
+    slug = "possible-morph"
+
+
 class ModelMismatch(BadInput):
     """The gallery was made with another model; templates of different models are never compared."""
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from moiety.foundation.ids import KeyId
 from moiety.ledger import Kind as Record
 from moiety.people.burial import IMAGE
+from moiety.people.capture import ATTENDED, SENT, UNSAID
 from moiety.people.consents import RELEASE
 from moiety.people.follow_ups import told_of
 from moiety.people.redaction import ABOUT_OTHERS, Redaction
@@ -46,6 +47,11 @@ RIGHTS: Final = (
 )
 NO_IMAGE: Final = "Of this photo only the two halves of its numbers are kept; the picture itself is not."
 OWN_TEMPLATE: Final = "You keep it yourself. Here is only a hash of it, which says that it is in force."
+TAKEN: Final = {
+    ATTENDED: "taken with you there",
+    SENT: "sent, not taken by the operator",
+    UNSAID: "how it was taken, nobody said",
+}
 _MICROSECONDS: Final = 1_000_000
 
 
@@ -207,6 +213,6 @@ def _images(tx: Transaction, subject: SubjectId, values: dict[str, str]) -> list
     for one in tx.templates.of_subject(subject):
         if one.state is TemplateState.ACTIVE:
             picture = values.get(IMAGE + one.photo_id)
-            about = {"photo": one.photo_id, "since": _moment(one.created_at)}
+            about = {"photo": one.photo_id, "since": _moment(one.created_at), "taken": TAKEN[one.capture]}
             shown.append(about | ({"base64": picture} if picture else {"note": NO_IMAGE}))
     return shown

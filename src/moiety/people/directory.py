@@ -33,11 +33,12 @@ class SubjectInfo:
 class PhotoInfo:
     """One enrolled photo, of which only the halves of its template are kept.
 
-    An `excluded` one is in no search: one of its halves was damaged at a vault.
+    `capture` says how it was taken. An `excluded` one is in no search: one of its halves was damaged at a vault.
     """
 
     id: PhotoId
     created_at: float
+    capture: str
     excluded: bool
 
 
@@ -93,7 +94,7 @@ class Directory:
             with self._desk.store.read() as tx:
                 templates = tx.templates.of_subject(subject)
             active = [t for t in templates if t.state is TemplateState.ACTIVE]
-            return tuple(PhotoInfo(t.photo_id, t.created_at, t.row_id in excluded) for t in active)
+            return tuple(PhotoInfo(t.photo_id, t.created_at, t.capture, t.row_id in excluded) for t in active)
 
         return await asyncio.to_thread(read)
 

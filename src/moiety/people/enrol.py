@@ -8,17 +8,26 @@ import hashlib
 from collections import Counter, defaultdict
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING
 
 from moiety.foundation.envelopes import pack
-from moiety.foundation.errors import BadInput, ConsentNeeded, DuplicatePhoto, OtherEpoch, Unavailable, UnknownSubject
-from moiety.foundation.ids import PhotoId, RowId, SubjectId, new_photo_id, new_subject_id
+from moiety.foundation.errors import (
+    BadInput,
+    ConsentNeeded,
+    DuplicatePhoto,
+    OtherEpoch,
+    PossibleMorph,
+    Unavailable,
+    UnknownSubject,
+)
 from moiety.ledger import Kind as Record
-from moiety.matching.asking import told
 from moiety.people.admission import FIRST, admit
 from moiety.people.burial import image_field
+from moiety.people.capture import Capture, check_capture, flag
 from moiety.people.fields import REFERENCE, check_given
 from moiety.people.looks import Looks
+from moiety.people.plans import Plan, Seen, plan_of
 from moiety.people.rules import POLICE_STATUS, Stated, check_police, end_of, is_minor, record_of
 from moiety.storage import IntentKind, IntentState, SubjectState
 from moiety.warrants.warrant import Act
@@ -27,10 +36,10 @@ from moiety.wire.kinds import Kind
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 
+    from moiety.foundation.ids import PhotoId, SubjectId
     from moiety.matching.answers import SeenFace
     from moiety.matching.asking import Asking
     from moiety.matching.desk import Asker, Desk
-    from moiety.matching.signing import Signed
     from moiety.people.fields import Fields, SealedField
     from moiety.people.settle import Settler
     from moiety.storage import Gallery, Intent, Transaction
@@ -50,6 +59,7 @@ class Who:
     reference: str | None = None
     fields: Mapping[str, str] = field(default_factory=dict)
     stated: Stated = field(default_factory=Stated)
+    capture: Capture = field(default_factory=Capture)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,36 +70,6 @@ class Enrolled:
     photo: PhotoId
     new_subject: bool
     face: SeenFace
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class _Seen:
-    """What the eye made of one face, signed for."""
-
-    gallery: Gallery
-    meta: dict[str, Any]
-    sealed: list[bytes]
-    signed: Signed
-    canary: int | None
-
-
-@dataclass(slots=True, repr=False)
-class _Plan:
-    """One enrolment on its way."""
-
-    gallery: Gallery
-    subject: SubjectId
-    photo: PhotoId
-    new_subject: bool
-    mark: bytes
-    row: RowId
-    face: SeenFace
-    sealed: list[bytes]
-    warrant: bytes
-    signers: dict[str, str]
-    canary: int | None = None
-    stated: Stated = field(default_factory=Stated)
-    intent: Intent | None = None
 
 
 class Enroller:
@@ -111,6 +91,7 @@ class Enroller:
 
         Raises:
             NoFace, ManyFaces, PoorQuality: the photo is not good for enrolment; the message says why.
+            CaptureNeeded, OtherPerson, PossibleMorph: nobody vouches for it, or the picture taken here does not.
             DuplicatePhoto: it is enrolled in this gallery already.
             UnknownSubject: there is no such subject.
             ConsentNeeded: the gallery wants a consent, or the person a guardian, that is not there.
@@ -119,14 +100,7 @@ class Enroller:
             Unavailable: a part is away or the disk is full; nothing was kept, unless the message says `IN_DOUBT`.
 
         """
-        fields = dict(who.fields)
-        if who.reference is not None:
-            fields[REFERENCE] = who.reference
-        check_given(fields)
-        if who.subject and who.reference:
-            raise BadInput("Say either which subject it is or its reference, not both.")
-        if who.stated.minor or is_minor(fields, self._desk.clock.now()):
-            raise ConsentNeeded(FIRST)
+        fields = _fields_of(who, self._desk.clock.now())
         values = [pack("photo", hashlib.sha256(image).digest())]
         if who.reference is not None:
             values.append(self._fields.value_of(REFERENCE, who.reference))
@@ -134,21 +108,23 @@ class Enroller:
         mark, *blinds = await self._fields.blind(gallery, values)
         # Looked up twice: before anybody is asked to sign, and again when nobody else can enrol the same.
         await asyncio.to_thread(self._subject, gallery, who, blinds, mark)
-        seen = await self._look(gallery, image, asker)
+        await asyncio.to_thread(self._check_capture, gallery, who.capture, image)
+        look = partial(self._look, gallery, image, asker, who.capture.live)
+        seen = await look()
 
         async def whole() -> Enrolled:
             async with self.one_at_a_time(mark, *blinds):
                 subject = await asyncio.to_thread(self._subject, gallery, who, blinds, mark)
 
-                async def once(now: _Seen) -> Enrolled:
-                    plan = _plan(now, subject, mark)
-                    plan.stated = who.stated
+                async def once(now: Seen) -> Enrolled:
+                    plan = plan_of(now, subject, mark)
+                    plan.stated, plan.how = who.stated, who.capture.how
                     given = dict(fields if plan.new_subject else who.fields) | police_fields(plan.new_subject, who)
                     if await asyncio.to_thread(self._keeps_photos, gallery):
                         given[image_field(plan.photo)] = base64.b64encode(image).decode()
                     return await self._carry_out(plan, given, blinds, asker)
 
-                return await self._of_this_epoch(seen, lambda: self._look(gallery, image, asker), once)
+                return await self._of_this_epoch(seen, look, once)
 
         # An asker who goes away ends the waiting, not the work: a decision in a thread cannot be called back.
         made = await asyncio.shield(asyncio.create_task(whole()))
@@ -173,8 +149,8 @@ class Enroller:
             async with self.one_at_a_time(mark):
                 subject = await asyncio.to_thread(self._subject, gallery, Who(decoy), [], mark, canary=True)
 
-                async def once(now: _Seen) -> Enrolled:
-                    return await self._carry_out(_plan(now, subject, mark), {}, [], asker)
+                async def once(now: Seen) -> Enrolled:
+                    return await self._carry_out(plan_of(now, subject, mark), {}, [], asker)
 
                 return await self._of_this_epoch(seen, lambda: self._look(gallery, number, asker), once)
 
@@ -183,7 +159,7 @@ class Enroller:
 
     @staticmethod
     async def _of_this_epoch(
-        seen: _Seen, look: Callable[[], Awaitable[_Seen]], once: Callable[[_Seen], Awaitable[Enrolled]]
+        seen: Seen, look: Callable[[], Awaitable[Seen]], once: Callable[[Seen], Awaitable[Enrolled]]
     ) -> Enrolled:
         """Enrol what was seen; where a refresh came between, from the photo that is still at hand, once more.
 
@@ -232,7 +208,12 @@ class Enroller:
                 admit(tx, gallery, found, self._desk.clock.now())
         return found
 
-    async def _look(self, gallery: Gallery, seen: bytes | int, asker: Asker) -> _Seen:
+    def _check_capture(self, gallery: Gallery, capture: Capture, image: bytes) -> None:
+        """Refuse a photo for which nobody vouches."""
+        with self._desk.store.read() as tx:
+            check_capture(tx, gallery, capture, image)
+
+    async def _look(self, gallery: Gallery, seen: bytes | int, asker: Asker, live: bytes = b"") -> Seen:
         """Let the eye make the halves of a photo, or of the canary of a number, and have them signed for."""
         terms, nonce = await self._desk.terms(gallery, Act.ENROL), asker.signing.nonce
         setting = self._asking.setting(terms.gallery)
@@ -240,13 +221,18 @@ class Enroller:
         if isinstance(seen, int):
             answer = await self._desk.links.eye.call(Kind.CANARY_TEMPLATE, setting | {"numbers": [seen]}, [nonce])
         else:
-            answer = await self._desk.links.eye.call(Kind.TEMPLATE, setting, [nonce, seen])
+            pictures = [seen, live] if live else [seen]
+            try:
+                answer = await self._desk.links.eye.call(Kind.TEMPLATE, setting, [nonce, *pictures])
+            except PossibleMorph:
+                await asyncio.to_thread(flag, self._desk, gallery, asker)
+                raise
         sealed = [bytes(buffer) for buffer in answer.buffers]
         picture = b"" if isinstance(seen, int) else seen
         signed = await self._desk.for_faces(terms, sealed[:1], asker, picture, nonce)
-        return _Seen(terms.gallery, answer.meta["faces"][0], sealed, signed, canary)
+        return Seen(terms.gallery, answer.meta["faces"][0], sealed, signed, canary)
 
-    async def _carry_out(self, plan: _Plan, fields: Mapping[str, str], blinds: list[bytes], asker: Asker) -> Enrolled:
+    async def _carry_out(self, plan: Plan, fields: Mapping[str, str], blinds: list[bytes], asker: Asker) -> Enrolled:
         """Run both phases; what fails before the decision is undone; when the gate stops, the next start settles."""
         with self._settler.in_hand(plan.row):
             plan.intent = await asyncio.to_thread(self._begin, plan)
@@ -276,7 +262,7 @@ class Enroller:
         except Unavailable as away:
             raise type(away)(IN_DOUBT) from None
 
-    def _begin(self, plan: _Plan) -> Intent:
+    def _begin(self, plan: Plan) -> Intent:
         """Write down what is about to begin, with the pending subject and template."""
         gallery = plan.gallery
         with self._desk.store.begin() as tx:
@@ -296,10 +282,11 @@ class Enroller:
                 row_id=plan.row,
                 binding=self._desk.bind_row(gallery, plan.row, plan.subject),
                 photo_mark=plan.mark,
+                capture=plan.how,
             )
             return tx.intents.open(IntentKind.ENROL, gallery.id, subject_id=plan.subject, row_ids=[plan.row])
 
-    def _write_fields(self, plan: _Plan, sealed: list[SealedField]) -> None:
+    def _write_fields(self, plan: Plan, sealed: list[SealedField]) -> None:
         """Keep the sealed fields of the pending subject."""
         if not sealed:
             return
@@ -307,7 +294,7 @@ class Enroller:
             # A crash after this leaves fields of a pending subject; they go when the intent is undone.
             self._fields.write(tx, plan.subject, sealed)
 
-    async def _prepare(self, plan: _Plan) -> None:
+    async def _prepare(self, plan: Plan) -> None:
         """First phase: both vaults check the warrant and keep their half."""
         statement, signature, to_a, to_b = plan.sealed
         await self._desk.links.both(
@@ -317,7 +304,7 @@ class Enroller:
             [plan.warrant, statement, signature, to_b],
         )
 
-    def _decide(self, plan: _Plan, asker: Asker) -> None:
+    def _decide(self, plan: Plan, asker: Asker) -> None:
         """Decide: from this commit on the person is enrolled, whatever crashes."""
         assert plan.intent is not None  # noqa: S101 - _begin has set it
         with self._desk.store.begin() as tx:
@@ -340,7 +327,27 @@ class Enroller:
                 subject=plan.subject,
                 signers=plan.signers,
                 photo=plan.photo,
+                capture=plan.how,
             )
+
+
+def _fields_of(who: Who, now: float) -> dict[str, str]:
+    """Give the fields of a newcomer, the reference among them.
+
+    Raises:
+        BadInput: one of them cannot be kept, or both a subject and a reference are named.
+        ConsentNeeded: the person is under eighteen; their record comes first.
+
+    """
+    fields = dict(who.fields)
+    if who.reference is not None:
+        fields[REFERENCE] = who.reference
+    check_given(fields)
+    if who.subject and who.reference:
+        raise BadInput("Say either which subject it is or its reference, not both.")
+    if who.stated.minor or is_minor(fields, now):
+        raise ConsentNeeded(FIRST)
+    return fields
 
 
 def police_fields(new: bool, who: Who) -> dict[str, str]:  # noqa: FBT001 - it is all that it says
@@ -360,20 +367,3 @@ def enter(tx: Transaction, gallery: Gallery, subject: SubjectId, stated: Stated,
     tx.subjects.add(gallery.id, subject, expires_at=end_of(gallery, tx.rules.get(gallery.id), now))
     if record:
         tx.records.put(record)
-
-
-def _plan(seen: _Seen, subject: SubjectId | None, mark: bytes) -> _Plan:
-    """Decide on the ids of what was seen and signed for."""
-    return _Plan(
-        gallery=seen.gallery,
-        subject=subject or new_subject_id(),
-        photo=new_photo_id(),
-        new_subject=subject is None,
-        mark=mark,
-        row=RowId(bytes.fromhex(seen.meta["row"])),
-        face=told(seen.meta),
-        sealed=seen.sealed,
-        warrant=seen.signed.warrants[0],
-        signers=seen.signed.signers,
-        canary=seen.canary,
-    )

@@ -72,7 +72,7 @@ def _section(page: _Page, name: str, found: Any) -> None:
             _consent(page, one)
     elif name == "images":
         for one in found:
-            page.line(f"{one['photo']}, since {one['since']}")
+            page.line(f"{one['photo']}, since {one['since']}, {one['taken']}")
             page.picture(one["base64"]) if "base64" in one else page.line(one["note"])
     else:
         for one in found[-ROWS_MAX:]:

@@ -64,7 +64,7 @@ _NAMED: Final[dict[Holds, dict[str, str]]] = {
         "decoy": "subject_id",
         "deployment": "gallery_id",
     },
-    Holds.STATE: {"gallery": "state", "subject": "state", "subject_field": "klass", "template": "state"}
+    Holds.STATE: {"gallery": "state", "subject": "state", "subject_field": "klass", "template": "state capture"}
     | {"intent": "kind state", "operator": "state", "approval": "state", "subject_record": "stopped_for"}
     | {"consent": "kind", "hold": "state", "follow_up": "cause", "alert": "kind", "spent": "meter"}
     | {"emergency": "kind"},

@@ -106,7 +106,10 @@ class SubjectField:
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """Which row at the vaults belongs to which photo of which subject; `seq` is set when it becomes active."""
+    """Which row at the vaults belongs to which photo of which subject; `seq` is set when it becomes active.
+
+    `capture`: how the photo was taken, as `people/capture.py` says.
+    """
 
     photo_id: PhotoId
     gallery_id: GalleryId
@@ -117,6 +120,7 @@ class Template:
     state: TemplateState
     seq: int | None
     created_at: float
+    capture: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -137,6 +137,7 @@ class TemplateRow(Base):
         ForeignKeyConstraint(["subject_id", "gallery_id"], ["subject.id", "subject.gallery_id"]),
         CheckConstraint("state IN ('pending', 'active', 'erasing')", name="state"),
         CheckConstraint("state != 'active' OR seq IS NOT NULL", name="numbered"),
+        CheckConstraint("capture IN ('attended', 'sent', 'unsaid')", name="capture"),
         UniqueConstraint("gallery_id", "photo_mark"),
         UniqueConstraint("gallery_id", "seq"),
         Index(None, "subject_id"),
@@ -153,6 +154,7 @@ class TemplateRow(Base):
     state: Mapped[str] = mapped_column(Text)
     seq: Mapped[int | None] = mapped_column(BIG)
     created_at: Mapped[float] = mapped_column(SECONDS)
+    capture: Mapped[str] = mapped_column(Text, server_default="unsaid")
 
 
 class IntentRow(Base):

@@ -39,6 +39,7 @@ def _record(row: TemplateRow) -> Template:
         state=TemplateState(row.state),
         seq=row.seq,
         created_at=row.created_at,
+        capture=row.capture,
     )
 
 
@@ -59,6 +60,7 @@ class TemplateTable:
         row_id: RowId,
         binding: bytes,
         photo_mark: bytes,
+        capture: str = "unsaid",
     ) -> Template:
         """Add a `pending` template, which no search finds.
 
@@ -86,6 +88,7 @@ class TemplateTable:
             state=TemplateState.PENDING.value,
             seq=None,
             created_at=self._clock.now(),
+            capture=capture,
         )
         # A crash after the commit leaves a pending template; the enrolment's intent is found at the next start,
         # which activates it if both vaults have committed the row and deletes it if not.

@@ -117,6 +117,30 @@ def lfw(
     result(found, as_json=json)
 
 
+@eval_app.command()
+def morphs(
+    images: Annotated[Path, typer.Option(help="Folder with a folder per person; those with two good photos count.")],
+    *,
+    json: Json = False,
+) -> None:
+    """Measure how many morphs of two people, and how many honest photos, a picture taken in person flags."""
+    from moiety.eye.vouching import Vouching  # noqa: PLC0415 - the engines are slow to load
+    from moiety.vision.folders import photos_by_person  # noqa: PLC0415 - as above
+    from moiety.vision.morphs import measure  # noqa: PLC0415 - as above
+
+    eyes = _eyes("auto")
+    total = sum(len(paths) > 1 for paths in photos_by_person(images).values())
+    with progress("morphing", total) as advance:
+        made = measure(eyes, images, _advancing(advance))
+    bounds = Vouching.by(eyes.model.thresholds)
+    found: dict[str, Any] = {"people": len(made.honest), "most_alike_of_two_photos": round(float(made.honest.max()), 4)}
+    for name, cosines in (("morphs", made.morphed), ("honest", made.honest)):
+        found[f"{name}_other_person"] = round(float((cosines < bounds.same).mean()), 4)
+        found[f"{name}_flagged"] = round(float(((cosines >= bounds.same) & (cosines < bounds.sure)).mean()), 4)
+        found[f"{name}_pass"] = round(float((cosines >= bounds.sure).mean()), 4)
+    result(found, as_json=json)
+
+
 @bench_app.command()
 def match(
     rows: Annotated[int, typer.Option(min=64, help="Rows in the largest gallery.")] = 100_000,

@@ -6,6 +6,7 @@ import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -21,13 +22,20 @@ from moiety.foundation.errors import AlreadyThere, BadInput, DuplicatePhoto
 from moiety.vision.folders import photos_by_person
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from moiety.cli.gateway import Gate
 
 app = typer.Typer()
 
 AT_ONCE = 4
+
+
+class Capture(StrEnum):
+    """How photos were taken, as the API says it."""
+
+    ATTENDED = "attended"
+    SENT = "sent"
 
 
 @app.command()
@@ -37,15 +45,23 @@ def enrol(
     data: Data = None,
     reason: Reason = "enrolled at the command line by the owner of the installation",
     *,
+    capture: Annotated[Capture | None, typer.Option(help="How the photos were taken: here, or they were sent.")] = None,
+    live: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Pictures of the same people taken here, named alike: for `sent`."),
+    ] = None,
     wait: Wait = False,
     json: Json = False,
 ) -> None:
     """Enrol the people whose photos a folder holds; run it again to go on where it stopped."""
     photos = [(person, path) for person, paths in photos_by_person(folder).items() for path in paths]
+    taken = {person: paths[0] for person, paths in photos_by_person(live).items()} if live else {}
     with gate(data) as line:
         line.ask("GET", f"galleries/{gallery}")
         with progress("enrolling", len(photos)) as advance:
-            report = _enrol_all(_Album(line, gallery, reason, wait=wait), photos, advance)
+            report = _enrol_all(
+                _Album(line, gallery, reason, capture and capture.value, taken, wait=wait), photos, advance
+            )
     counts = Counter(str(one["state"]) for one in report)
     people = {str(one["subject_id"]) for one in report if "subject_id" in one}
     found = {
@@ -76,6 +92,8 @@ class _Album:
     line: Gate
     gallery: str
     reason: str
+    capture: str | None
+    taken: Mapping[str, Path]
     wait: bool
 
 
@@ -112,9 +130,11 @@ def _enrol_all(to: _Album, photos: Sequence[tuple[str, Path]], advance: Callable
 
 def _enrol_one(to: _Album, person: str, path: Path) -> dict[str, Any]:
     """Enrol one photo and say what came of it."""
-    form = {"reference": person, "reason": to.reason}
+    form = {"reference": person, "reason": to.reason} | ({"capture": to.capture} if to.capture else {})
     try:
         files = {"image": picture(path)}
+        if person in to.taken:
+            files["live"] = picture(to.taken[person])
         asked = to.line.act("POST", f"galleries/{to.gallery}/subjects", data=form, files=files)
         if asked.waits and not to.wait:
             return {"state": "waiting", "question": asked.body["id"]}

@@ -3,7 +3,8 @@
 import { Refused } from "/static/api.js";
 import { add } from "/static/results.js";
 import { why } from "/static/reveal.js";
-import { onDrop } from "/static/taking.js";
+import { how, onDrop } from "/static/taking.js";
+import { words } from "/static/words.js";
 
 const form = document.querySelector("#many");
 const outcome = form.querySelector("[data-outcome]");
@@ -17,9 +18,11 @@ function take(files) {
   outcome.textContent = "";
   try {
     const reason = why(form.elements.reason);
+    const capture = how(form);
+    if (capture === "sent" && !("alone" in form.dataset)) throw new Refused(0, words.oneByOne);
     for (const image of files) {
       const whose = reference(image.name);
-      add(image, form.dataset.to, whose ? { image, reason, reference: whose } : null);
+      add(image, form.dataset.to, whose ? { image, reason, capture, reference: whose } : null);
     }
   } catch (error) {
     if (!(error instanceof Refused)) throw error;

@@ -6,7 +6,7 @@ import { form as formOf } from "/static/doing.js";
 import { add } from "/static/results.js";
 import { why } from "/static/reveal.js";
 import { clearFrames, show } from "/static/stage.js";
-import { fromAnywhere } from "/static/taking.js";
+import { fromAnywhere, how } from "/static/taking.js";
 import { words } from "/static/words.js";
 
 const EVERY_MS = 900;
@@ -54,14 +54,26 @@ async function look() {
   setTimeout(look, EVERY_MS);
 }
 
-async function take(files) {
+// Photos that were sent wait for the picture of the person that is taken here.
+let sent = [];
+
+async function take(files, { here = false } = {}) {
   try {
     const reason = why(form.elements.reason);
     const [first] = files;
     if (!first) return;
+    const taken = here ? "attended" : how(form);
     await show(first);
     clearFrames();
-    for (const image of files) add(image, to, { image, reason });
+    if (taken === "sent" && !("alone" in form.dataset)) {
+      sent.push(...files);
+      say(words.nowHere);
+    } else if (here && sent.length) {
+      for (const image of sent) add(image, to, { image, reason, capture: "sent", live: first });
+      sent = [];
+    } else {
+      for (const image of files) add(image, to, { image, reason, capture: taken });
+    }
   } catch (error) {
     if (!(error instanceof Refused)) throw error;
     say(error.message, { wrong: true });

@@ -1,12 +1,14 @@
 // Where a picture comes from: a file, a drop, the clipboard or the camera.
 
+import { Refused } from "/static/api.js";
 import * as camera from "/static/camera.js";
+import { words } from "/static/words.js";
 
 const of = (id) => document.getElementById(id);
 const stage = of("stage");
 
-// Calls `take` with each picture, `say` with what to tell, `watching` when the camera goes on or off.
-export function fromAnywhere({ take, say, words, watching = () => {} }) {
+// Calls `take` with pictures, `here` when the camera took them, `say` with what to tell, `watching` when the camera goes on or off.
+export function fromAnywhere({ take, say, words: told, watching = () => {} }) {
   function live(on) {
     of("idle-actions").hidden = on;
     of("live-actions").hidden = !on;
@@ -30,7 +32,7 @@ export function fromAnywhere({ take, say, words, watching = () => {} }) {
     try {
       await camera.start();
       live(true);
-      say(words.on);
+      say(told.on);
       of("shoot").focus();
     } catch (error) {
       say(error.message, { wrong: true });
@@ -41,12 +43,12 @@ export function fromAnywhere({ take, say, words, watching = () => {} }) {
     const still = await camera.shoot();
     live(false);
     of("camera").focus();
-    await take([still]);
+    await take([still], { here: true });
   });
 
   of("stop").addEventListener("click", () => {
     live(false);
-    say(words.off);
+    say(told.off);
     of("camera").focus();
   });
 
@@ -69,4 +71,13 @@ export function onDrop(place, take) {
     });
   }
   document.addEventListener("drop", (event) => take([...event.dataTransfer.files]));
+}
+
+// How photos from files were taken, as somebody said it.
+export function how(form) {
+  const said = form.elements.capture;
+  said.setAttribute("aria-invalid", String(said.value === ""));
+  if (said.value) return said.value;
+  said.focus();
+  throw new Refused(0, words.howTaken);
 }
