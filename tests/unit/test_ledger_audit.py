@@ -233,7 +233,7 @@ def grow(copied: Path) -> None:
         (flip_above, "entry 257"),
         (cut_bundle, "cut short"),
         (strip_witness, "signature of the witness"),
-        (grow, "signature of the log"),
+        (grow, "of a known key, and is not"),
     ],
 )
 def test_req_41_a_change_in_a_copy_shows(copied: Path, change: Callable[[Path], None], says: str) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Self
 
 from moiety.foundation.errors import Unverified
 from moiety.tlog.merkle import HASH_BYTES
-from moiety.tlog.notes import Algorithm, Note, Signature, VerifierKey, plain_base64
+from moiety.tlog.notes import FORGED, Algorithm, Note, Signature, VerifierKey, plain_base64
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -87,12 +87,19 @@ def cosign(text: str, name: str, key: Ed25519PrivateKey, at: int) -> Signature:
 
 
 def cosigned_at(text: str, signatures: tuple[Signature, ...], witness: VerifierKey) -> int | None:
-    """Say when a witness last signed a checkpoint's text, in seconds since 1970 UTC; None if it did not."""
+    """Say when a witness last signed a checkpoint's text, in seconds since 1970 UTC; None if it did not.
+
+    Raises:
+        Unverified: a signature says that it is of this witness and is not: such a note is refused whole.
+
+    """
     found = []
     for one in signatures:
-        if not one.of(witness) or len(one.raw) != _TIME_BYTES + _SIGNATURE_BYTES:
+        if not one.of(witness):
             continue
         at = int.from_bytes(one.raw[:_TIME_BYTES], "big")
-        if at <= SIZE_MAX and witness.accepts(_cosigned(at, text), one.raw[_TIME_BYTES:]):
-            found.append(at)
+        fits = len(one.raw) == _TIME_BYTES + _SIGNATURE_BYTES and at <= SIZE_MAX
+        if not fits or not witness.accepts(_cosigned(at, text), one.raw[_TIME_BYTES:]):
+            raise Unverified(FORGED)
+        found.append(at)
     return max(found) if found and witness.algorithm is Algorithm.COSIGNATURE else None

@@ -25,6 +25,7 @@ NOTE_BYTES_MAX = 1 << 16
 SIGNATURES_MAX = 64
 KEY_ID_BYTES = 4
 PUBLIC_BYTES = 32
+FORGED = "A signature of the note says that it is of a known key, and is not."
 _DASH = "\u2014 "
 
 
@@ -166,10 +167,16 @@ class Note:
         return cls(text + "\n", tuple(Signature.parse(line) for line in lines))
 
     def signed_by(self, key: VerifierKey) -> bool:
-        """Whether a log's own key signed it."""
-        return key.algorithm is Algorithm.ED25519 and any(
-            key.accepts(self.text.encode(), one.raw) for one in self.signatures if one.of(key)
-        )
+        """Whether a log's own key signed it.
+
+        Raises:
+            Unverified: a signature says that it is of this key and is not: such a note is refused whole.
+
+        """
+        told = [one for one in self.signatures if one.of(key)]
+        if not all(key.accepts(self.text.encode(), one.raw) for one in told):
+            raise Unverified(FORGED)
+        return bool(told) and key.algorithm is Algorithm.ED25519
 
 
 def sign(text: str, name: str, key: Ed25519PrivateKey) -> Signature:
