@@ -8,12 +8,14 @@ import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+import httpx
 import pytest
 
 from api_in_process import DAY, Api, api_over
-from databases import BOTH
+from databases import BOTH, SQLITE
 from moiety.access import Allowance
 from moiety.api import Limits
+from moiety.api.limits import Inbox
 from moiety.api.reports import security_txt
 from moiety.foundation.errors import Unverified
 from moiety.incidents.drills import SignedDrills
@@ -28,7 +30,8 @@ pytestmark = BOTH
 
 ALL = "/v1/reports"
 HOLE = {"text": "GET /v1/anything answers me without a key.", "contact": "finder@example.org"}
-FAST = Limits(reports=Allowance(per_minute=100_000, burst=100_000))
+MANY = Allowance(per_minute=100_000, burst=100_000)
+FAST = Limits(reports=MANY, inbox=Inbox(near=MANY, together=MANY))
 
 
 @pytest.fixture
@@ -125,6 +128,59 @@ async def test_few_come_from_one_address_and_sizes_are_bounded(tmp_path: Path) -
         assert (await stranger.post(ALL, json=HOLE | {"ip": "1.2.3.4"})).status_code == 422
         picture = await stranger.post("/report-a-hole", files={"text": ("x.png", b"\x89PNG")})
         assert picture.status_code in {400, 422}
+
+
+@SQLITE
+async def test_whoever_has_many_addresses_leaves_a_share_to_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MOIETY_SECURITY_CONTACT", "mailto:security@example.org")
+    usual = Limits().inbox
+    async with api_over(tmp_path) as api:
+
+        async def sent(address: str, path: str = ALL, **how: Any) -> httpx.Response:
+            line = httpx.ASGITransport(api.app, client=(address, 5))
+            async with httpx.AsyncClient(transport=line, base_url="http://localhost") as stranger:
+                return await stranger.post(path, **(how or {"json": HOLE}))
+
+        async def codes(network: str, count: int) -> list[int]:
+            return [(await sent(f"{network}{number}")).status_code for number in range(1, count + 1)]
+
+        first = (await sent("10.0.0.1")).json()["number"]
+        # One network, however many addresses; then another, until the places of all are gone.
+        near = usual.near.burst
+        assert await codes("10.0.0.", near + 2) == [201] * (near - 1) + [429] * 3
+        assert near < usual.together.burst <= 2 * near
+        assert await codes("10.0.1.", near) == [201] * near
+        for network in ("10.0.2.", "2001:db8:7::", "::ffff:10.0.3."):
+            assert await codes(network, 2) == [201, 429], network
+        assert await codes("2001:db8:7:ff::", 1) == [429]
+        refused = await sent("10.0.2.9")
+        assert "write to security@example.org" in refused.json()["detail"]
+        assert int(refused.headers["retry-after"]) > 0
+        form = await sent("10.0.2.9", "/report-a-hole", files={"text": (None, "A long text."), "contact": (None, "")})
+        assert (form.status_code, "A long text." in form.text) == (429, True)
+        assert ("security@example.org" in form.text, "retry-after" in form.headers) == (True, True)
+        # Who waits for an answer asks for it all the while.
+        assert (await sent("10.0.2.9", ALL + "/answer", json={"number": first, "secret": "no"})).status_code == 404
+        with api.site.store.read() as tx:
+            kept = tx.reports.list()
+        assert (first in {one.id for one in kept}, len(kept)) == (True, 2 * near + 3)
+        api.site.clock.move(DAY)
+        assert await codes("10.0.2.", 1) == [201]
+    # Nobody fills the inbox, which takes no more at its end and drops none, before it was read for days.
+    a_day = 24 * 60 * (usual.together.per_minute + usual.newcomers.per_minute)
+    assert (WAITING_MAX - usual.together.burst - usual.newcomers.burst) / a_day >= 4
+
+
+@SQLITE
+async def test_a_full_inbox_takes_no_more_and_drops_none(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("moiety.incidents.reports.WAITING_MAX", 2)
+    async with api.client() as stranger:
+        replies = [await stranger.post(ALL, json=HOLE) for _ in range(3)]
+    assert [reply.status_code for reply in replies] == [201, 201, 429]
+    with api.site.store.read() as tx:
+        assert {one.id for one in tx.reports.list()} == {reply.json()["number"] for reply in replies[:2]}
 
 
 async def test_the_inbox_survives_every_text(api: Api) -> None:

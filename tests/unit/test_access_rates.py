@@ -56,6 +56,17 @@ def test_callers_and_actions_have_buckets_of_their_own() -> None:
     assert refused(limits, "b") == 1
 
 
+def test_of_several_buckets_all_are_spent_or_none_and_none_is_left_behind() -> None:
+    limits = limiter(HandClock(), callers_max=2)
+    limits.spend("all", "reveal", 3)
+    for number in range(9):
+        with pytest.raises(RateLimited):
+            limits.spend_all([(f"stranger {number}", "identify"), ("all", "reveal")])
+    limits.spend_all([("a", "identify"), ("b", "reveal")], 3)
+    limits.spend("b", "identify", 3)
+    assert refused(limits, "c") == 3
+
+
 def test_a_refusal_takes_nothing() -> None:
     clock = HandClock()
     limits = limiter(clock)

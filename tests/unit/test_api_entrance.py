@@ -8,7 +8,7 @@ import pytest
 from starlette.requests import Request
 
 from moiety.access import Allowance, RateLimiter
-from moiety.api.entrance import Access, Strikes, address_of, cookie_name
+from moiety.api.entrance import Access, Strikes, address_of, cookie_name, network_of
 from moiety.api.limits import FOR_FAILURE
 from moiety.api.sessions import IDLE_SECONDS, SESSION_SECONDS, SESSIONS_MAX, TICKET_SECONDS, TICKETS_MAX, Sessions
 from moiety.foundation.clock import HandClock
@@ -114,17 +114,19 @@ def test_a_key_that_was_right_lately_is_not_locked_out_by_its_neighbours() -> No
 
 
 @pytest.mark.parametrize(
-    ("client", "address"),
+    ("client", "address", "network"),
     [
-        (("10.1.2.3", 5), "10.1.2.3"),
-        (("2001:db8:1:2:3:4:5:6", 5), "2001:db8:1:2::/64"),
-        (("2001:db8:1:2:ffff::1", 5), "2001:db8:1:2::/64"),
-        (("a socket", 5), "a socket"),
-        (None, "-"),
+        (("10.1.2.3", 5), "10.1.2.3", "10.1.2.0/24"),
+        (("::ffff:10.1.2.3", 5), "10.1.2.3", "10.1.2.0/24"),
+        (("2001:db8:1:2:3:4:5:6", 5), "2001:db8:1:2::/64", "2001:db8:1::/48"),
+        (("2001:db8:1:2:ffff::1", 5), "2001:db8:1:2::/64", "2001:db8:1::/48"),
+        (("a socket", 5), "a socket", "a socket"),
+        (None, "-", "-"),
     ],
 )
-def test_addresses_are_counted_as_they_are_handed_out(client: Any, address: str) -> None:
+def test_addresses_are_counted_as_they_are_handed_out(client: Any, address: str, network: str) -> None:
     assert address_of(request(client)) == address
+    assert network_of(request(client)) == network
 
 
 def test_two_installations_on_one_host_do_not_share_a_cookie() -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from moiety.foundation.errors import BadInput, RateLimited
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from moiety.foundation.clock import Clock
 
@@ -59,30 +59,43 @@ class RateLimiter:
             KeyError: there is no allowance of that name.
 
         """
-        allowance = self._allowances[action]
-        if not 1 <= cost <= allowance.burst:
-            raise BadInput(f"One request may ask for 1 to {allowance.burst} at once.")
+        self.spend_all([(caller, action)], cost)
+
+    def spend_all(self, wanted: Sequence[tuple[str, str]], cost: int = 1) -> None:
+        """Take `cost` from each of these buckets of different actions, by caller and action, or from none of them.
+
+        What is refused leaves no bucket behind: a table of callers fills only as fast as all others let it.
+
+        Raises:
+            RateLimited, BadInput, KeyError: as `spend`.
+
+        """
         with self._lock:
             now = self._clock.monotonic()
-            buckets = self._full_at[action]
-            if caller not in buckets:
-                self._make_room(buckets, now)
-            full_at = max(buckets.get(caller, now), now) + cost * allowance.seconds_each
-            wait_s = full_at - now - allowance.burst * allowance.seconds_each
-            # A millionth of a second forgives the rounding of sums.
-            if wait_s > 1e-6:  # noqa: PLR2004 - said in the line above
-                raise _refused(wait_s)
-            buckets[caller] = full_at
-            buckets.move_to_end(caller)
+            due = [(action, caller, self._due(caller, action, cost, now)) for caller, action in wanted]
+            for action, caller, full_at in due:
+                buckets = self._full_at[action]
+                if caller not in buckets and len(buckets) >= self._callers_max:
+                    # The one that has been quiet for longest; it is full, and a full bucket remembers nothing.
+                    buckets.popitem(last=False)
+                buckets[caller] = full_at
+                buckets.move_to_end(caller)
 
-    def _make_room(self, buckets: OrderedDict[str, float], now: float) -> None:
-        """Drop the bucket that has been quiet for longest if the table is full; a full bucket remembers nothing."""
-        if len(buckets) < self._callers_max:
-            return
-        quiet, full_at = next(iter(buckets.items()))
-        if full_at > now:
-            raise _refused(full_at - now)
-        del buckets[quiet]
+    def _due(self, caller: str, action: str, cost: int, now: float) -> float:
+        """Say when a bucket would be full again; raises as `spend`."""
+        allowance, buckets = self._allowances[action], self._full_at[action]
+        if not 1 <= cost <= allowance.burst:
+            raise BadInput(f"One request may ask for 1 to {allowance.burst} at once.")
+        if caller not in buckets and len(buckets) >= self._callers_max:
+            quiet_full_at = next(iter(buckets.values()))
+            if quiet_full_at > now:
+                raise _refused(quiet_full_at - now)
+        full_at = max(buckets.get(caller, now), now) + cost * allowance.seconds_each
+        wait_s = full_at - now - allowance.burst * allowance.seconds_each
+        # A millionth of a second forgives the rounding of sums.
+        if wait_s > 1e-6:  # noqa: PLR2004 - said in the line above
+            raise _refused(wait_s)
+        return full_at
 
 
 def _refused(wait_s: float) -> RateLimited:

@@ -94,14 +94,26 @@ class Visitor:
 
 def address_of(request: Request) -> str:
     """Give the client's address, an IPv6 one by its /64: whoever has one of those has all of them."""
+    return _around(request, 32, 64).removesuffix("/32")
+
+
+def network_of(request: Request) -> str:
+    """Give the network about the client's address that one owner often has whole: a /24, or of IPv6 a /48."""
+    return _around(request, 24, 48)
+
+
+def _around(request: Request, ipv4_bits: int, ipv6_bits: int) -> str:
+    """Give the network of so many bits about the client's address."""
     host = request.client.host if request.client else ""
     try:
         address = ipaddress.ip_address(host)
     except ValueError:
         return host or "-"
-    if address.version == 4:  # noqa: PLR2004 - IPv4
-        return str(address)
-    return str(ipaddress.ip_network((address, 64), strict=False))
+    if isinstance(address, ipaddress.IPv6Address):
+        # A socket for both kinds shows IPv4 addresses so, and all of them would be one network of IPv6.
+        address = address.ipv4_mapped or address
+    bits = ipv4_bits if isinstance(address, ipaddress.IPv4Address) else ipv6_bits
+    return str(ipaddress.ip_network((address, bits), strict=False))
 
 
 def cookie_name(request: Request) -> str:

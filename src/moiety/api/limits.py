@@ -26,15 +26,42 @@ FOR_KEY: Final = "key"
 FOR_STRANGER: Final = "stranger"
 FOR_FAILURE: Final = "failure"
 FOR_REPORT: Final = "report"
+FOR_ANSWER: Final = "report-answer"
+FOR_REPORT_NEAR: Final = "report-network"
+FOR_REPORT_ALL: Final = "report-all"
+FOR_REPORT_FIRST: Final = "report-first"
+FOR_REPORT_NEW: Final = "report-newcomers"
 
 _KEY_RATE: Final = Allowance(per_minute=3_000, burst=100)
 # The owner enrols in bulk and measures; this stops a runaway loop, nothing else.
 _OWNER_RATE: Final = Allowance(per_minute=120_000, burst=4_000)
 _STRANGER_RATE: Final = Allowance(per_minute=1_200, burst=300)
-# A stranger with a hole to report sends one report, and perhaps two more; asking for the answer counts as well. At six
+# A stranger with a hole to report sends one report, and perhaps two more; so often they ask for the answer, too. At six
 # an hour one address needs more than three days to fill the inbox, which ends at 500 that wait.
 _REPORTS: Final = Allowance(per_minute=0.1, burst=10)
+_DAY_MINUTES: Final = 24 * 60
+_NEAR: Final = Allowance(per_minute=48 / _DAY_MINUTES, burst=20)
+_TOGETHER: Final = Allowance(per_minute=40 / _DAY_MINUTES, burst=40)
+_FIRST: Final = Allowance(per_minute=1 / _DAY_MINUTES, burst=1)
+_NEWCOMERS: Final = Allowance(per_minute=60 / _DAY_MINUTES, burst=60)
 _FAILURES: Final = Allowance(per_minute=20, burst=30)
+
+
+@dataclass(frozen=True, slots=True)
+class Inbox:
+    """How many reports the inbox takes of all strangers together, all of it counted in memory and by no name.
+
+    From one network (an IPv4 /24, an IPv6 /48) come `near`, of all `together`. Beside those there are places for
+    `newcomers`, one for each network a day (`first`): whoever fills all others from a few networks shuts nobody out.
+    """
+
+    near: Allowance = _NEAR
+    together: Allowance = _TOGETHER
+    first: Allowance = _FIRST
+    newcomers: Allowance = _NEWCOMERS
+
+
+_INBOX: Final = Inbox()
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +70,7 @@ class Limits:
 
     `image_bytes` and `json_bytes` bound one picture and one JSON body (or the words beside a picture). Rates are per
     caller: a key, the owner, or for what needs no key the client's address; `failures` are wrong keys per address,
-    `reports` what strangers send to the inbox.
+    `reports` what strangers send to the inbox and ask of it, which is bounded for all of them by `inbox`.
     `pictures_at_once` are worked on, `pictures_waiting` more may wait in memory; the next is told to come again.
     """
 
@@ -57,6 +84,7 @@ class Limits:
     stranger_rate: Allowance = _STRANGER_RATE
     failures: Allowance = _FAILURES
     reports: Allowance = _REPORTS
+    inbox: Inbox = _INBOX
 
     def rates(self) -> dict[str, Allowance]:
         """Name the allowances for `RateLimiter`."""
@@ -66,6 +94,11 @@ class Limits:
             FOR_STRANGER: self.stranger_rate,
             FOR_FAILURE: self.failures,
             FOR_REPORT: self.reports,
+            FOR_ANSWER: self.reports,
+            FOR_REPORT_NEAR: self.inbox.near,
+            FOR_REPORT_ALL: self.inbox.together,
+            FOR_REPORT_FIRST: self.inbox.first,
+            FOR_REPORT_NEW: self.inbox.newcomers,
         }
 
 

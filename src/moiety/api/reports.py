@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 
 from moiety.access import Permission
-from moiety.api.entrance import LOCAL_HOSTS, address_of
+from moiety.api.entrance import LOCAL_HOSTS, address_of, network_of
 from moiety.api.incident_schemas import (
     AnswerBody,
     ReportAnswer,
@@ -19,12 +19,13 @@ from moiety.api.incident_schemas import (
     ReportSeen,
     ReportTaken,
 )
-from moiety.api.limits import FOR_REPORT
+from moiety.api.limits import FOR_ANSWER, FOR_REPORT, FOR_REPORT_ALL, FOR_REPORT_FIRST, FOR_REPORT_NEAR, FOR_REPORT_NEW
 from moiety.api.routes import Routes
 from moiety.api.schemas import moment, moment_or_none
 from moiety.api.visits import Here, TheCaller
 from moiety.foundation import settings
-from moiety.incidents.reports import Clock, Opened
+from moiety.foundation.errors import RateLimited
+from moiety.incidents.reports import Clock, Opened, another_way
 
 routes = Routes("reports")
 ALL = "/v1/reports"
@@ -70,22 +71,42 @@ def clock_seen(one: Clock) -> ReportClock:
     return ReportClock(waiting=one.waiting, overdue=one.overdue, days=one.days, oldest_at=moment_or_none(one.oldest_at))
 
 
-def spend(request: Request, visit: Here) -> None:
-    """Count what a stranger sends to the inbox, by address and in memory alone; raises `RateLimited`."""
-    visit.gate.limiter.spend(address_of(request), FOR_REPORT)
+def spend_answer(request: Request, visit: Here) -> None:
+    """Count who asks for an answer, by address and in memory alone; raises `RateLimited`."""
+    visit.gate.limiter.spend(address_of(request), FOR_ANSWER)
+
+
+def spend_report(request: Request, visit: Here) -> None:
+    """Count a report, by address and network and in memory alone.
+
+    Raises:
+        RateLimited: the sender, their network or all together sent too many; it says how else they are heard.
+
+    """
+    near = network_of(request)
+    sender = [(address_of(request), FOR_REPORT), (near, FOR_REPORT_NEAR)]
+    limiter = visit.gate.limiter
+    try:
+        limiter.spend_all([*sender, (ALL, FOR_REPORT_ALL)])
+    except RateLimited:
+        try:
+            limiter.spend_all([*sender, (near, FOR_REPORT_FIRST), (ALL, FOR_REPORT_NEW)])
+        except RateLimited as full:
+            said = f"The inbox takes no further report from here for {full.wait_s} s; {another_way()}."
+            raise RateLimited(said, wait_s=full.wait_s) from None
 
 
 @routes.add(
     "POST",
     ALL,
-    public="takes a report of a hole from anybody: text alone, few from one address, and nothing of the sender is kept",
+    public="takes a report of a hole from anybody: text alone, few from one network, and nothing of the sender is kept",
     body=ReportBody,
     status_code=201,
     summary="Report a hole",
 )
 async def send_report(request: Request, body: ReportBody, visit: Here) -> ReportTaken:
     """Take a report; number and secret are shown once, and ask for its answer."""
-    spend(request, visit)
+    spend_report(request, visit)
     reports = visit.gate.incidents.reports
     number, secret = await asyncio.to_thread(reports.receive, body.text, body.contact)
     return ReportTaken(number=number, secret=secret, days=(await asyncio.to_thread(reports.clock)).days)
@@ -100,7 +121,7 @@ async def send_report(request: Request, body: ReportBody, visit: Here) -> Report
 )
 async def read_answer(request: Request, body: ReportLookUp, visit: Here) -> ReportAnswer:
     """Give the answer to a report, if there is one."""
-    spend(request, visit)
+    spend_answer(request, visit)
     one = await asyncio.to_thread(visit.gate.incidents.reports.look_up, body.number, body.secret)
     return ReportAnswer(
         number=one.report.id,

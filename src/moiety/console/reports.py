@@ -11,12 +11,12 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from moiety.access import Permission
-from moiety.api.reports import FORM, spend
+from moiety.api.reports import FORM, spend_answer, spend_report
 from moiety.api.routes import Routes
 from moiety.api.schemas import Taken
 from moiety.api.visits import TheCaller, form_of
 from moiety.console.frame import Frame, Framed
-from moiety.foundation.errors import BadInput, NotFound, TooMany
+from moiety.foundation.errors import BadInput, NotFound, RateLimited, TooMany
 from moiety.incidents.reports import ANSWER_CHARS_MAX, CONTACT_CHARS_MAX, TEXT_CHARS_MAX, Reports
 
 routes = Routes("console")
@@ -63,20 +63,24 @@ async def report_page(frame: Framed) -> HTMLResponse:
 @routes.add(
     "POST",
     FORM,
-    public="takes a report of a hole from anybody: text alone, few from one address, and nothing of the sender is kept",
+    public="takes a report of a hole from anybody: text alone, few from one network, and nothing of the sender is kept",
     form=ReportForm,
     response_class=HTMLResponse,
     include_in_schema=False,
 )
 async def take_report(request: Request, frame: Framed) -> HTMLResponse:
     """Take a report, and show its number and secret once."""
-    spend(request, frame.visit)
     given = form_of(frame.visit, ReportForm)
     text = given.text.replace("\r\n", "\n")
     try:
+        spend_report(request, frame.visit)
         taken = await asyncio.to_thread(_reports(frame).receive, text, given.contact)
     except (BadInput, TooMany) as error:
-        return await _shown(frame, 400, trouble=str(error), text=text, contact=given.contact)
+        status = 400 if isinstance(error, BadInput) else 429
+        shown = await _shown(frame, status, trouble=str(error), text=text, contact=given.contact)
+        if isinstance(error, RateLimited):
+            shown.headers["Retry-After"] = str(error.wait_s)
+        return shown
     return await _shown(frame, 201, taken=taken)
 
 
@@ -90,7 +94,7 @@ async def take_report(request: Request, frame: Framed) -> HTMLResponse:
 )
 async def answer_page(request: Request, frame: Framed) -> HTMLResponse:
     """Show the answer to a report, if there is one."""
-    spend(request, frame.visit)
+    spend_answer(request, frame.visit)
     given = form_of(frame.visit, LookUpForm)
     try:
         found = await asyncio.to_thread(_reports(frame).look_up, given.number.strip(), given.secret.strip())

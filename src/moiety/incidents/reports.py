@@ -39,6 +39,12 @@ CONTENT, ANSWER = "report.content", "report.answer"
 NONE: Final = "There is no report with this number and secret."
 
 
+def another_way() -> str:
+    """Say how a stranger is heard where the inbox takes no more."""
+    contact = settings.setting("MOIETY_SECURITY_CONTACT").removeprefix("mailto:")
+    return f"write to {contact}" if contact else "write to the organisation that runs this gate"
+
+
 @dataclass(frozen=True, slots=True, repr=False)
 class Opened:
     """A report as those who answer read it; `erased` ones have no text, and an answer only if it was given since."""
@@ -86,7 +92,7 @@ class Reports:
         sealed = self._words.seal(CONTENT, number, json.dumps(told))
         with self._desk.store.begin() as tx:
             if tx.reports.waiting() >= WAITING_MAX:
-                raise TooMany("Too many reports wait for an answer; write to the contact in security.txt.")
+                raise TooMany(f"Too many reports wait for an answer; {another_way()}.")
             # A crash before the commit leaves no report; its sender has no number then, and sends it again.
             tx.reports.put(Report(number, _mark(secret), sealed, self._desk.clock.now()))
             self._note(tx, Record.COLLECTION, "report-receive", "stranger", number)
