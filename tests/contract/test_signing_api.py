@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,13 +13,14 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from api_in_process import WHY, Api, api_over, upload
 from moiety.access import Permission
+from moiety.drill.authenticator import ORIGIN, RP_ID
 from moiety.matching import parked
 from moiety.vault.policy import Needs
 from moiety.warrants.proofs import SessionGrant, by_session
 from moiety.warrants.warrant import Warrant
 from moiety.wire.kinds import Role
 from signed_door import Door, G, door_over
-from signed_site import Camera, Somebody, body, put_policy, raw, seat
+from signed_site import HALVES, Camera, Somebody, body, put_policy, put_roster, raw, seat
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -151,14 +153,40 @@ async def test_two_different_people_must_sign(door: Door) -> None:
 # ---- what is refused ----
 
 
-async def test_a_stranger_s_signature_is_refused_by_the_vaults(door: Door) -> None:
-    door.people = seat(door.api.site, door.gallery, "ada", asks=Needs.OPERATOR) | {"eve": Somebody("eve")}
+async def test_wrong_signatures_are_refused_and_spoil_no_question_for_who_may_sign(door: Door) -> None:
+    door.people = seat(door.api.site, door.gallery, "ada", "ben", asks=Needs.TWO_PERSON)
+    door.people |= {"eve": Somebody("eve")}
     told = (await door.ask(door.api.photo(door.ada))).json()
-    await door.sign(told["id"], "eve")
-    found = await door.answer(told["id"])
-    assert (found["state"], found["status"]) == ("refused", 403)
-    assert found["problem"]["type"] == "urn:moiety:problem:warrant-refused"
-    assert "answer" not in found
+    warrant, path = await door.paper(told["id"]), f"/v1/questions/{told['id']}/signatures"
+    ada, ben, eve = (door.people[name].signs(warrant) for name in ("ada", "ben", "eve"))
+    # A stranger's; one in Ada's name that she did not make; then, beside Ada's own, Ben's with Ada's value.
+    before = {half: door.api.site.vault(half)._cabinet._journal.read("SELECT * FROM nonce") for half in HALVES}
+    for wrong in (eve, ada | {"value": eve["value"]}, ben | {"value": ada["value"]}):
+        reply = await door.client.post(path, json=wrong)
+        assert (reply.status_code, reply.json()["type"]) == (403, "urn:moiety:problem:warrant-refused")
+        assert "still waits" in reply.json()["detail"]
+    assert (await door.client.post(path, json=ada)).json()["signed"] == 1
+    for wrong in (eve, ben | {"value": ada["value"]}):
+        assert (await door.client.post(path, json=wrong)).status_code == 403
+    assert before == {half: door.api.site.vault(half)._cabinet._journal.read("SELECT * FROM nonce") for half in HALVES}
+    assert (await door.client.get(f"/v1/questions/{told['id']}")).json()["state"] == "waiting"
+    assert (await door.client.post(path, json=ben)).json()["signed"] == 2
+    assert (await door.answer(told["id"]))["status"] == 200
+
+
+async def test_one_person_with_two_passkeys_is_one_and_spoils_no_question(door: Door) -> None:
+    door.people = seat(door.api.site, door.gallery, "ada", "ben", asks=Needs.TWO_PERSON)
+    spare, roster = Somebody("ada"), [door.people[name].on_roster() for name in ("ada", "ben")]
+    keys = (*roster[0].passkeys, *spare.on_roster().passkeys)
+    put_roster(door.api.site, ORIGIN, RP_ID, people=(replace(roster[0], passkeys=keys), roster[1]))
+    told = (await door.ask(door.api.photo(door.ada))).json()
+    warrant, path = await door.paper(told["id"]), f"/v1/questions/{told['id']}/signatures"
+    both = await asyncio.gather(
+        *(door.client.post(path, json=one.signs(warrant)) for one in (door.people["ada"], spare))
+    )
+    assert sorted(reply.status_code for reply in both) == [200, 403]
+    assert (await door.client.post(path, json=door.people["ben"].signs(warrant))).json()["signed"] == 2
+    assert (await door.answer(told["id"]))["status"] == 200
 
 
 async def test_a_signature_for_another_warrant_is_not_taken(door: Door) -> None:

@@ -160,12 +160,15 @@ async def question_material(visit: Here) -> Material:
     response_model_exclude_none=True,
 )
 async def sign_question(visit: Here, given: SignatureGiven) -> QuestionSeen:
-    """Take a signature; with the last one that is needed the question goes on its way. The vaults check all of them."""
+    """Take a signature that the vaults would take; with the last one that is needed the question goes on its way.
+
+    A wrong one is refused, and the question goes on waiting for the right one.
+    """
     question = _the(visit)
     if given.question not in {None, question.id}:
         raise BadInput("This signature is for another question.")
     signature = Signature(given.scheme, _raw(given.signer), _raw(given.value))
-    question.waiting.add(signature, given.paper)
+    await question.waiting.add(signature, given.paper, visit.gate.house.desk.must_take)
     return _seen(visit, question)
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from moiety.foundation.envelopes import pack, seal, unseal
-from moiety.foundation.errors import Halted, UnknownGallery, Unverified
+from moiety.foundation.errors import Halted, UnknownGallery, Unverified, WarrantRefused
 from moiety.foundation.ids import GalleryId, RowId
 from moiety.matching import vigil
 from moiety.matching.alarms import Alarms
@@ -35,8 +35,10 @@ if TYPE_CHECKING:
     from moiety.matching.links import Links
     from moiety.storage import Gallery, Store, Transaction
     from moiety.tlog.notes import VerifierKey
+    from moiety.warrants.warrant import SignedWarrant
 
 MARK_BYTES = 16
+NOT_TAKEN = "The vaults do not take this signature; the question still waits for somebody's whom they know."
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -153,6 +155,20 @@ class Desk:
         given = await asker.signing.sign(papers)
         made = [signed_with(one, *signatures).encode() for one, signatures in zip(warrants, given, strict=True)]
         return Signed(made, named(given))
+
+    async def must_take(self, signed: SignedWarrant) -> None:
+        """Ask both vaults whether they would take these signatures; neither spends anything by it.
+
+        Raises:
+            WarrantRefused: one would not, and does not say why.
+            PartDown: one is away.
+
+        """
+        raw = [signed.encode()]
+        try:
+            await self.links.both(Kind.SIGNATURE, {}, raw, raw)
+        except WarrantRefused:
+            raise WarrantRefused(NOT_TAKEN) from None
 
     async def for_faces(
         self,

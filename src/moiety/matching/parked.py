@@ -30,15 +30,15 @@ from moiety.foundation.errors import (
 from moiety.matching.signing import NONCE_BYTES, PATIENT_SECONDS, SIGNERS, needed
 from moiety.vault.policy import Needs
 from moiety.warrants.proofs import Assertion, DeviceProof, SessionProof
-from moiety.warrants.warrant import Act, Scheme
+from moiety.warrants.warrant import Act, Scheme, signed_with
 from moiety.watch import kind_of, place
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Sequence
+    from collections.abc import Awaitable, Callable, Coroutine, Sequence
 
     from moiety.foundation.clock import Clock
     from moiety.matching.signing import Paper, Papers
-    from moiety.warrants.warrant import Signature
+    from moiety.warrants.warrant import Signature, SignedWarrant
 
 _log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -83,6 +83,8 @@ class Waiting:
         self.given: list[list[Signature]] = []
         self.began = asyncio.Event()
         self._enough = asyncio.Event()
+        # Signatures are checked one after the other: each beside those that were taken before it.
+        self._turn = asyncio.Lock()
 
     async def sign(self, papers: Papers) -> Sequence[Sequence[Signature]]:
         """Lay the papers out, and wait until they are signed.
@@ -112,27 +114,40 @@ class Waiting:
         """How many have signed every paper."""
         return min((len(one) for one in self.given), default=0)
 
-    def add(self, signature: Signature, number: int) -> None:
-        """Put a signature under a paper; the vaults check it, here only what would be refused for sure.
+    async def add(self, signature: Signature, number: int, check: Callable[[SignedWarrant], Awaitable[None]]) -> None:
+        """Put a signature under a paper if `check` takes it beside those that are there; else the question waits on.
 
         Raises:
             BadInput: it is not of the kind that is needed, or not for this paper.
             AlreadyThere: the same passkey or session has signed it.
+            Refusal: what `check` raises.
 
         """
-        papers = self.papers
-        if papers is None:
+        async with self._turn:
+            papers = self._papers()
+            if number >= len(papers.papers):
+                raise BadInput("There is no such paper in this question.")
+            paper, given = papers.papers[number], self.given[number]
+            _must_fit(signature, paper, papers.terms.needs)
+            if any(one.signer == signature.signer for one in given):
+                raise AlreadyThere("This passkey has signed it already; another person must sign.")
+            if len(given) < self.wanted:
+                await check(signed_with(paper.warrant, *given, signature))
+                self._papers()
+                given.append(signature)
+            if self.signed >= self.wanted:
+                self._enough.set()
+
+    def _papers(self) -> Papers:
+        """Give the papers.
+
+        Raises:
+            NotFound: nobody waits for signatures any more.
+
+        """
+        if self.papers is None:
             raise NotFound(GONE)
-        if number >= len(papers.papers):
-            raise BadInput("There is no such paper in this question.")
-        _must_fit(signature, papers.papers[number], papers.terms.needs)
-        given = self.given[number]
-        if any(one.signer == signature.signer for one in given):
-            raise AlreadyThere("This passkey has signed it already; another person must sign.")
-        if len(given) < self.wanted:
-            given.append(signature)
-        if self.signed >= self.wanted:
-            self._enough.set()
+        return self.papers
 
 
 def _must_fit(signature: Signature, paper: Paper, needs: Needs) -> None:

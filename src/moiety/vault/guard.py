@@ -116,10 +116,23 @@ class Guard:
 
         """
         self._emergency().must_allow(act, signed)
-        believed = Believed(self._trust.services, self._roster(), self._clock.now())
+        believed = self._believed()
         for one in signed:
             self._fits(one.warrant, act, policy)
         return joined([believed.signers(one, policy.needs(act)) for one in signed])
+
+    def _believed(self) -> Believed:
+        """Say whom this vault believes now."""
+        return Believed(self._trust.services, self._roster(), self._clock.now())
+
+    def take(self, signed: SignedWarrant) -> None:
+        """Check signatures before all are there, and nothing else of their warrant; nothing is spent.
+
+        Raises:
+            Unverified: one would be refused, or one person signed twice.
+
+        """
+        self._believed().take(signed)
 
     def _fits(self, warrant: Warrant, act: Act, policy: GalleryPolicy) -> None:
         """Check that a warrant is for this act, gallery, policy and time."""

@@ -90,6 +90,7 @@ class Vault(ABC):
             Kind.STATE: self._state,
             Kind.LEFT: self._left,
             Kind.EMERGENCY: self._emergency,
+            Kind.SIGNATURE: self._alike(self._signature),
             Kind.SEARCH: self._alike(self._search),
             Kind.BANDS: self._alike(self._bands),
         }
@@ -262,6 +263,11 @@ class Vault(ABC):
     async def _emergency(self, frame: Frame) -> Answer:
         """Press stop or kill at the gate's word, which lets go of neither; tell what is pressed."""
         return Answer(await press(self._half, self._policies.book, frame.meta))
+
+    async def _signature(self, frame: Frame) -> Answer:
+        """Check signatures that were laid under a waiting warrant, so that a wrong one does not end its question."""
+        await asyncio.to_thread(self._guard.take, SignedWarrant.decode(bytes(frame.buffers[0])))
+        return Answer({})
 
     # ---- questions ----
 

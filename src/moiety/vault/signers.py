@@ -75,6 +75,18 @@ class Believed:
             raise Unverified("The gallery's policy needs another kind of signature.")
         return found
 
+    def take(self, signed: SignedWarrant) -> None:
+        """Check signatures of people or a device that are not yet all that are needed.
+
+        Raises:
+            Unverified: one is wrong, of somebody unknown or of another role; or one person signed twice.
+
+        """
+        if [signature.scheme for signature in signed.signatures] == [Scheme.DEVICE]:
+            self._device(signed)
+        else:
+            self._people(signed)
+
     def _service(self, signed: SignedWarrant) -> Signers:
         """Check the gate's own signature."""
         (signature,) = signed.signatures

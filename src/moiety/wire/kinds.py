@@ -48,6 +48,8 @@ class Kind(IntEnum):
     LEFT = 80
     # gate -> both vaults: press stop or kill, or ask whether they are pressed
     EMERGENCY = 81
+    # gate -> both vaults: would signatures of people or a device be taken, which are not yet all there
+    SIGNATURE = 82
     # gate -> vault B
     WRAP = 30
     REVEAL = 31
@@ -107,6 +109,7 @@ ALLOWED: dict[Kind, tuple[set[Role], set[Role]]] = {
             Kind.LEFT,
             Kind.HELD,
             Kind.EMERGENCY,
+            Kind.SIGNATURE,
         )
     },
     **{kind: ({Role.GATE}, {Role.VAULT_B}) for kind in (Kind.WRAP, Kind.REVEAL, Kind.BLIND, Kind.FORGET)},
