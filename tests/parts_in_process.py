@@ -276,7 +276,7 @@ class InProcess:
     ) -> Enrolled:
         """Enrol a new photo of a person."""
         image = self.sight.picture(person, cosine=cosine)
-        return await self.house.enroller.enrol(gallery, image, who or Who(), ASKER)
+        return await self.house.enroller.enrol(gallery, image, replace(who or Who(), amends=True), ASKER)
 
     async def found(self, gallery: Gallery, person: NDArray[np.float32]) -> set[SubjectId]:
         """Say whom the gallery takes this person for."""

@@ -69,7 +69,7 @@ class Acts:
             if len(self.people) == PEOPLE:
                 return
             person = self._newcomer(f"person {len(self.people)}" if self.dice.random() < 0.5 else None)
-        await self._enrol(person, Who(reference=person.reference))
+        await self._enrol(person, Who(reference=person.reference, amends=True))
 
     def _newcomer(self, reference: str | None) -> Person:
         """Meet somebody whom nobody knows."""
@@ -102,7 +102,7 @@ class Acts:
         """Add a photo to somebody who is enrolled."""
         person = self._one(enrolled=True)
         if person and person.subject:
-            await self._photo(person, Who(subject=person.subject))
+            await self._photo(person, Who(subject=person.subject, amends=True))
 
     async def erase(self) -> None:
         """Erase somebody; from the first step on nobody finds them, whatever becomes of the rest."""

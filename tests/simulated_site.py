@@ -190,7 +190,7 @@ class Life(Acts):
         await self.until_enrolled(first)
         await self.until_enrolled(second)
         await self.until_done(self.tidy)
-        await self.until_done(lambda: self._photo(first, Who(subject=first.subject)), "add_photo")
+        await self.until_done(lambda: self._photo(first, Who(subject=first.subject, amends=True)), "add_photo")
         await self.until_done(self.search)
         await self.until_done(self.verify)
         await self.until_done(self.name)
@@ -239,7 +239,7 @@ class Life(Acts):
                 (person.subject,) = found
                 person.enrolled = True
                 return
-        await self._enrol(person, Who(reference=person.reference))
+        await self._enrol(person, Who(reference=person.reference, amends=True))
 
     async def until_erased(self, person: Person) -> None:
         """Erase somebody; when it is not known whether it worked, look."""

@@ -191,7 +191,7 @@ async def erasure(world: World, fate: str) -> None:
     for spoilt in ERASURE:
         face = site.sight.person()
         subject = (await enrol(world, site.sight.picture(face, cosine=0.999), Who(reference="somebody"))).subject
-        await enrol(world, site.sight.picture(face, cosine=0.999), Who(subject=subject))
+        await enrol(world, site.sight.picture(face, cosine=0.999), Who(subject=subject, amends=True))
         world.weather.armed = (*spoilt, fate)
         await spoil(fate, site.gate(site.house.eraser.subject(gallery, subject, ASKER)))
         # Nobody finds them from now on, although a vault may not have heard of it.

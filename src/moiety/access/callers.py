@@ -36,10 +36,14 @@ class Caller:
             SpareNeeded: it reveals something, and there was only one passkey for too long.
 
         """
-        if not any(scope.covers(permission, gallery_id) for scope in self.scopes):
+        if not self.may(permission, gallery_id):
             raise Forbidden(self.why_not.format(permission))
         if self.spare_missing and permission is Permission.SUBJECT_REVEAL:
             raise SpareNeeded
+
+    def may(self, permission: Permission, gallery_id: GalleryId | None = None) -> bool:
+        """Whether some scope covers it, in this gallery or in all if none is named."""
+        return any(scope.covers(permission, gallery_id) for scope in self.scopes)
 
     def visible(self, permission: Permission, gallery_ids: Iterable[GalleryId]) -> tuple[GalleryId, ...]:
         """Return those galleries for which the caller has the permission; for lists, which show no others.

@@ -21,6 +21,7 @@ class Permission(StrEnum):
     PROBE_IDENTIFY = "gallery:probe:identify"
     PROBE_VERIFY = "gallery:probe:verify"
     SUBJECT_ENROL = "gallery:subject:enrol"
+    SUBJECT_AMEND = "gallery:subject:amend"
     SUBJECT_READ = "gallery:subject:read"
     SUBJECT_REVEAL = "gallery:subject:reveal"
     SUBJECT_ERASE = "gallery:subject:erase"

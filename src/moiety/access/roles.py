@@ -63,7 +63,7 @@ DUTIES: Final[dict[Role, Duty]] = {
     ),
     Role.REGISTRAR: Duty(
         _SIGNS
-        | {_P.SUBJECT_ENROL, _P.SUBJECT_READ, _P.SUBJECT_REVEAL, _P.SUBJECT_ERASE}
+        | {_P.SUBJECT_ENROL, _P.SUBJECT_AMEND, _P.SUBJECT_READ, _P.SUBJECT_REVEAL, _P.SUBJECT_ERASE}
         | {_P.SUBJECT_RIGHTS, _P.SUBJECT_HOLD, _P.RULES_SET},
         ("ask who is in a picture, or compare faces", "invite anybody or make keys", "read the ledger"),
     ),

@@ -59,7 +59,8 @@ async def give_own(visit: Here, subject: str, house: TheHouse, caller: TheCaller
     """Make a template that the person keeps: for 1:1 alone, at no vault, and known here by its hash."""
     form = form_of(visit, OwnForm)
     asker, key = asker_of(caller, form.reason, form.case), raw(form.holder_key)
-    made = await house.own.give(gallery, SubjectId(subject), form.image, key, asker)
+    amends = caller.may(Permission.SUBJECT_AMEND, gallery.id)
+    made = await house.own.give(gallery, SubjectId(subject), form.image, key, asker, amends=amends)
     return OwnMade(template=to_text(made.template), sealed=bool(key), face=faces.told(made.face))
 
 

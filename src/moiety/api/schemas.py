@@ -275,6 +275,7 @@ class PhotoSeen(Given):
     created_at: datetime
     capture: Literal[UNSAID, *HOW] = Field(description="How it was taken, as far as it was said.")  # type: ignore[valid-type]  # the code's own words
     excluded: bool = Field(description="A half of it was damaged at a vault; erase it and enrol the photo again.")
+    added: bool = Field(description="It was added to somebody who had a face here; the ledger says by whom.")
 
 
 class PhotoList(Given):
@@ -345,12 +346,19 @@ class KeySeen(Given):
     expires_at: datetime
     revoked_at: datetime | None
     last_used_at: datetime | None
+    made_by: Annotated[str | None, Field(description="The key or operator that made it, or `owner`.")]
 
 
 class KeyMade(KeySeen):
     """A new key with its token, which is shown this once."""
 
     token: Annotated[str, Field(repr=False)]
+
+
+class KeyRevoked(KeySeen):
+    """A key that was revoked, and the ids of those that ended with it: what it made, what those made, and so on."""
+
+    also_revoked: list[str]
 
 
 class KeyList(Given):

@@ -91,10 +91,14 @@ async def _enrol(visit: Visit, caller: Caller, gallery: Gallery, form: PhotoForm
     summary="Enrol a photo",
 )
 async def enrol(visit: Here, caller: TheCaller, gallery: TheGallery) -> BaseModel | Response:
-    """Enrol the one person that the photo shows: a new subject, or the one that has this reference already."""
+    """Enrol the one person that the photo shows: a new subject, or the one that has this reference already.
+
+    Whoever has a face here gets another by `gallery:subject:amend` alone.
+    """
     form = form_of(visit, EnrolForm)
     stated = Stated(police=form.police_status or "")
-    return await _enrol(visit, caller, gallery, form, Who(None, form.reference, form.fields, stated))
+    amends = caller.may(Permission.SUBJECT_AMEND, gallery.id)
+    return await _enrol(visit, caller, gallery, form, Who(None, form.reference, form.fields, stated, amends=amends))
 
 
 @routes.add("GET", BASE, permission=Permission.SUBJECT_READ, summary="List")
@@ -143,8 +147,9 @@ async def erase_subject(
     summary="Enrol a further photo",
 )
 async def add_photo(visit: Here, subject: str, caller: TheCaller, gallery: TheGallery) -> BaseModel | Response:
-    """Enrol a further photo of a subject."""
-    return await _enrol(visit, caller, gallery, form_of(visit, PhotoForm), Who(subject=SubjectId(subject)))
+    """Enrol a photo of a subject who is here; whoever has a face here gets another by `gallery:subject:amend` alone."""
+    who = Who(SubjectId(subject), amends=caller.may(Permission.SUBJECT_AMEND, gallery.id))
+    return await _enrol(visit, caller, gallery, form_of(visit, PhotoForm), who)
 
 
 @routes.add("GET", ONE + "/photos", permission=Permission.SUBJECT_READ, summary="List photos")
@@ -153,7 +158,13 @@ async def list_photos(subject: str, house: TheHouse, gallery: TheGallery) -> Pho
     photos = await house.directory.photos(gallery, SubjectId(subject))
     return PhotoList(
         photos=[
-            PhotoSeen(id=one.id, created_at=moment(one.created_at), capture=one.capture, excluded=one.excluded)
+            PhotoSeen(
+                id=one.id,
+                created_at=moment(one.created_at),
+                capture=one.capture,
+                excluded=one.excluded,
+                added=one.added,
+            )
             for one in photos
         ]
     )

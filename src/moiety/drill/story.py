@@ -79,7 +79,9 @@ class Story:
             gallery = await house.galleries.create(NewGallery(GALLERY, "a restore drill"), DRILL)
             for person, photos in self._samples.enrol.items():
                 for photo in photos:
-                    done = await house.enroller.enrol(gallery, photo.read_bytes(), Who(reference=person), DRILL)
+                    done = await house.enroller.enrol(
+                        gallery, photo.read_bytes(), Who(reference=person, amends=True), DRILL
+                    )
                     self._ids[person] = done.subject
             await house.canaries.plant(gallery, CANARIES)
             await self.back_up(site, Role, with_keys=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from moiety.foundation.errors import ConsentNeeded, MatchingStopped
+from moiety.foundation.errors import ConsentNeeded, Forbidden, MatchingStopped
 from moiety.matching.deployed import must_be_deployed
 from moiety.storage.person_records import SubjectRecord
 
@@ -21,6 +21,7 @@ OLD: Final = "No consent to the present notice of this gallery is in force; stor
 YOUNG: Final = (
     "This person is under eighteen: a guardian's record, an authorised reason and the guardian's release first."
 )
+AMEND: Final = "This person has a face here already; adding to it needs the permission gallery:subject:amend."
 GUARDIAN: Final = ("guardian_name", "guardian_relation", "guardian_reason")
 
 
@@ -55,6 +56,21 @@ def admit(tx: Transaction, gallery: Gallery, subject: SubjectId | None, now: flo
         raise ConsentNeeded(OLD if tx.consents.of_subject(subject) else FIRST)
     if young and not any(one.by_guardian for one in good):
         raise ConsentNeeded(YOUNG)
+
+
+def must_amend(tx: Transaction, subject: SubjectId, *, amends: bool) -> bool:
+    """Say whether somebody has a face here already; refuse another one to whoever may not add it (`amends`).
+
+    Whoever adds a face to somebody lets in whom that face is of, as that person.
+
+    Raises:
+        Forbidden: they have one, and this caller may enrol, not amend.
+
+    """
+    has = bool(tx.templates.of_subject(subject)) or tx.own_templates.digest(subject) is not None
+    if has and not amends:
+        raise Forbidden(AMEND)
+    return has
 
 
 def stop(tx: Transaction, gallery: Gallery, subject: SubjectId, why: str, now: float) -> None:

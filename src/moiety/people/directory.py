@@ -34,12 +34,14 @@ class PhotoInfo:
     """One enrolled photo, of which only the halves of its template are kept.
 
     `capture` says how it was taken. An `excluded` one is in no search: one of its halves was damaged at a vault.
+    An `added` one is not the oldest.
     """
 
     id: PhotoId
     created_at: float
     capture: str
     excluded: bool
+    added: bool
 
 
 class Directory:
@@ -78,7 +80,7 @@ class Directory:
         return await asyncio.to_thread(read)
 
     async def photos(self, gallery: Gallery, subject: SubjectId) -> tuple[PhotoInfo, ...]:
-        """List the photos of one active subject.
+        """List the photos of one active subject, the oldest first.
 
         Raises:
             UnknownSubject: the gallery has no such subject.
@@ -93,8 +95,11 @@ class Directory:
         def read() -> tuple[PhotoInfo, ...]:
             with self._desk.store.read() as tx:
                 templates = tx.templates.of_subject(subject)
-            active = [t for t in templates if t.state is TemplateState.ACTIVE]
-            return tuple(PhotoInfo(t.photo_id, t.created_at, t.capture, t.row_id in excluded) for t in active)
+            active = sorted((t for t in templates if t.state is TemplateState.ACTIVE), key=lambda one: one.seq or 0)
+            return tuple(
+                PhotoInfo(t.photo_id, t.created_at, t.capture, t.row_id in excluded, added=number > 0)
+                for number, t in enumerate(active)
+            )
 
         return await asyncio.to_thread(read)
 

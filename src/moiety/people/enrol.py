@@ -9,7 +9,7 @@ from collections import Counter, defaultdict
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from moiety.foundation.envelopes import pack
 from moiety.foundation.errors import (
@@ -22,7 +22,7 @@ from moiety.foundation.errors import (
     UnknownSubject,
 )
 from moiety.ledger import Kind as Record
-from moiety.people.admission import FIRST, admit
+from moiety.people.admission import FIRST, admit, must_amend
 from moiety.people.burial import image_field
 from moiety.people.capture import Capture, check_capture, flag
 from moiety.people.fields import REFERENCE, check_given
@@ -53,13 +53,17 @@ IN_DOUBT = "The photo is enrolled, but a vault could not be told yet; the galler
 
 @dataclass(frozen=True, slots=True)
 class Who:
-    """Whom a photo shows: a subject by id, or by a reference that is looked up and kept sealed; or somebody new."""
+    """Whom a photo shows: a subject by id, or by a reference that is looked up and kept sealed; or somebody new.
+
+    `amends`: whoever asks may add to the face of somebody who has one here.
+    """
 
     subject: SubjectId | None = None
     reference: str | None = None
     fields: Mapping[str, str] = field(default_factory=dict)
     stated: Stated = field(default_factory=Stated)
     capture: Capture = field(default_factory=Capture)
+    amends: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +99,7 @@ class Enroller:
             DuplicatePhoto: it is enrolled in this gallery already.
             UnknownSubject: there is no such subject.
             ConsentNeeded: the gallery wants a consent, or the person a guardian, that is not there.
+            Forbidden: they have a face here already, and whoever asks may not add to it.
             MatchingStopped: the person objected or withdrew.
             SignatureNeeded: the policy wants a signature that has not come.
             Unavailable: a part is away or the disk is full; nothing was kept, unless the message says `IN_DOUBT`.
@@ -118,7 +123,7 @@ class Enroller:
 
                 async def once(now: Seen) -> Enrolled:
                     plan = plan_of(now, subject, mark)
-                    plan.stated, plan.how = who.stated, who.capture.how
+                    plan.stated, plan.how, plan.amends = who.stated, who.capture.how, who.amends
                     given = dict(fields if plan.new_subject else who.fields) | police_fields(plan.new_subject, who)
                     if await asyncio.to_thread(self._keeps_photos, gallery):
                         given[image_field(plan.photo)] = base64.b64encode(image).decode()
@@ -206,6 +211,8 @@ class Enroller:
                 raise UnknownSubject
             if not canary:
                 admit(tx, gallery, found, self._desk.clock.now())
+            if found and not canary:
+                must_amend(tx, found, amends=who.amends)
         return found
 
     def _check_capture(self, gallery: Gallery, capture: Capture, image: bytes) -> None:
@@ -269,6 +276,8 @@ class Enroller:
             # A crash after this: the settler finds the intent 'preparing', and undoes it at both vaults and here.
             if plan.canary is None:
                 admit(tx, gallery, None if plan.new_subject else plan.subject, self._desk.clock.now())
+            if plan.canary is None and not plan.new_subject:
+                plan.added = must_amend(tx, plan.subject, amends=plan.amends)
             if plan.new_subject and plan.canary is None:
                 enter(tx, gallery, plan.subject, plan.stated, self._desk.clock.now())
             elif plan.new_subject:
@@ -318,6 +327,7 @@ class Enroller:
             if plan.canary is not None:
                 self._desk.write_down(tx, Record.ALTERATION, MADE_UP, plan.gallery, asker, signers=plan.signers)
                 return
+            added: dict[str, Any] = {"added": 1} if plan.added else {}
             self._desk.write_down(
                 tx,
                 Record.COLLECTION,
@@ -328,6 +338,7 @@ class Enroller:
                 signers=plan.signers,
                 photo=plan.photo,
                 capture=plan.how,
+                **added,
             )
 
 

@@ -15,8 +15,8 @@ from moiety.matching.deployed import must_be_deployed
 from moiety.matching.outcomes import NONE as NO_BAND
 from moiety.matching.outcomes import note_outcome
 from moiety.matching.thresholds import BAND_NAMES
-from moiety.matching.tries import Tries
-from moiety.people.admission import admit
+from moiety.matching.tries import Tries, Way
+from moiety.people.admission import admit, must_amend
 from moiety.storage import SubjectState
 from moiety.warrants.warrant import Act
 from moiety.wire.kinds import Kind
@@ -48,14 +48,18 @@ class Own:
         """Work at `desk`."""
         self._desk = desk
         self._asking = asking
-        self._tries = Tries(desk.clock)
+        self._tries = Tries(desk.store, desk.clock, Way.OWN)
 
-    async def give(self, gallery: Gallery, subject: SubjectId, image: bytes, key: bytes, asker: Asker) -> Given:
+    async def give(
+        self, gallery: Gallery, subject: SubjectId, image: bytes, key: bytes, asker: Asker, *, amends: bool
+    ) -> Given:
         """Make a template of the one face of a picture for its person to keep; the one before is revoked.
+
+        `amends`: whoever asks may give one to somebody who has a face here already.
 
         Raises:
             UnknownSubject, ConsentNeeded, MatchingStopped: no face of this person may be measured.
-            Forbidden: the gallery's policy wants people or devices to sign.
+            Forbidden: the gallery's policy wants people or devices to sign; or they have a face here already.
             NoFace, ManyFaces, PoorQuality, BadInput: the picture, or the key, is not as it must be.
 
         """
@@ -67,8 +71,9 @@ class Own:
             with self._desk.store.begin() as tx:
                 # A crash before this leaves a template that nobody was given.
                 self._active(tx, gallery, subject)
+                added: dict[str, Any] = {"added": 1} if must_amend(tx, subject, amends=amends) else {}
                 tx.own_templates.put(subject, digest)
-                self._desk.write_down(tx, Record.COLLECTION, "own-template", gallery, asker, subject=subject)
+                self._desk.write_down(tx, Record.COLLECTION, "own-template", gallery, asker, subject=subject, **added)
 
         await asyncio.to_thread(keep)
         return Given(template, told(answer.meta["faces"][0]))
@@ -95,7 +100,7 @@ class Own:
                 # A crash after this leaves an entry for an answer that nobody saw.
                 self._desk.write_down(tx, Record.CONSULTATION, "verify-own", gallery, asker, subject=subject)
 
-        with self._tries.one(subject) as this:
+        async with self._tries.one(subject) as this:
             await asyncio.to_thread(note)
             answer = await self._ask(gallery, subject, Act.VERIFY, Kind.OWN_CHECK, [image, template])
             await asyncio.to_thread(self._desk.must_match)

@@ -44,6 +44,8 @@ class Plan:
     canary: int | None = None
     stated: Stated = field(default_factory=Stated)
     how: str = UNSAID
+    amends: bool = False
+    added: bool = False
     intent: Intent | None = None
 
 
