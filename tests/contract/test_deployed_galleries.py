@@ -15,7 +15,7 @@ from api_in_process import DAY, WHY, Api, api_over, upload
 from api_people import STAFF, candidates, later, made
 from moiety.foundation.errors import RateLimited
 from moiety.matching.thresholds import FMR_DEFAULT
-from moiety.matching.tries import TRIES, TRIES_WITH_PAD, WAIT_SECONDS, Tries
+from moiety.matching.tries import TRIES, TRIES_WITH_PAD, WAIT_SECONDS, Tries, Way
 from moiety.people.rules import POLICE
 from moiety.storage.tables import Base
 from moiety.wire.kinds import Role
@@ -242,12 +242,26 @@ async def test_req_47_five_failed_tries_then_half_a_minute_and_a_false_match_in_
         api.site.clock.move(WAIT_SECONDS)
         assert await claim(face) == (200, True)
         assert await claim(api.site.sight.person()) == (200, False)
-        with_pad = Tries(api.site.clock)
+        store, clock = api.site.store, api.site.clock
+        with_pad = Tries(store, clock, Way.PIN)
         for _ in range(TRIES_WITH_PAD):
-            with with_pad.one(subject, TRIES_WITH_PAD) as this:
+            async with with_pad.one(subject, TRIES_WITH_PAD) as this:
                 this.passed = False
-        with pytest.raises(RateLimited), with_pad.one(subject, TRIES_WITH_PAD):
-            raise AssertionError("an eleventh try is not looked at")
+        # A gate that was restarted meanwhile has forgotten nothing, and begins no wait anew.
+        clock.move(WAIT_SECONDS - 1)
+        for again in (with_pad, Tries(store, clock, Way.PIN)):
+            with pytest.raises(RateLimited, match="in 1 s"):
+                async with again.one(subject, TRIES_WITH_PAD):
+                    raise AssertionError("an eleventh try is not looked at")
+        clock.move(1)
+        async with Tries(store, clock, Way.PIN).one(subject) as this:
+            this.passed = True
+        with store.read() as tx:
+            assert {way: [failed for failed, _ in tx.tries.of(way).values()] for way in Way} == {
+                Way.FACE: [1],
+                Way.PIN: [],
+                Way.OWN: [],
+            }
         assert (TRIES, TRIES_WITH_PAD, WAIT_SECONDS) == (5, 10, 30)
     # The rate that galleries aim at unless told otherwise, and what was measured of the default model at it.
     assert FMR_DEFAULT <= 1e-4

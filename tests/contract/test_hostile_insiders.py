@@ -246,9 +246,18 @@ async def test_a_key_that_makes_keys_leaves_none_behind_that_outlives_it_and_all
     async with house.api.client(parent) as client:
         body = {"name": "child", "scopes": ["watch:metrics:read"]}
         assert (await client.post("/v1/keys", json=body | {"days": 30})).status_code == 403
-        child = await client.post("/v1/keys", json=body | {"expires_at": later(house.api, 0.5)})
+        child, left = [
+            await client.post("/v1/keys", json=body | {"expires_at": later(house.api, 0.5)}) for _ in range(2)
+        ]
         assert child.status_code == 201, child.text
         assert (await client.delete(f"/v1/keys/{child.json()['id']}")).status_code == 200
+    async with house.api.owner as owner, house.api.client(left.json()["token"]) as thief:
+        assert (await thief.get("/metrics")).status_code == 200
+        ended = (await owner.delete(f"/v1/keys/{made}")).json()
+        assert (ended["id"], ended["also_revoked"]) == (made, [left.json()["id"]])
+        assert (await thief.get("/metrics")).status_code == 401
+    told = [one.detail for one in house.acts(act="key-revoke", actor="owner")]
+    assert [key in "".join(told) for key in (made, left.json()["id"])] == [True, True]
     for act in ("key-make", "key-revoke"):
         (entry,) = [one for one in house.acts(act=act, actor=made) if child.json()["id"] in one.detail]
         assert entry.kind == "alteration"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 from sqlalchemy import text
 
-from databases import BOTH, at, held
+from databases import BOTH, at, at_version, held
 from moiety.access import ApiKeys, Caller, Permission, Scope, keys
 from moiety.foundation.clock import HandClock
 from moiety.foundation.errors import BadInput, DiskFull, KeyExpired, NotFound, Unauthenticated
@@ -140,13 +140,56 @@ def test_only_the_holder_learns_that_a_key_expired(api_keys: ApiKeys, clock: Han
 def test_a_revoked_key_stops_at_once_even_while_it_is_remembered(api_keys: ApiKeys, clock: HandClock) -> None:
     key_id, token = api_keys.issue("door", [SCOPE], START + DAY)
     api_keys.authenticate(token)
-    assert api_keys.revoke(key_id).revoked_at == START
+    assert [one.revoked_at for one in api_keys.revoke(key_id)] == [START]
     with pytest.raises(Unauthenticated):
         api_keys.authenticate(token)
     clock.move(5)
-    assert api_keys.revoke(key_id).revoked_at == START
+    assert [one.revoked_at for one in api_keys.revoke(key_id)] == [START]
     with pytest.raises(NotFound):
         api_keys.revoke(new_key_id())
+
+
+def test_with_a_key_end_all_that_it_made_and_none_beside(api_keys: ApiKeys, clock: HandClock) -> None:
+    made: dict[str, tuple[KeyId, str]] = {}
+    for name, maker in (("root", ""), ("child", "root"), ("gone", "root"), ("deep", "gone"), ("other", "")):
+        made[name] = api_keys.issue(name, [SCOPE], START + DAY, made_by=made[maker][0] if maker else "owner")
+        clock.move(1)
+    assert [(one.name, one.made_by) for one in api_keys.list()][:2] == [("root", "owner"), ("child", made["root"][0])]
+    # One that was revoked by an earlier version left what it made in force.
+    with api_keys._store.begin() as tx:
+        tx.session.execute(text("UPDATE api_key SET revoked_at = 1 WHERE name = 'gone'"))
+    noted: list[KeyId] = []
+    ended = api_keys.revoke(made["root"][0], lambda _, key: noted.append(key))
+    assert [one.name for one in ended] == ["root", "child", "deep"]
+    assert noted == [one.id for one in ended]
+    for name in ("root", "child", "gone", "deep"):
+        with pytest.raises(Unauthenticated):
+            api_keys.authenticate(made[name][1])
+    assert api_keys.authenticate(made["other"][1]).name == "other"
+    with pytest.raises(Unauthenticated):
+        api_keys.issue("late", [SCOPE], START + DAY, made_by=made["child"][0])
+
+
+def test_who_made_a_key_before_that_was_kept_beside_it_is_read_from_the_ledger(tmp_path: Path) -> None:
+    first, second, third = (new_key_id() for _ in range(3))
+    engine = at_version(tmp_path / "old.db", "0015")
+    with engine.begin() as line:
+        for key in (first, second, third):
+            row = {"id": key, "name": "door", "hash": "h", "scopes": "[]", "at": START, "end": START + DAY}
+            line.execute(text("INSERT INTO api_key VALUES (:id, :name, :hash, :scopes, :at, :end, NULL, NULL)"), row)
+        told = {"detail": f'{{"operator":"{second}"}}', "actor": first, "zero": bytes(32)}
+        line.execute(
+            text(
+                "INSERT INTO ledger_entry (seq, at_us, kind, act, actor, purpose, detail, prev_hash, hash) "
+                "VALUES (1, 1, 'alteration', 'key-make', :actor, 'p', :detail, :zero, :zero)"
+            ),
+            told,
+        )
+    engine.dispose()
+    with Store(at(tmp_path / "old.db"), HandClock(START)) as store, store.begin() as tx:
+        made_by = {one.id: one.made_by for one in tx.api_keys.list()}
+        assert made_by == {first: None, second: first, third: None}
+        assert [one.id for one in tx.api_keys.revoke(first)] == [first, second]
 
 
 def test_argon2_runs_once_a_minute_not_once_a_request(

@@ -122,7 +122,7 @@ class Acts:
     def _issued(self, tx: Transaction, content: Content) -> dict[str, str]:
         scopes = content.fact("scopes").split(", ")
         expires_at = datetime.fromisoformat(content.fact("expires")).timestamp()
-        key_id, token = self._keys.issue_within(tx, content.fact("key"), scopes, expires_at)
+        key_id, token = self._keys.issue_within(tx, content.fact("key"), scopes, expires_at, content.proposer)
         self._operators.note(tx, "key-make", content.proposer, key_id)
         return {"key": key_id, "token": token}
 

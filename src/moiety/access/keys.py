@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
-from moiety.access.callers import Caller
+from moiety.access.callers import OWNER, Caller
 from moiety.access.permissions import Scope
 from moiety.foundation.errors import BadInput, Forbidden, KeyExpired, Locked, Unauthenticated, Unavailable
 from moiety.foundation.ids import KeyId, new_key_id
@@ -44,7 +44,10 @@ _HASHER: Final = PasswordHasher(time_cost=1, memory_cost=8 * 1024, parallelism=1
 
 @dataclass(frozen=True, slots=True)
 class KeyInfo:
-    """What may be shown of a key; times in seconds since 1970 UTC, `last_used_at` to the hour."""
+    """What may be shown of a key; times in seconds since 1970 UTC, `last_used_at` to the hour.
+
+    `made_by` is the key or operator that made it, or `owner`; None where that was never written down.
+    """
 
     id: KeyId
     name: str
@@ -53,6 +56,7 @@ class KeyInfo:
     expires_at: float
     revoked_at: float | None
     last_used_at: float | None
+    made_by: str | None
 
 
 def _info(key: ApiKey) -> KeyInfo:
@@ -64,6 +68,7 @@ def _info(key: ApiKey) -> KeyInfo:
         expires_at=key.expires_at,
         revoked_at=key.revoked_at,
         last_used_at=key.last_used_at,
+        made_by=key.made_by,
     )
 
 
@@ -112,11 +117,13 @@ class ApiKeys:
         name: str,
         scopes: Iterable[str | Scope],
         expires_at: float,
+        made_by: str = OWNER.key_id,
         also: Callable[[Transaction, KeyId], None] | None = None,
     ) -> tuple[KeyId, str]:
         """Make a key; return its id and the token `moi_<id>_<secret>`, which is never shown again.
 
-        `also` is done in the same transaction.
+        `made_by` is the id of the key or operator that makes it: with a key all end that it made. `also` is done in
+        the same transaction.
 
         `name` is a short lower-case label of the device or program (`front-door`), not of a person.
         `expires_at` in seconds since 1970 UTC.
@@ -127,21 +134,26 @@ class ApiKeys:
         """
         # A crash after this commit and before the token is shown leaves a key that nobody holds; it expires.
         with self._store.begin() as tx:
-            made = self.issue_within(tx, name, scopes, expires_at)
+            made = self.issue_within(tx, name, scopes, expires_at, made_by)
             if also:
                 also(tx, made[0])
         return made
 
     def issue_within(
-        self, tx: Transaction, name: str, scopes: Iterable[str | Scope], expires_at: float
+        self, tx: Transaction, name: str, scopes: Iterable[str | Scope], expires_at: float, made_by: str
     ) -> tuple[KeyId, str]:
         """Make a key as `issue` does, as a part of another act's transaction; raises as that."""
         parsed = self.checked(name, scopes, expires_at)
         if tx.emergencies.on(Switch.KILL):
             raise Forbidden(KILLED)
+        maker = tx.api_keys.find(KeyId(made_by))
+        if maker is not None and maker.revoked_at is not None:
+            # It was revoked after this request was let in: what it made is ended already, and this would not be.
+            raise Unauthenticated
         key_id = new_key_id()
         secret = base64.urlsafe_b64encode(os.urandom(SECRET_BYTES)).rstrip(b"=").decode()
-        tx.api_keys.add(key_id, name, _HASHER.hash(secret), sorted(str(scope) for scope in parsed), expires_at)
+        kept = sorted(str(scope) for scope in parsed)
+        tx.api_keys.add(key_id, name, _HASHER.hash(secret), kept, expires_at, made_by=made_by)
         return key_id, f"moi_{key_id}_{secret}"
 
     def checked(self, name: str, scopes: Iterable[str | Scope], expires_at: float) -> frozenset[Scope]:
@@ -203,19 +215,22 @@ class ApiKeys:
         with suppress(Unavailable), self._store.begin() as tx:
             tx.api_keys.touch(key.id)
 
-    def revoke(self, key_id: KeyId, also: Callable[[Transaction, KeyId], None] | None = None) -> KeyInfo:
-        """Stop a key for good, from the next request on; `also` is done in the same transaction.
+    def revoke(self, key_id: KeyId, also: Callable[[Transaction, KeyId], None] | None = None) -> tuple[KeyInfo, ...]:
+        """Stop a key for good, from the next request on, and with it every key that it made, that those made, ….
+
+        Gives the key, then those that ended with it. `also` is done for each, in the same transaction.
 
         Raises:
             NotFound: there is no such key.
 
         """
         with self._store.begin() as tx:
-            # A crash before the commit leaves the key in force; whoever stops it is told nothing and tries again.
+            # A crash before the commit leaves all in force; whoever stops them is told nothing and tries again.
             stopped = tx.api_keys.revoke(key_id)
             if also:
-                also(tx, key_id)
-        return _info(stopped)
+                for one in stopped:
+                    also(tx, one.id)
+        return tuple(_info(one) for one in stopped)
 
     def list(self) -> tuple[KeyInfo, ...]:
         """Return all keys, oldest first, without their hashes."""

@@ -7,7 +7,7 @@ from typing import Final
 
 from moiety.access import Caller, KeyInfo, Permission, Scope
 from moiety.api.routes import Routes, Visit
-from moiety.api.schemas import KeyList, KeyMade, KeyNew, KeySeen, moment, moment_or_none
+from moiety.api.schemas import KeyList, KeyMade, KeyNew, KeyRevoked, KeySeen, moment, moment_or_none
 from moiety.api.visits import Here, TheCaller
 from moiety.foundation.errors import BadInput, Forbidden
 from moiety.foundation.ids import KeyId
@@ -27,6 +27,7 @@ def _seen(key: KeyInfo) -> KeySeen:
         expires_at=moment(key.expires_at),
         revoked_at=moment_or_none(key.revoked_at),
         last_used_at=moment_or_none(key.last_used_at),
+        made_by=key.made_by,
     )
 
 
@@ -87,7 +88,7 @@ async def make_key(new: KeyNew, visit: Here, caller: TheCaller) -> KeyMade:
     expires_at = _expiry(new, visit.gate.house.desk.clock.now())
     await asyncio.to_thread(_outlives, visit, caller, expires_at)
     note = _noting(visit, caller, "key-make")
-    key_id, token = await asyncio.to_thread(keys.issue, new.name, new.scopes, expires_at, note)
+    key_id, token = await asyncio.to_thread(keys.issue, new.name, new.scopes, expires_at, caller.key_id, note)
     made = next(key for key in await asyncio.to_thread(keys.list) if key.id == key_id)
     return KeyMade(**_seen(made).model_dump(), token=token)
 
@@ -99,7 +100,8 @@ async def list_keys(visit: Here) -> KeyList:
 
 
 @routes.add("DELETE", "/v1/keys/{key}", permission=Permission.KEY_MANAGE, summary="Revoke")
-async def revoke_key(key: str, visit: Here, caller: TheCaller) -> KeySeen:
-    """Stop a key for good, from the next request on."""
+async def revoke_key(key: str, visit: Here, caller: TheCaller) -> KeyRevoked:
+    """Stop a key for good, from the next request on, and with it every key that it made, that those made, and so on."""
     note = _noting(visit, caller, "key-revoke")
-    return _seen(await asyncio.to_thread(visit.gate.access.keys.revoke, KeyId(key), note))
+    first, *behind = await asyncio.to_thread(visit.gate.access.keys.revoke, KeyId(key), note)
+    return KeyRevoked(**_seen(first).model_dump(), also_revoked=[one.id for one in behind])

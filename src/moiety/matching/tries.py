@@ -2,24 +2,35 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 import threading
 from collections import Counter
-from contextlib import contextmanager
+from contextlib import asynccontextmanager
+from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 from moiety.foundation.errors import RateLimited
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import AsyncIterator
 
     from moiety.foundation.clock import Clock
     from moiety.foundation.ids import SubjectId
+    from moiety.storage import Store
 
 TRIES: Final = 5
 # Where presentation attacks are detected twice as many are allowed.
 TRIES_WITH_PAD: Final = 10
 WAIT_SECONDS: Final = 30
+
+
+class Way(StrEnum):
+    """By what somebody passes; each is counted for itself."""
+
+    FACE = "face"
+    PIN = "pin"
+    OWN = "own"
 
 
 class Try:
@@ -31,21 +42,33 @@ class Try:
 
 
 class Tries:
-    """Failed tries by subject, in memory; one that succeeds forgets those before. Thread-safe."""
+    """Failed tries by subject; one that succeeds forgets those before. Thread-safe.
 
-    def __init__(self, clock: Clock) -> None:
-        """Begin with none."""
+    Counted in memory and kept in the database, where they are read from at the start alone: a look that succeeds after
+    none that failed costs the database nothing, and a restart of the gate makes no room for five more.
+    """
+
+    def __init__(self, store: Store, clock: Clock, way: Way) -> None:
+        """Begin with those that are kept; where the clock was put back, their wait begins anew."""
+        self._store = store
         self._clock = clock
-        self._failed: dict[SubjectId, tuple[int, float]] = {}
+        self._way = way
+        with store.read() as tx:
+            kept = tx.tries.of(way)
+        now, ticks = clock.now(), clock.monotonic()
+        self._failed = {
+            subject: (failed, ticks - min(max(now - at, 0.0), WAIT_SECONDS)) for subject, (failed, at) in kept.items()
+        }
         self._running: Counter[SubjectId] = Counter()
         self._lock = threading.Lock()
 
-    @contextmanager
-    def one(self, subject: SubjectId, most: int = TRIES) -> Iterator[Try]:
+    @asynccontextmanager
+    async def one(self, subject: SubjectId, most: int = TRIES) -> AsyncIterator[Try]:
         """Make one try. Those that go on count like failed ones: many at once are no way round the wait.
 
         Raises:
             RateLimited: `most` failed or go on, and half a minute has not passed since the last that failed.
+            Unavailable: how it ended cannot be written down, and is told to nobody.
 
         """
         with self._lock:
@@ -60,15 +83,27 @@ class Tries:
         try:
             yield made
         finally:
-            self._end(subject, made.passed)
+            changed = self._end(subject, made.passed)
+            if changed is not None:
+                await asyncio.to_thread(self._keep, subject, changed)
 
-    def _end(self, subject: SubjectId, passed: bool | None) -> None:  # noqa: FBT001 - a try's own word
-        """Count a try that has ended."""
+    def _end(self, subject: SubjectId, passed: bool | None) -> int | None:  # noqa: FBT001 - a try's own word
+        """Count a try that has ended; gives how many have failed now, None where that is what it was."""
         with self._lock:
             self._running[subject] -= 1
             if not self._running[subject]:
                 del self._running[subject]
+            if passed is None or (passed and subject not in self._failed):
+                return None
             if passed:
-                self._failed.pop(subject, None)
-            elif passed is not None:
-                self._failed[subject] = (self._failed.get(subject, (0, 0.0))[0] + 1, self._clock.monotonic())
+                del self._failed[subject]
+                return 0
+            failed = self._failed.get(subject, (0, 0.0))[0] + 1
+            self._failed[subject] = (failed, self._clock.monotonic())
+            return failed
+
+    def _keep(self, subject: SubjectId, failed: int) -> None:
+        """Write down how many have failed."""
+        with self._store.begin() as tx:
+            # A crash before the commit forgets this one try, and those before it are kept.
+            tx.tries.put(subject, self._way, failed)

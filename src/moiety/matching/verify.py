@@ -15,7 +15,7 @@ from moiety.matching.deployed import must_be_deployed
 from moiety.matching.outcomes import NONE, note_outcome
 from moiety.matching.signing import one_of
 from moiety.matching.thresholds import BAND_NAMES
-from moiety.matching.tries import TRIES, TRIES_WITH_PAD, Tries
+from moiety.matching.tries import TRIES, TRIES_WITH_PAD, Tries, Way
 from moiety.storage import SubjectState, TemplateState
 from moiety.warrants import targets
 from moiety.warrants.warrant import Act
@@ -54,7 +54,7 @@ class Verifier:
         self._desk = desk
         self._asking = asking
         self._settle = settle
-        self._tries = Tries(desk.clock)
+        self._tries = Tries(desk.store, desk.clock, Way.FACE)
 
     async def verify(self, gallery: Gallery, subject: SubjectId, image: bytes, asker: Asker) -> Verdict:
         """Compare a face of the picture, the biggest unless the request says which, with the photos of one subject.
@@ -86,7 +86,7 @@ class Verifier:
         if rows and not whole:
             raise Unavailable(DAMAGED)
         claim = _Claim(terms, subject, whole, one_of(probes, asker.signing.face), image, nonce)
-        with self._tries.one(subject, TRIES if claim.probe.face.liveness is None else TRIES_WITH_PAD) as this:
+        async with self._tries.one(subject, TRIES if claim.probe.face.liveness is None else TRIES_WITH_PAD) as this:
             await self._settle(gallery)
             began = self._desk.clock.now()
             band = await self._band(claim, asker)

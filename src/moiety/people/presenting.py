@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from moiety.foundation.errors import NotFound
 from moiety.ledger import Kind as Record
-from moiety.matching.tries import Tries
+from moiety.matching.tries import Tries, Way
 from moiety.people.registrar import PIN
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class Presenting:
         self._desk = desk
         self._fields = fields
         self._registrar = registrar
-        self._tries = Tries(desk.clock)
+        self._tries = Tries(desk.store, desk.clock, Way.PIN)
 
     async def present(self, gallery: Gallery, reference: str, pin: str | None, asker: Asker) -> Presented:
         """Say whether somebody of the gallery has this reference, and this PIN where one is set.
@@ -67,7 +67,7 @@ class Presenting:
         kept = await asyncio.to_thread(self._kept, subject)
         if kept is None:
             return True
-        with self._tries.one(subject) as this:
+        async with self._tries.one(subject) as this:
             mark = None if pin is None else await self._registrar.pin_mark(gallery, subject, pin)
             this.passed = mark is not None and hmac.compare_digest(kept, mark)
         return this.passed

@@ -31,6 +31,7 @@ def _record(row: ApiKeyRow) -> ApiKey:
         expires_at=row.expires_at,
         revoked_at=row.revoked_at,
         last_used_at=row.last_used_at,
+        made_by=row.made_by,
     )
 
 
@@ -42,7 +43,16 @@ class ApiKeyTable:
         self._session = session
         self._clock = clock
 
-    def add(self, key_id: KeyId, name: str, secret_hash: str, scopes: Sequence[str], expires_at: float) -> ApiKey:
+    def add(
+        self,
+        key_id: KeyId,
+        name: str,
+        secret_hash: str,
+        scopes: Sequence[str],
+        expires_at: float,
+        *,
+        made_by: str | None = None,
+    ) -> ApiKey:
         """Add a key by the hash of its secret. A crash before the commit leaves no key, and the token opens nothing.
 
         Raises:
@@ -60,6 +70,7 @@ class ApiKeyTable:
             expires_at=expires_at,
             revoked_at=None,
             last_used_at=None,
+            made_by=made_by,
         )
         self._session.add(row)
         self._session.flush()
@@ -81,18 +92,30 @@ class ApiKeyTable:
             raise NotFound("There is no such key.")
         return row
 
-    def revoke(self, key_id: KeyId) -> ApiKey:
-        """Stop a key for good; the first revocation's time stays. A crash before the commit leaves it valid.
+    def revoke(self, key_id: KeyId) -> tuple[ApiKey, ...]:
+        """Stop a key for good, and all that it made, that those made, and so on; the first revocation's time stays.
+
+        Gives the key, then those that descend from it and were not revoked before. A crash before the commit leaves
+        all of them valid.
 
         Raises:
             NotFound: there is no such key.
 
         """
-        row = self._row(key_id)
-        if row.revoked_at is None:
-            row.revoked_at = self._clock.now()
+        first = self._row(key_id)
+        line = select(ApiKeyRow.id).where(ApiKeyRow.id == key_id).cte("line", recursive=True)
+        line = line.union(select(ApiKeyRow.id).join(line, ApiKeyRow.made_by == line.c.id))
+        behind = (
+            select(ApiKeyRow)
+            .where(ApiKeyRow.id.in_(select(line.c.id)), ApiKeyRow.id != key_id, ApiKeyRow.revoked_at.is_(None))
+            .order_by(ApiKeyRow.created_at, ApiKeyRow.id)
+        )
+        ended = [first, *self._session.scalars(behind)]
+        for row in ended:
+            if row.revoked_at is None:
+                row.revoked_at = self._clock.now()
         self._session.flush()
-        return _record(row)
+        return tuple(_record(row) for row in ended)
 
     def touch(self, key_id: KeyId) -> None:
         """Note the hour of use. A crash before the commit loses the note, which the next use writes again.

@@ -37,7 +37,7 @@ _NAMED: Final[dict[Holds, dict[str, str]]] = {
         "subject_field": "subject_id",
         "template": "photo_id gallery_id subject_id row_id",
         "intent": "id gallery_id subject_id row_ids",
-        "api_key": "id",
+        "api_key": "id made_by",
         "ledger_entry": "gallery_id subject_id",
         "ledger_about": "about_id",
         "operator": "id",
@@ -62,12 +62,13 @@ _NAMED: Final[dict[Holds, dict[str, str]]] = {
         "account_lock": "actor alert_id",
         "spent": "actor",
         "decoy": "subject_id",
+        "failed_try": "subject_id",
         "deployment": "gallery_id",
     },
     Holds.STATE: {"gallery": "state", "subject": "state", "subject_field": "klass", "template": "state capture"}
     | {"intent": "kind state", "operator": "state", "approval": "state", "subject_record": "stopped_for"}
     | {"consent": "kind", "hold": "state", "follow_up": "cause", "alert": "kind", "spent": "meter"}
-    | {"emergency": "kind"},
+    | {"emergency": "kind", "failed_try": "way"},
     Holds.TIME: {
         "gallery": "created_at",
         "subject": "created_at expires_at",
@@ -96,6 +97,7 @@ _NAMED: Final[dict[Holds, dict[str, str]]] = {
         "alert": "created_at last_at seen_at",
         "account_lock": "since",
         "decoy": "planted_at",
+        "failed_try": "last_at",
         "deployment": "review_at",
     },
     Holds.COUNT: {
@@ -112,6 +114,7 @@ _NAMED: Final[dict[Holds, dict[str, str]]] = {
         "drill_report": "drills failed",
         "alert": "times",
         "spent": "hour count",
+        "failed_try": "failed",
     },
     Holds.CIPHERTEXT: {
         "subject_field": "wrapped_key ciphertext",

@@ -1,4 +1,4 @@
-"""Tables of what keeps lookers in bounds: alerts, locks, what was spent, decoys, and what a gallery is used under."""
+"""Tables of what keeps lookers in bounds: alerts, locks, what was spent, failed tries, decoys, deployments."""
 
 from __future__ import annotations
 
@@ -62,6 +62,18 @@ class DecoyRow(Base):
 
     subject_id: Mapped[str] = mapped_column(Text, ForeignKey("subject.id", ondelete="CASCADE"), primary_key=True)
     planted_at: Mapped[float] = mapped_column(SECONDS)
+
+
+class FailedTryRow(Base):
+    """How often somebody failed, one after the other, to pass for a subject in one way. It goes with its subject."""
+
+    __tablename__ = "failed_try"
+    __table_args__ = (CheckConstraint("way IN ('face', 'pin', 'own')", name="way"), STRICT)
+
+    subject_id: Mapped[str] = mapped_column(Text, ForeignKey("subject.id", ondelete="CASCADE"), primary_key=True)
+    way: Mapped[str] = mapped_column(Text, primary_key=True)
+    failed: Mapped[int] = mapped_column(BIG)
+    last_at: Mapped[float] = mapped_column(SECONDS)
 
 
 class DeploymentRow(Base):

@@ -164,7 +164,10 @@ class Intent:
 
 @dataclass(frozen=True, slots=True)
 class ApiKey:
-    """What is kept of an API key; `secret_hash` is argon2id text, `last_used_at` is rounded down to the hour."""
+    """What is kept of an API key; `secret_hash` is argon2id text, `last_used_at` is rounded down to the hour.
+
+    `made_by` is the id of the key or operator that made it, or `owner`; None where that was never written down.
+    """
 
     id: KeyId
     name: str
@@ -174,6 +177,7 @@ class ApiKey:
     expires_at: float
     revoked_at: float | None
     last_used_at: float | None
+    made_by: str | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,7 @@ from moiety.storage.release_waits import ReleaseWaitTable
 from moiety.storage.schema import migrate
 from moiety.storage.subjects import SubjectTable
 from moiety.storage.templates import TemplateTable
+from moiety.storage.tries import FailedTryTable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -189,6 +190,11 @@ class Transaction:
     def decoys(self) -> DecoyTable:
         """Subjects who are nobody."""
         return DecoyTable(self.session)
+
+    @cached_property
+    def tries(self) -> FailedTryTable:
+        """How often somebody failed to pass for a subject."""
+        return FailedTryTable(self.session, self._clock)
 
     @cached_property
     def deployments(self) -> DeploymentTable:

@@ -190,6 +190,7 @@ class ApiKeyRow(Base):
     expires_at: Mapped[float] = mapped_column(SECONDS)
     revoked_at: Mapped[float | None] = mapped_column(SECONDS)
     last_used_at: Mapped[float | None] = mapped_column(SECONDS)
+    made_by: Mapped[str | None] = mapped_column(Text)
 
 
 BY_ACTOR, BY_GALLERY, BY_ACT, BY_KIND = (f"ix_ledger_entry_by_{one}" for one in ("actor", "gallery", "act", "kind"))

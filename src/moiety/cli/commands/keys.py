@@ -40,7 +40,8 @@ def list_all(data: Data = None, *, json: Json = False) -> None:
 
 @app.command()
 def revoke(key: Annotated[str, typer.Argument(help="The key's id.")], data: Data = None, *, json: Json = False) -> None:
-    """Revoke a key at once."""
+    """Revoke a key at once, and with it every key that it made, that those made, and so on."""
     with gate(data) as line:
-        line.ask("DELETE", f"keys/{key}")
-    result({"revoked": key}, as_json=json, lines=[f"revoked {key}"])
+        behind = line.ask("DELETE", f"keys/{key}")["also_revoked"]
+    told = f"revoked {key}" + (f", and {len(behind)} that descend from it: {', '.join(behind)}" if behind else "")
+    result({"revoked": key, "also_revoked": behind}, as_json=json, lines=[told])
