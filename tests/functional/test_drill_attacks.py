@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from moiety.drill import run as drills
+from moiety.drill.matters import MARKED
 from moiety.drill.run import DRILLS
 
 if TYPE_CHECKING:
@@ -31,6 +32,13 @@ def test_the_drill_obtains_nothing(reports: dict[str, Report], name: str) -> Non
 @pytest.mark.parametrize("name", [drill.name for drill in DRILLS])
 def test_its_control_obtains_something(reports: dict[str, Report], name: str) -> None:
     assert reports[name].control.count > 0, reports[name].control.what
+
+
+@pytest.mark.parametrize("kind", MARKED)
+def test_whatever_people_write_is_looked_for_where_it_could_leak(reports: dict[str, Report], kind: str) -> None:
+    """Where one of them is written or said in the clear, the drills say so: in stores, and in logs."""
+    assert kind in reports["steal-gate"].control.what
+    assert kind in reports["watchers"].control.what
 
 
 def test_both_halves_stolen_together_are_the_faces(reports: dict[str, Report]) -> None:

@@ -79,7 +79,9 @@ class Browser:
 
 
 @contextmanager
-def administrator(ground: Ground) -> Iterator[tuple[Browser, SoftwareAuthenticator]]:
+def administrator(
+    ground: Ground, name: str = "a drill's administrator"
+) -> Iterator[tuple[Browser, SoftwareAuthenticator]]:
     """Let a first operator in; afterwards nobody works here any more, so that other drills find the owner alone.
 
     Raises:
@@ -90,7 +92,7 @@ def administrator(ground: Ground) -> Iterator[tuple[Browser, SoftwareAuthenticat
         way = line.ask("POST", "operators/first")
     browser = Browser(ground.url)
     try:
-        yield browser, joined(ground, browser, way["path"], "a drill's administrator")
+        yield browser, joined(ground, browser, way["path"], name)
     finally:
         browser.http.close()
         _nobody(ground)
@@ -122,12 +124,14 @@ def joined(ground: Ground, browser: Browser, path: str, name: str = "") -> Softw
     return passkey
 
 
-def invited(ground: Ground, by: Browser, *roles: str) -> str:
+def invited(
+    ground: Ground, by: Browser, *roles: str, name: str = "a drill's colleague", reason: str = "a drill"
+) -> str:
     """Invite somebody whom the only operator proposes, so that the owner of the machine is the second person.
 
     Gives the secret of the link.
     """
-    asked = {"name": "a drill's colleague", "roles": list(roles), "reason": "a drill"}
+    asked = {"name": name, "roles": list(roles), "reason": reason}
     approval = by.ask("POST", "/v1/operators", json=asked).json()["id"]
     with ground.owner() as line:
         line.ask("POST", f"approvals/{approval}/confirm")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 from moiety.archive import age_keys
 from moiety.archive.restoring import Expected, Folders, restore
 from moiety.cli.backup.asking import ask_for_backup
-from moiety.drill import faces, household
+from moiety.drill import faces, household, matters
 from moiety.drill.drill import Drill, Obtained, Tally
 from moiety.drill.kept_copies import PEOPLE, Copies
 from moiety.drill.noise import CHANCE, P_LEAST, correlation, uniformity
@@ -62,7 +62,8 @@ class StealBackups(Drill):
 
     name = "steal-backups"
     tried = (
-        "had every part backed up with its keys and took the store; looked for names, numbers, reasons, the gallery's "
+        "had every part backed up with its keys and took the store; looked for names, numbers, reasons, "
+        "releases, approvals, breaches, reports, the gallery's "
         "purpose, pictures, known faces, and for bytes that are not noise"
     )
     weakness: ClassVar[Mapping[Role, str]] = {Role.GATE: "weak_gate:backups_in_the_clear"}
@@ -71,13 +72,14 @@ class StealBackups(Drill):
         """Back up, steal, look."""
         home = household.move_in(ground)
         store = Store(ground)
-        store.fill(tuple(Role), with_keys=True)
+        with matters.worked(ground) as told:
+            store.fill(tuple(Role), with_keys=True)
         sealed = sorted(store.folder.rglob(SEALED))
         if len(sealed) < len(Role):
             raise Fault("There are too few backups to be stolen.")
         contents = [path.read_bytes() for path in store.folder.rglob("*") if path.is_file()]
         tally = Tally()
-        wanted = [*household.words(), household.PURPOSE]
+        wanted = [*household.words(), *told.secrets, household.PURPOSE]
         words = household.find_words(contents, wanted)
         tally.add(len(words), f"{len(words)} of {len(wanted)} words in {len(contents)} files")
         pictures = household.find_pictures(contents, home.pictures)

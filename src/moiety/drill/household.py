@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from PIL import ExifTags, Image
 
+from moiety.drill import matters
 from moiety.drill.noise import spellings
 from moiety.foundation.errors import Refusal
 
@@ -67,6 +68,7 @@ def move_in(ground: Ground) -> Household:
         pictures.append(probe)
         _ask(line, name, probe, pictures[0])
         _fail(line, name)
+        matters.entered(line, f"{name}-wards", PURPOSE)
         erased = _find(line, name, NAMES["Eileen Collins"])
         line.ask("DELETE", f"galleries/{name}/subjects/{erased}", params={"reason": WORDS["erase"]})
         scope = ["gallery:probe:identify"]
@@ -135,7 +137,7 @@ def _fail(line: Gate, gallery: str) -> None:
 def words() -> list[str]:
     """Give every secret word, and the parts of names."""
     parts = [part for name in NAMES.values() for part in name.split()]
-    return [*NAMES.values(), *parts, *WORDS.values()]
+    return [*NAMES.values(), *parts, *WORDS.values(), *matters.words()]
 
 
 def find_words(contents: Iterable[bytes], wanted: Iterable[str]) -> list[str]:

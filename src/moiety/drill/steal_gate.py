@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from typing import TYPE_CHECKING, ClassVar
 
-from moiety.drill import faces, household
+from moiety.drill import faces, household, matters
 from moiety.drill.drill import Drill, Obtained, Tally
 from moiety.drill.noise import CHANCE, correlation
 from moiety.wire.kinds import Role
@@ -29,21 +29,25 @@ class StealGate(Drill):
 
     name = "steal-gate"
     tried = (
-        "took the gate's database, ledger and everybody's logs; looked for names, numbers, reasons, pictures, "
-        "known faces, and for what two enrolments of one person have in common"
+        "took the gate's database, ledger and everybody's logs; looked for names, numbers, reasons, releases, "
+        "guardians, PINs, colleagues, approvals, breaches, reports, pictures, known faces, and for what two enrolments "
+        "of one person have in common"
     )
-    weakness: ClassVar[Mapping[Role, str]] = {Role.GATE: "weak_gate:fields_in_the_clear"}
+    weakness: ClassVar[Mapping[Role, str]] = {Role.GATE: "weak_gate:all_in_the_clear"}
 
     def attack(self, ground: Ground) -> Obtained:
         """Let the installation do all it can do, then take what it has written."""
         home = household.move_in(ground)
         second = self._elsewhere(ground)
         made = ground.made
-        stolen = ground.steal(made.folder(Role.GATE), made.logs, made.run)
+        with matters.worked(ground) as told:
+            stolen = ground.steal(made.folder(Role.GATE), made.logs, made.run)
         contents = [path.read_bytes() for path in stolen.rglob("*") if path.is_file()]
         tally = Tally()
-        words = household.find_words(contents, household.words())
-        tally.add(len(words), f"{len(words)} of {len(household.words())} secret words in {len(contents)} files")
+        wanted = [*household.words(), *told.secrets]
+        words = household.find_words(contents, wanted)
+        found = f"{len(words)} of {len(wanted)} secret words{matters.kinds(words)}"
+        tally.add(len(words), f"{found} in {len(contents)} files")
         pictures = household.find_pictures(contents, home.pictures)
         tally.add(pictures, f"pieces of pictures in {pictures} files")
         self._faces(tally, contents, ground, home)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from moiety.archive.holdings import SEEDS
 from moiety.archive.restoring import Expected, Folders, restore
-from moiety.drill import household, loot
+from moiety.drill import household, loot, matters
 from moiety.drill.copies import SEALED, Store
 from moiety.drill.drill import Drill, Obtained, Tally
 from moiety.drill.insider import fields_of, keys_of
@@ -64,10 +64,12 @@ class StolenTogether(Drill):
         """
         household.move_in(ground)
         store = Store(ground)
-        store.fill(tuple(Role), with_keys=True)
+        with matters.worked(ground):
+            store.fill(tuple(Role), with_keys=True)
+            gate = loot.steal(ground, Role.GATE)
         if len(list(store.folder.rglob(SEALED))) < len(Role):
             raise Fault("There are too few backups to be stolen.")
-        return store, loot.steal(ground, Role.GATE)
+        return store, gate
 
 
 def _restored_b(ground: Ground, copies: Copies) -> Path:

@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, ClassVar
 
-from moiety.drill import household
+from moiety.drill import household, matters
 from moiety.drill.drill import Drill, Obtained, Tally
 from moiety.drill.ground import END_SECONDS, environment
 from moiety.foundation.errors import Fault
@@ -31,8 +31,9 @@ class Watchers(Drill):
     name = "watchers"
     tried = (
         "took everybody's logs at debug, traces, the gate's figures and what it says of its parts, after a life of "
-        "enrolling, searching, showing, erasing and failing, then had the gate crash and took what that left; looked "
-        "for names, numbers, reasons, tokens and ids of people"
+        "enrolling, releasing, searching, showing, erasing, deciding by two, writing of a breach, answering a report "
+        "and failing, then had the gate crash and took what that left; looked for names, numbers, reasons, guardians, "
+        "PINs, colleagues, all such texts, tokens and ids of people"
     )
     weakness: ClassVar[Mapping[Role, str]] = {Role.GATE: "weak_gate:careless_and_unsieved"}
 
@@ -49,20 +50,22 @@ class Watchers(Drill):
                 _end_all(ground)
                 home = household.move_in(ground)
                 with ground.owner() as line:
+                    people = line.ask("GET", f"galleries/{home.gallery}/subjects")["subjects"]
+                with matters.worked(ground) as told, ground.owner() as line:
                     figures = line.http.get("/metrics").content
                     said = line.http.get("/v1/parts").content
-                    people = line.ask("GET", f"galleries/{home.gallery}/subjects")["subjects"]
                 # What is not sent yet is sent at the end.
                 _end_all(ground)
-        left = _crashed(ground)
+        left = _crashed(ground, told.incident)
         logs = [path.read_bytes() for path in ground.made.logs.iterdir()]
         ids = [str(one["id"]) for one in people]
-        wanted = [*household.words(), home.token, *ids]
+        wanted = [*household.words(), *told.secrets, home.token, *ids]
         tally, places = Tally(), {"logs": logs, "figures": [figures], "words about parts": [said]}
         for where, contents in (places | {"traces": self.sent, "what a crash left": left}).items():
             found = household.find_words(contents, wanted)
             size = sum(map(len, contents))
-            tally.add(len(found), f"{len(found)} of {len(wanted)} secret words and ids in {size} bytes of {where}")
+            what = f"{len(found)} of {len(wanted)} secret words{matters.kinds(found)} and ids"
+            tally.add(len(found), f"{what} in {size} bytes of {where}")
         # Who looks into an empty room finds nobody: the control's count is then no measure of the attack's.
         if not ids or b"moiety_part_answers_total" not in figures or not any(logs):
             tally.add(1, "there was nothing to look at")
@@ -76,15 +79,17 @@ def _end_all(ground: Ground) -> None:
     ground.arrange(gate_runs=False, down=tuple(Role))
 
 
-def _crashed(ground: Ground) -> list[bytes]:
-    """Have the gate die as by an error inside a library; gives all files that are new then, dumps of memory if any.
+def _crashed(ground: Ground, opened: str) -> list[bytes]:
+    """Have the gate die as by an error inside a library, with what it `opened` in its memory.
+
+    Gives all files that are new then, dumps of memory if any.
 
     Raises:
         Fault: it does not die.
 
     """
     with ground.owner() as line:
-        line.http.get("/v1/ready")
+        line.ask("GET", opened)
     before = set(_files(ground))
     process = ground.process(Role.GATE)
     process.send_signal(signal.SIGABRT)

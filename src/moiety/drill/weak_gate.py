@@ -11,16 +11,19 @@ from typing import TYPE_CHECKING, Any
 
 import pyrage
 
-from moiety.access import ApiKeys, Permission, operators, roles, sessions
+from moiety.access import ApiKeys, Permission, operators, roles, sealing, sessions
 from moiety.access.sessions import DeviceSessions
 from moiety.api.routes import GuardedRoute
 from moiety.archive import packing
 from moiety.drill.weaknesses import put
 from moiety.foundation.envelopes import seal
 from moiety.foundation.errors import Unauthenticated
+from moiety.incidents import sealed
+from moiety.ledger import log as ledger
 from moiety.matching import vigil
 from moiety.matching.desk import Desk
 from moiety.people import fields
+from moiety.people.registrar import Registrar
 from moiety.storage import Switch
 from moiety.storage.incidents import EmergencyTable
 from moiety.watch import lines
@@ -33,10 +36,20 @@ if TYPE_CHECKING:
 NOTES = "notes.txt"
 
 
-def _fields_in_the_clear() -> None:
-    """Write the values of fields as they are."""
-    put(fields, "seal", lambda _key, plain, _bound: plain)
-    put(fields, "unseal", lambda _key, plain, _bound: plain)
+# Every place in which the gate seals what people write.
+SEALERS = (fields, sealed, sealing, ledger)
+
+
+def _all_in_the_clear() -> None:
+    """Write fields, PINs, reasons, colleagues' names, approvals, breaches and reports as they are."""
+    for place in SEALERS:
+        put(place, "seal", lambda _key, plain, _bound: plain)
+        put(place, "unseal", lambda _key, plain, _bound: plain)
+
+    async def pin_mark(_: Registrar, _gallery: Any, _subject: Any, pin: str) -> bytes:
+        return pin.encode()
+
+    put(Registrar, "pin_mark", pin_mark)
 
 
 def _binding_unchecked() -> None:
@@ -89,12 +102,20 @@ def _careless() -> None:
             _blurt(getattr(one, "reason", ""))
         write(self, *given, **more)
 
-    def sealing(key: bytes, plain: bytes, bound: bytes) -> bytes:
+    def blurting(key: bytes, plain: bytes, bound: bytes) -> bytes:
         _blurt(plain.decode(errors="replace"))
         return seal(key, plain, bound)
 
+    mark = Registrar.pin_mark
+
+    async def marking(self: Registrar, gallery: Any, subject: Any, pin: str) -> bytes:
+        _blurt(pin)
+        return await mark(self, gallery, subject, pin)
+
     put(Desk, "write_down", writing)
-    put(fields, "seal", sealing)
+    put(Registrar, "pin_mark", marking)
+    for place in SEALERS:
+        put(place, "seal", blurting)
 
 
 def _blurt(text: str) -> None:
@@ -155,7 +176,7 @@ def _kills_nothing() -> None:
 WEAKNESSES: dict[str, Any] = {
     "careless": _careless,
     "careless_and_unsieved": _careless_and_unsieved,
-    "fields_in_the_clear": _fields_in_the_clear,
+    "all_in_the_clear": _all_in_the_clear,
     "binding_unchecked": _binding_unchecked,
     "route_left_open": _route_left_open,
     "tokens_noted": _tokens_noted,
