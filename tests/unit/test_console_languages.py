@@ -8,6 +8,8 @@ import pytest
 from starlette.requests import Request
 
 from catalogs import CONSOLE, LOCALE, POT, kept, placeholders, said, written
+from moiety.access import DUTIES
+from moiety.console.duties import SENTENCES
 from moiety.console.languages import NAMES, SOURCE, language_of, translations
 from moiety.console.navigation import GROUPS
 from moiety.console.templates_of import environment
@@ -41,6 +43,12 @@ def test_every_text_of_a_template_goes_through_the_catalog(path: object) -> None
 
 def test_a_text_beside_the_catalog_would_be_found() -> None:
     assert left_over('<p>Hello</p><a aria-label="Go on">{{ _("Further") }}</a>') == {"Hello", "Go on"}
+
+
+def test_what_a_role_cannot_do_is_said_in_every_language() -> None:
+    assert {one for duty in DUTIES.values() for one in duty.can_not} == SENTENCES
+    for language in OTHERS:
+        assert {one for one in SENTENCES if translations(language).gettext(one) == one} == set(), language
 
 
 def test_the_catalog_is_what_the_pages_say() -> None:

@@ -6,9 +6,10 @@ from typing import Final
 
 from starlette.responses import HTMLResponse
 
-from moiety.access import DUTIES, Permission, Role
+from moiety.access import Permission, Role
 from moiety.access.spares import PASSKEYS_WANTED
 from moiety.api.routes import Routes
+from moiety.console.duties import can_not
 from moiety.console.frame import Frame, Framed
 from moiety.console.marking import N_
 from moiety.storage import Operator, OperatorState
@@ -62,7 +63,7 @@ async def operators_page(frame: Framed) -> HTMLResponse:
         "operators.html",
         here="operators",
         people=[*active, *gone],
-        duties=DUTIES,
+        can_not=can_not(frame),
         roles=list(Role),
         wanted=PASSKEYS_WANTED,
     )
