@@ -13,6 +13,7 @@ from moiety.foundation.errors import Locked
 from moiety.foundation.ids import SubjectId
 from moiety.matching.desk import Asker
 from moiety.people import decoys
+from moiety.people.registrar import Newcomer
 from moiety.storage.guarding import DecoyTable
 from moiety.vault.policy import Needs
 from moiety.wire.kinds import Role
@@ -113,6 +114,69 @@ async def test_req_52_the_gate_plants_and_keeps_decoys_that_look_like_anybody_an
         assert (doors["acts"]["erase"], doors["kinds"]["erasure"], doors["acts"]["made-up-erased"]) == (3, 3, 2)
         entries = (await owner.get("/v1/ledger", params={"limit": 1000})).json()["entries"]
         assert not [one for one in entries if one["subject_id"] in {max(nobody), max(asked)} and one["act"] != "reveal"]
+
+
+async def test_a_gate_that_is_restarted_after_each_newcomer_plants_decoys_all_the_same(api: Api) -> None:
+    async with api.owner as owner:
+        gallery = await opened(api, owner)
+    for reference in WHO:
+        made = Newcomer(reference, {"phone": "555-0142"})
+        await api.site.house.registry.registrar.enter(gallery, made, Asker("owner", "a test"))
+        await api.site.restart_gate()
+    # One at a time, until there are enough; a gate that knows so asks no more.
+    for expected in (1, 1, 0):
+        assert await api.site.house.registry.decoys.tend() == expected
+        await api.site.restart_gate()
+    with api.site.store.read() as tx:
+        assert tx.looks.unsettled() == {}
+        sealed = tx.looks.sealed(gallery.id)
+        listed = tx.subjects.page(gallery.id, limit=10)
+    assert sealed is not None
+    assert not [one for one in (b"Ada", b"King", b"LATIN", b"phone", *(s.id.encode() for s in listed)) if one in sealed]
+    # What was altered past the gate is forgotten, and keeps nobody out.
+    with api.site.store.engine.begin() as db:
+        db.exec_driver_sql("UPDATE look SET looks_sealed = X'00'")
+    await api.site.house.registry.registrar.enter(gallery, Newcomer("Vi Lin"), Asker("owner", "a test"))
+    assert api.site.house.enroller.looks.one_of(gallery) is None
+
+
+async def test_whoever_may_plant_a_decoy_takes_it_away_and_nobody_who_is_somebody(api: Api) -> None:
+    async with api.owner as owner:
+        gallery = await opened(api, owner)
+        body = {"reference": "Vera Lind", "fields": {"phone": "555-0100"}, **WHY}
+        decoy = str((await owner.post(f"{STAFF}/decoys", json=body)).json()["subject_id"])
+        other = str((await owner.post(f"{STAFF}/decoys", json=body | {"reference": "Mo Lind"})).json()["subject_id"])
+        await api.site.house.enroller.plant(gallery, decoys.FACES[0], Asker("decoys", "a test"), SubjectId(decoy))
+        real = await entered(owner, "Ada King")
+        (await owner.post("/v1/galleries", json={"name": "hall", "purpose": "another"})).raise_for_status()
+        size = len((await owner.get("/v1/ledger", params={"limit": 1000})).json()["entries"])
+
+        async def gone(gallery_name: str, subject: str) -> int:
+            path = f"/v1/galleries/{gallery_name}/decoys/{subject}"
+            return (await owner.delete(path, params=WHY)).status_code
+
+        wrong = [("staff", real), ("hall", decoy), ("staff", "sub_aaaaaaaaaaaaaaaa"), ("staff", "nobody")]
+        assert [await gone(*one) for one in wrong] == [404] * 4
+        async with api.client(api.key("gallery:subject:erase")) as door:
+            assert (await door.delete(f"{STAFF}/decoys/{decoy}", params=WHY)).status_code == 403
+        assert planted(api) == {decoy, other}
+        reply = await owner.delete(f"{STAFF}/decoys/{decoy}", params=WHY)
+        assert (reply.status_code, reply.json()) == (200, {"erased": decoy})
+        assert planted(api) == {other}
+        assert await gone("staff", decoy) == 404
+
+        # Gone everywhere, and the ledger names nobody: neither who went nor that somebody was erased.
+        with api.site.store.read() as tx:
+            assert not tx.templates.of_subject(SubjectId(decoy))
+            assert SubjectId(decoy) not in tx.subjects.ids(gallery.id)
+        halves = [api.site.vault(role)._cabinet.shelf(gallery.id) for role in (Role.VAULT_A, Role.VAULT_B)]
+        assert [len(half.ids) for half in halves] == [0, 0]
+        entries = (await owner.get("/v1/ledger", params={"limit": 1000})).json()["entries"][size:]
+        assert [(one["kind"], one["act"], one["subject_id"]) for one in entries] == [
+            ("alteration", "made-up-erased", None)
+        ]
+        assert (await owner.get(f"{STAFF}/receipts/{decoy}")).json()["receipts"] == []
+        assert (await owner.get(f"{STAFF}/subjects/{real}/record")).status_code == 200
 
 
 async def test_a_decoy_has_a_face_where_newcomers_have_and_is_never_a_candidate(

@@ -92,6 +92,8 @@ REASONS = {
     "spent.actor": "a random id",
     "spent.meter": STATE,
     "decoy.subject_id": RANDOM_ID,
+    "look.gallery_id": RANDOM_ID,
+    "look.looks_sealed": "AES-256-GCM",
     "deployment.gallery_id": RANDOM_ID,
     "deployment.assessment": "the reference of a document, one short code",
     "template.photo_id": RANDOM_ID,

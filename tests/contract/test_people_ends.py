@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from api_in_process import DAY, WHY, Api, api_over
+from api_in_process import DAY, WHY, Api, WordyQuality, api_over, upload
 from api_people import STAFF, consent, entered, later, made, rows_about
 from databases import BOTH
 from moiety.foundation.ids import SubjectId
+from parts_in_process import PaintedFace
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -31,6 +32,37 @@ async def ended(api: Api, client: httpx.AsyncClient, subject: str, days: float |
     """Set an end so many days from now, or take it back."""
     told = {} if days is None else {"ends_at": later(api, days)}
     return await client.post(f"{STAFF}/subjects/{subject}/end", json=WHY | told)
+
+
+async def test_req_30_whoever_comes_in_may_end_earlier_and_never_later_from_the_first_moment(api: Api) -> None:
+    async with api.owner as owner:
+        await made(owner, consent=False, keep_days=30)
+
+        async def came(reference: str, days: float, face: PaintedFace | None = None) -> httpx.Response:
+            told = WHY | {"reference": reference, "ends_at": later(api, days)}
+            if face is None:
+                return await owner.post(f"{STAFF}/people", json=told)
+            return await owner.post(f"{STAFF}/subjects", data=told, files=upload(api.site.sight.paint(face)))
+
+        face = PaintedFace(api.site.sight.person(), (5, 7, 200, 240), WordyQuality())
+        for reference, given in (("Ada King", None), ("Ben Ali", face)):
+            for days in (31, -1):
+                late = await came(reference, days, given)
+                assert (late.status_code, late.json()["type"]) == (400, "urn:moiety:problem:bad-input")
+            entered_ = await came(reference, 10, given)
+            assert entered_.status_code == 201, entered_.text
+            record = (await owner.get(f"{STAFF}/subjects/{entered_.json()['subject_id']}/record")).json()
+            assert record["own_end"] == record["expires_at"] is not None
+            with api.site.store.read() as tx:
+                acts = [tx.ledger.get(int(seq)).act for seq in entered_.headers["moiety-entries"].split()]
+            assert acts == ["end", "register" if given is None else "enrol"]
+        # Somebody who is here has an end already; a further photo changes none.
+        again = await came("Ben Ali", 5, PaintedFace(api.site.sight.person(), (5, 7, 210, 250), WordyQuality()))
+        assert again.status_code == 400
+        with api.site.store.read() as tx:
+            assert tx.subjects.count(tx.galleries.list()[0].id).active == 2
+        api.site.clock.move(11 * DAY)
+        assert await api.site.house.retention.sweep() == 2
 
 
 async def test_req_30_an_end_that_was_set_for_one_person_is_earlier_and_is_kept(api: Api) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 
 from functional.test_cli_transcripts import keeps
+from harness import command
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -45,3 +47,73 @@ def test_a_person_takes_along_what_they_gave_and_ends_when_the_purpose_is_met(
     ends = site.cli("person", "contact", subject, "-g", "desk").json
     assert keeps("person contact", ends)
     assert site.cli("person", "contact", subject, "-g", "desk", "--over").json["expires_at"] < ends["expires_at"]
+
+
+@pytest.fixture(scope="module")
+def works(site: Site) -> str:
+    """Open three galleries with rules, two of one controller; enter somebody whose release is asked for."""
+    for name, controller, more in (("works", "Works Ltd", ["--consent"]), ("yard", "Works Ltd", []), ("club", "A", [])):
+        site.cli("gallery", "create", name, "--purpose", f"people of the {name}")
+        rule = ["--notice", "2026-11", "--basis", "consent", "--controller", controller, "--keep-days", "30"]
+        site.cli("gallery", "rules", name, *rule, *more)
+    return str(site.cli("person", "add", "Mo Farr", "-g", "works").json["subject_id"])
+
+
+def test_a_person_declines_once_and_goes_on_by_card(site: Site, works: str) -> None:
+    assert site.cli("person", "record", works, "-g", "works").json["awaits_release"]
+    said = site.cli("person", "decline", "Mo Farr", "-g", "works").json
+    assert keeps("person decline", said)
+    assert (said["subject_id"], said["awaits_release"], said["photos"]) == (works, False, 0)
+    assert site.cli("person", "decline", works, "-g", "works", code=4).problem == "not-found"
+    assert site.cli("person", "present", "Mo Farr", "-g", "works").json["subject_id"] == works
+    # Nobody asks where no consent is asked for.
+    free = site.cli("person", "add", "Vi Lin", "-g", "yard").json["subject_id"]
+    assert site.cli("person", "decline", free, "-g", "yard", code=4).problem == "not-found"
+
+
+def test_a_person_is_shown_and_entered_elsewhere_under_one_controller_only(site: Site) -> None:
+    here = site.cli("person", "add", "Ola Berg", "-g", "yard").json["subject_id"]
+    nothing = site.cli("person", "elsewhere", "Ola Berg", "-g", "yard").json
+    assert keeps("person elsewhere", nothing)
+    assert nothing == {"records": []}
+    (there,) = site.cli("person", "elsewhere", here, "-g", "yard", "--enter", "works").json["records"]
+    assert site.cli("person", "record", "Ola Berg", "-g", "works").json["subject_id"] == there["subject_id"]
+    again = site.cli("person", "elsewhere", here, "-g", "yard", "--enter", "works", code=5)
+    assert again.problem == "already-there"
+    assert site.cli("person", "elsewhere", here, "-g", "yard", "--enter", "club", code=6).problem == "forbidden"
+    for into in ("yard", "nowhere", "../yard", "ü" * 500):
+        said = site.cli("person", "elsewhere", here, "-g", "yard", "--enter", into, code=6 if into == "yard" else 4)
+        assert said.problem == ("forbidden" if into == "yard" else "unknown-gallery"), into
+    # What is not released there is not shown here.
+    assert site.cli("person", "elsewhere", here, "-g", "yard").json == {"records": []}
+
+
+def test_a_record_ends_earlier_from_the_first_day_or_from_today_and_never_later(site: Site) -> None:
+    day = (datetime.now(UTC) + timedelta(days=9)).date().isoformat()
+    site.cli("person", "add", "Eva Roth", "-g", "yard", "--ends", day)
+    assert site.cli("person", "record", "Eva Roth", "-g", "yard").json["own_end"].startswith(day)
+    back = site.cli("person", "end", "Eva Roth", "-g", "yard").json
+    assert keeps("person end", back)
+    assert back["expires_at"] > day
+    assert site.cli("person", "end", "Eva Roth", "-g", "yard", code=4).problem == "not-found"
+    assert site.cli("person", "end", "Eva Roth", "-g", "yard", "--on", day).json["expires_at"].startswith(day)
+    for rubbish in ("1999-01-01", "9999-12-31", "2027-13-45", "tomorrow", "2027-06-01T", "١٢", "-1", "\n"):
+        for words in (["end", "Eva Roth", "--on"], ["add", "Nobody At All", "--ends"]):
+            said = site.cli("person", *words[:2], "-g", "yard", f"{words[2]}={rubbish}", code=3)
+            assert said.problem == "bad-input", (words, rubbish)
+    assert site.cli("person", "find", "Nobody At All").json == {"records": []}
+    assert site.cli("person", "record", "Eva Roth", "-g", "yard").json["own_end"].startswith(day)
+
+
+@pytest.mark.parametrize("act", ["decline", "elsewhere", "end"])
+def test_rubbish_finds_nobody(site: Site, works: str, act: str) -> None:
+    for subject in ("Nobody", "sub_aaaaaaaaaaaaaaaa", "sub_", "sub_../../works", "sub_a/b?c=d#e", "\x1b[31m", "शून्य"):
+        said = site.cli("person", act, subject, "-g", "works", code=4)
+        assert said.problem in {"unknown-subject", "not-found"}, subject
+        assert subject not in said.out + said.words
+    for gallery in ("nowhere", "..", "a b", "gal_aaaaaaaaaaaaaaaa"):
+        assert site.cli("person", act, works, "-g", gallery, code=4).problem in {"unknown-gallery", "not-found"}
+    for words in ([act], [act, works], [act, works, "-g"], [act, works, "-g", "works", "--no-such-option"]):
+        assert command("person", *words, "--data", site.data, "--json").code == 2, words
+    too_long = site.cli("person", act, "x" * 5000, "-g", "works", code=3)
+    assert too_long.problem == "bad-input"

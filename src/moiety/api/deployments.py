@@ -1,5 +1,8 @@
 """What galleries are used under: impact assessments, thresholds that were lowered, decoys."""
 
+from pydantic import BaseModel
+from starlette.responses import Response
+
 from moiety.access import Permission, kinds
 from moiety.access.spending import by_two
 from moiety.api.guard_schemas import (
@@ -11,11 +14,14 @@ from moiety.api.guard_schemas import (
     ThresholdsBody,
     ThresholdsSeen,
 )
+from moiety.api.questions import Request, answered
 from moiety.api.routes import Routes
-from moiety.api.schemas import moment
+from moiety.api.schemas import Erased, moment
+from moiety.api.subjects import Two, Why
 from moiety.api.visits import Here, TheCaller, TheGallery, TheHouse, asker_of
 from moiety.foundation.errors import NotFound
-from moiety.foundation.ids import ApprovalId
+from moiety.foundation.ids import ApprovalId, SubjectId
+from moiety.matching.desk import Asker
 from moiety.people.rules import Stated
 from moiety.storage.guard_records import Deployment
 
@@ -109,3 +115,23 @@ async def count_decoys(house: TheHouse, gallery: TheGallery) -> DecoysSeen:
     """Say how many decoys there are and are to be; nothing says which they are."""
     stand = await house.registry.decoys.stand(gallery)
     return DecoysSeen(planted=stand.planted, wanted=stand.wanted)
+
+
+@routes.add(
+    "DELETE",
+    GALLERY + "/decoys/{decoy}",
+    permission=Permission.DECOY_PLANT,
+    parks=True,
+    response_model=Erased,
+    summary="Take a decoy away",
+)
+async def remove_decoy(
+    visit: Here, decoy: str, reason: Why, caller: TheCaller, gallery: TheGallery, *, two: Two = False
+) -> BaseModel | Response:
+    """Erase a person who is nobody, at both vaults and here; whoever is somebody is not found."""
+
+    async def act(asker: Asker) -> Erased:
+        await visit.gate.house.registry.decoys.remove(gallery, SubjectId(decoy), asker)
+        return Erased(erased=decoy)
+
+    return await answered(visit, caller, Request(Permission.DECOY_PLANT, reason, two=two), act)

@@ -6,7 +6,7 @@ from typing import Annotated, Final, Literal, Self
 
 from pydantic import AwareDatetime, Field, StringConstraints, model_validator
 
-from moiety.api.schemas import Case, Given, Reason, Reference, Taken
+from moiety.api.schemas import Case, End, Given, Reason, Reference, Taken
 from moiety.foundation.errors import BadInput
 from moiety.people.rules import CEILING_DAYS, CONTROLLER_CHARS_MAX
 
@@ -116,6 +116,7 @@ class PersonNew(Why):
     guardian: GuardianNew | None = None
     pin: Pin | None = None
     police_status: Police | None = None
+    ends_at: End | None = None
 
 
 class PersonMade(Given):

@@ -39,7 +39,7 @@ from moiety.api.person_schemas import (
 )
 from moiety.api.questions import Request, answered
 from moiety.api.routes import Routes
-from moiety.api.schemas import PAGE_MAX, Reason, moment, moment_or_none
+from moiety.api.schemas import PAGE_MAX, Reason, moment, moment_or_none, seconds_of
 from moiety.api.visits import Here, TheCaller, TheGallery, TheHouse, asker_of
 from moiety.foundation.errors import BadInput, NotFound
 from moiety.foundation.ids import SubjectId
@@ -132,7 +132,7 @@ async def show_rules(house: TheHouse, gallery: TheGallery) -> RuleSeen:
 async def enter_person(new: PersonNew, house: TheHouse, caller: TheCaller, gallery: TheGallery) -> PersonMade:
     """Enter a person by a card's or PIN's reference; a photo may follow once there is what the gallery asks for."""
     guardian = Guardian(**new.guardian.model_dump()) if new.guardian else None
-    stated = Stated(new.basis or "", new.source or "", new.minor, new.police_status or "")
+    stated = Stated(new.basis or "", new.source or "", new.minor, new.police_status or "", seconds_of(new.ends_at))
     newcomer = Newcomer(new.reference, new.fields, stated, guardian, new.pin)
     asker = asker_of(caller, new.reason, new.case)
     return PersonMade(subject_id=await house.registry.registrar.enter(gallery, newcomer, asker))
@@ -321,5 +321,5 @@ async def purpose_met(subject: str, asked: Why, house: TheHouse, caller: TheCall
 async def set_end(subject: str, asked: EndBody, house: TheHouse, caller: TheCaller, gallery: TheGallery) -> EndSeen:
     """End one person's record earlier than the gallery would; without `ends_at`, let the gallery's clock end it."""
     asker = asker_of(caller, asked.reason, asked.case)
-    ends_at = None if asked.ends_at is None else asked.ends_at.timestamp()
-    return EndSeen(expires_at=moment(await house.registry.ends.set(gallery, SubjectId(subject), ends_at, asker)))
+    ends = house.registry.ends
+    return EndSeen(expires_at=moment(await ends.set(gallery, SubjectId(subject), seconds_of(asked.ends_at), asker)))

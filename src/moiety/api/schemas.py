@@ -25,6 +25,10 @@ Reference = Annotated[
     StringConstraints(min_length=1, max_length=4000),
     Field(description="What you call the person: a staff number or a name. Kept sealed.", examples=["staff-0042"]),
 ]
+End = Annotated[
+    AwareDatetime,
+    Field(description="When a new record ends, earlier than the gallery would end it and never later."),
+]
 Picture = Annotated[bytes, Field(repr=False, description="One still picture: JPEG, PNG or WebP.")]
 PerHour = Annotated[int, Field(ge=1, le=10_000_000)]
 
@@ -44,6 +48,11 @@ class Given(BaseModel):
 def moment(seconds: float) -> datetime:
     """Turn seconds since 1970 into UTC, to the second."""
     return datetime.fromtimestamp(int(seconds), UTC)
+
+
+def seconds_of(at: datetime | None) -> float | None:
+    """Turn a moment into seconds since 1970, or nothing."""
+    return None if at is None else at.timestamp()
 
 
 def moment_or_none(seconds: float | None) -> datetime | None:
@@ -225,6 +234,7 @@ class EnrolForm(PhotoForm):
         StringConstraints(pattern=r"^[a-z]{1,20}$"),
         Field(description="What a new person is to the police; said in galleries of the police, and in no other."),
     ] = None
+    ends_at: End | None = None
 
 
 class LookForm(Taken):

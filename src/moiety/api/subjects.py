@@ -32,6 +32,7 @@ from moiety.api.schemas import (
     SubjectSeen,
     moment,
     moment_or_none,
+    seconds_of,
 )
 from moiety.api.visits import Here, TheCaller, TheGallery, TheHouse, asker_of, form_of
 from moiety.foundation.ids import PhotoId, SubjectId
@@ -96,7 +97,7 @@ async def enrol(visit: Here, caller: TheCaller, gallery: TheGallery) -> BaseMode
     Whoever has a face here gets another by `gallery:subject:amend` alone.
     """
     form = form_of(visit, EnrolForm)
-    stated = Stated(police=form.police_status or "")
+    stated = Stated(police=form.police_status or "", ends_at=seconds_of(form.ends_at))
     amends = caller.may(Permission.SUBJECT_AMEND, gallery.id)
     return await _enrol(visit, caller, gallery, form, Who(None, form.reference, form.fields, stated, amends=amends))
 

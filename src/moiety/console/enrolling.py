@@ -12,7 +12,7 @@ from moiety.console.frame import Frame, Framed
 from moiety.console.marking import N_
 from moiety.console.people import ONE, TheSubject, open_galleries
 from moiety.foundation.ids import SubjectId
-from moiety.people.rules import BASES, CEILING_DAYS, POLICE, SOURCES
+from moiety.people.rules import BASES, CEILING_DAYS, DAY_SECONDS, POLICE, SOURCES, day_of
 
 routes = Routes("enrolment")
 
@@ -84,12 +84,17 @@ async def enter(frame: Framed, house: TheHouse, gallery: TheGallery) -> HTMLResp
     rule = await house.registry.rules.get(gallery)
     under = await house.registry.deploying.get(gallery)
     days = rule.keep_days if rule else gallery.retention_days or CEILING_DAYS
+    now = house.desk.clock.now()
+    ends = now + min(days, CEILING_DAYS) * DAY_SECONDS
     return frame.page(
         "enrol.html",
         here="enrol",
         gallery=gallery,
         rule=rule,
-        ends=house.desk.clock.now() + min(days, CEILING_DAYS) * 86_400,
+        ends=ends,
+        first_day=day_of(now + DAY_SECONDS),
+        # A day that begins before the gallery ends the record.
+        last_end=day_of(ends) if days > 1 else "",
         bases=_said(frame, WORDS_OF_BASES, BASES),
         sources=_said(frame, WORDS_OF_SOURCES, SOURCES),
         police=_said(frame, WORDS_OF_POLICE, POLICE) if under and under.police else [],

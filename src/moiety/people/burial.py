@@ -30,10 +30,12 @@ def bury(desk: Desk, tx: Transaction, intent: Intent) -> None:
     if intent.subject_id is not None:
         fields = len(tx.fields.list(intent.subject_id))
         own = int(tx.own_templates.drop(intent.subject_id))
+        nobody = tx.decoys.among([intent.subject_id])
         tx.templates.delete([template.photo_id for template in templates])
         tx.subjects.delete(intent.gallery_id, intent.subject_id)
-        _told(desk, tx, intent.gallery_id, intent.subject_id)
-        issue(desk, tx, intent.gallery_id, intent.subject_id, Gone(len(templates), own, fields))
+        if not nobody:
+            _told(desk, tx, intent.gallery_id, intent.subject_id)
+            issue(desk, tx, intent.gallery_id, intent.subject_id, Gone(len(templates), own, fields))
     else:
         _photos(desk, tx, intent.gallery_id, templates)
     tx.intents.close(intent.id)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from moiety.foundation import settings
-from moiety.foundation.errors import Refusal
+from moiety.foundation.errors import Refusal, UnknownSubject
 from moiety.matching.desk import Asker
 from moiety.people.registrar import Newcomer
 from moiety.people.rules import DAY_SECONDS, Stated, end_of
@@ -22,9 +22,10 @@ from moiety.warrants.warrant import Act
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from moiety.foundation.ids import GalleryId, SubjectId
+    from moiety.foundation.ids import SubjectId
     from moiety.matching.desk import Desk
     from moiety.people.enrol import Enroller
+    from moiety.people.erase import Eraser
     from moiety.people.registrar import Registrar
     from moiety.storage import Gallery
 
@@ -59,12 +60,12 @@ def wanted_among(people: int) -> int:
 class Decoys:
     """Plants decoys, and keeps them."""
 
-    def __init__(self, desk: Desk, registrar: Registrar, enroller: Enroller) -> None:
-        """Work at `desk`; `registrar` enters them as it enters everybody, `enroller` gives them faces."""
+    def __init__(self, desk: Desk, registrar: Registrar, enroller: Enroller, eraser: Eraser) -> None:
+        """Work at `desk`; `registrar` enters and `eraser` erases them as everybody, `enroller` gives them faces."""
         self._desk = desk
         self._registrar = registrar
         self._enroller = enroller
-        self._counted: dict[GalleryId, int] = {}
+        self._eraser = eraser
 
     async def plant(
         self, gallery: Gallery, reference: str, fields: Mapping[str, str], asker: Asker, stated: Stated | None = None
@@ -76,6 +77,24 @@ class Decoys:
 
         """
         return await self._registrar.enter(gallery, Newcomer(reference, fields, stated or Stated(), nobody=True), asker)
+
+    async def remove(self, gallery: Gallery, decoy: SubjectId, asker: Asker) -> None:
+        """Take one away, erased at both vaults and here as anybody is; the ledger names nobody.
+
+        Raises:
+            UnknownSubject: the gallery has no such decoy; of people who are somebody nothing is touched.
+            SignatureNeeded, WarrantRefused, Unavailable: as for anybody's erasure.
+
+        """
+        await asyncio.to_thread(self._check_is_one, gallery, decoy)
+        await self._eraser.subject(gallery, decoy, asker)
+
+    def _check_is_one(self, gallery: Gallery, decoy: SubjectId) -> None:
+        """Check that it is a decoy of this gallery; raises as `remove`."""
+        with self._desk.store.read() as tx:
+            tx.subjects.get(gallery.id, decoy)
+            if not tx.decoys.among([decoy]):
+                raise UnknownSubject
 
     async def tend(self) -> int:
         """Plant one decoy in each gallery that lacks some and where people came; give those that end more time.
@@ -99,16 +118,16 @@ class Decoys:
     def _due(self) -> list[Gallery]:
         """Say where somebody came since the last look, or a decoy was missing then."""
         with self._desk.store.read() as tx:
-            galleries = [one for one in tx.galleries.list() if one.state is GalleryState.OPEN]
-        due = []
-        for gallery in galleries:
-            came = self._enroller.looks.came(gallery)
-            if came != self._counted.get(gallery.id, 0):
-                stand = self._stand(gallery)
-                if stand.planted < stand.wanted:
-                    due.append(gallery)
-                else:
-                    self._counted[gallery.id] = came
+            came = tx.looks.unsettled()
+            galleries = [one for one in tx.galleries.list() if one.id in came and one.state is GalleryState.OPEN]
+        stands = {gallery.id: self._stand(gallery) for gallery in galleries}
+        due = [one for one in galleries if stands[one.id].planted < stands[one.id].wanted]
+        settled = [one.id for one in galleries if one not in due]
+        if settled:
+            with self._desk.store.begin() as tx:
+                # A crash before the commit has them looked at once more.
+                for gallery_id in settled:
+                    tx.looks.settle(gallery_id, came[gallery_id])
         return due
 
     def _stand(self, gallery: Gallery) -> Stand:
@@ -122,7 +141,7 @@ class Decoys:
             Refusal: not now.
 
         """
-        look = self._enroller.looks.one_of(gallery)
+        look = await asyncio.to_thread(self._enroller.looks.one_of, gallery)
         if look is None:
             return 0
         decoy = await self.plant(gallery, look.reference(), look.values(), GARDENER, look.stated)

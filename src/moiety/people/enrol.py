@@ -25,8 +25,9 @@ from moiety.ledger import Kind as Record
 from moiety.people.admission import FIRST, admit, must_amend
 from moiety.people.burial import image_field
 from moiety.people.capture import Capture, check_capture, flag
+from moiety.people.ends import check_end, come_in
 from moiety.people.fields import REFERENCE, check_given
-from moiety.people.looks import Looks
+from moiety.people.looks import Looks, look_of
 from moiety.people.plans import Plan, Seen, plan_of
 from moiety.people.rules import POLICE_STATUS, Stated, check_police, end_of, is_minor, record_of
 from moiety.storage import IntentKind, IntentState, SubjectState
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
 MADE_UP = "made-up"
 # How often an enrolment is made anew that met the end of a refresh.
 TRIES = 3
+HERE = "This person is here already: set the end on their record."
 IN_DOUBT = "The photo is enrolled, but a vault could not be told yet; the gallery answers again once it can."
 
 
@@ -85,7 +87,7 @@ class Enroller:
         self._asking = asking
         self._fields = fields
         self._settler = settler
-        self.looks = Looks()
+        self.looks = Looks(desk)
         self._names: defaultdict[bytes, asyncio.Lock] = defaultdict(asyncio.Lock)
         # Who holds or awaits each lock: it goes with the last of them, not before.
         self._users: Counter[bytes] = Counter()
@@ -124,6 +126,7 @@ class Enroller:
                 async def once(now: Seen) -> Enrolled:
                     plan = plan_of(now, subject, mark)
                     plan.stated, plan.how, plan.amends = who.stated, who.capture.how, who.amends
+                    plan.look = look_of(who.reference, who.fields, who.stated, face=True)
                     given = dict(fields if plan.new_subject else who.fields) | police_fields(plan.new_subject, who)
                     if await asyncio.to_thread(self._keeps_photos, gallery):
                         given[image_field(plan.photo)] = base64.b64encode(image).decode()
@@ -132,10 +135,7 @@ class Enroller:
                 return await self._of_this_epoch(seen, look, once)
 
         # An asker who goes away ends the waiting, not the work: a decision in a thread cannot be called back.
-        made = await asyncio.shield(asyncio.create_task(whole()))
-        if made.new_subject and who.reference is not None:
-            self.looks.saw(gallery, who.reference, who.fields, who.stated, face=True)
-        return made
+        return await asyncio.shield(asyncio.create_task(whole()))
 
     async def plant(self, gallery: Gallery, number: int, asker: Asker, decoy: SubjectId | None = None) -> SubjectId:
         """Enrol the canary `number`, a face that the eye makes up, or give it to a decoy; neither is a candidate.
@@ -209,8 +209,12 @@ class Enroller:
                 raise DuplicatePhoto
             if found and tx.subjects.get(gallery.id, found).state is not SubjectState.ACTIVE:
                 raise UnknownSubject
+            if found and who.stated.ends_at is not None:
+                raise BadInput(HERE)
+            now = self._desk.clock.now()
+            check_end(who.stated.ends_at, end_of(gallery, tx.rules.get(gallery.id), now), now)
             if not canary:
-                admit(tx, gallery, found, self._desk.clock.now())
+                admit(tx, gallery, found, now)
             if found and not canary:
                 must_amend(tx, found, amends=who.amends)
         return found
@@ -327,6 +331,9 @@ class Enroller:
             if plan.canary is not None:
                 self._desk.write_down(tx, Record.ALTERATION, MADE_UP, plan.gallery, asker, signers=plan.signers)
                 return
+            if plan.new_subject:
+                self.looks.saw(tx, plan.gallery, plan.look)
+                come_in(self._desk, tx, plan.gallery, plan.subject, plan.stated.ends_at, asker)
             added: dict[str, Any] = {"added": 1} if plan.added else {}
             self._desk.write_down(
                 tx,
@@ -370,11 +377,12 @@ def enter(tx: Transaction, gallery: Gallery, subject: SubjectId, stated: Stated,
     """Add a pending subject with its record and its end, in the caller's transaction.
 
     Raises:
-        BadInput: the record says too little.
+        BadInput: the record says too little, or ends too late.
 
     """
     check_police(tx.deployments.get(gallery.id), stated)
-    record = record_of(tx, gallery, subject, stated, now)
-    tx.subjects.add(gallery.id, subject, expires_at=end_of(gallery, tx.rules.get(gallery.id), now))
+    record, clock = record_of(tx, gallery, subject, stated, now), end_of(gallery, tx.rules.get(gallery.id), now)
+    check_end(stated.ends_at, clock, now)
+    tx.subjects.add(gallery.id, subject, expires_at=clock)
     if record:
         tx.records.put(record)

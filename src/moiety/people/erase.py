@@ -101,16 +101,7 @@ class Eraser:
         def note() -> None:
             with self._desk.store.begin() as tx:
                 # A crash after this leaves the intent, for which somebody signs again.
-                self._desk.write_down(
-                    tx,
-                    Record.ERASURE,
-                    "erase-signed",
-                    gallery,
-                    asker,
-                    subject=intent.subject_id,
-                    signers=signed.signers,
-                    templates=len(intent.row_ids),
-                )
+                self._note(tx, "erase-signed", intent, gallery, asker, signed.signers)
 
         await asyncio.to_thread(note)
         await self._carry_out(gallery, intent, signed)
@@ -196,14 +187,20 @@ class Eraser:
             if signed_for is not None and tuple(signed_for) != rows:
                 raise OutOfStep(CHANGED)
             intent = _open(tx, gallery, subject, rows)
-            if tx.decoys.among([subject]) or subject in tx.canaries.subjects(gallery.id):
-                # Nobody is erased: the year counts no such act, as it counted no collection.
-                self._desk.write_down(tx, Record.ALTERATION, f"{MADE_UP}-erased", gallery, asker)
-                return intent
-            self._desk.write_down(
-                tx, Record.ERASURE, "erase", gallery, asker, subject=subject, signers=signers, templates=len(rows)
-            )
+            self._note(tx, "erase", intent, gallery, asker, signers)
             return intent
+
+    def _note(
+        self, tx: Transaction, act: str, intent: Intent, gallery: Gallery, asker: Asker, signers: Mapping[str, str]
+    ) -> None:
+        """Write down that a subject is erased; of one who is nobody, neither who went nor an erasure."""
+        subject = intent.subject_id
+        if subject is not None and (tx.decoys.among([subject]) or subject in tx.canaries.subjects(gallery.id)):
+            # The year counts no such act, as it counted no collection.
+            self._desk.write_down(tx, Record.ALTERATION, f"{MADE_UP}-erased", gallery, asker, signers=signers)
+            return
+        rows = len(intent.row_ids)
+        self._desk.write_down(tx, Record.ERASURE, act, gallery, asker, subject=subject, signers=signers, templates=rows)
 
     def _begin_photos(
         self, gallery: Gallery, subject: SubjectId, rows: Sequence[RowId], asker: Asker, signers: Mapping[str, str]

@@ -1,7 +1,8 @@
 """How records of newcomers look in a list, so that people who are nobody look like them; never what is in them.
 
-Kept in memory alone, a few of each gallery: scripts and signs of a reference, names of fields. A name's letters are not
-kept. Of a word with digits in it, such as a plate, its first letter is: lists show that one to everybody.
+A few of each gallery are kept, sealed by a key of the gate, so that one that starts anew forgets none: scripts and
+signs of a reference, names of fields, and of nobody whose they were. A name's letters are not kept. Of a word with
+digits in it, such as a plate, its first letter is: lists show that one to everybody.
 """
 
 from __future__ import annotations
@@ -9,19 +10,25 @@ from __future__ import annotations
 import json
 import random
 import unicodedata
-from collections import Counter, defaultdict, deque
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import date
 from importlib.resources import files
 from typing import TYPE_CHECKING, Final
 
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
+
+from moiety.foundation.envelopes import KEY_BYTES, pack, seal, unseal
+from moiety.foundation.errors import Unverified
 from moiety.people.rules import BIRTH, Stated
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import Any
 
     from moiety.foundation.ids import GalleryId
-    from moiety.storage import Gallery
+    from moiety.matching.desk import Desk
+    from moiety.storage import Gallery, Transaction
 
 KEPT: Final = 32
 # Fewer would be copied too closely.
@@ -74,28 +81,51 @@ class Look:
 class Looks:
     """What was seen of newcomers, by gallery."""
 
-    def __init__(self) -> None:
-        """Nobody was seen yet."""
-        self._seen: defaultdict[GalleryId, deque[Look]] = defaultdict(lambda: deque(maxlen=KEPT))
-        self._came: Counter[GalleryId] = Counter()
+    def __init__(self, desk: Desk) -> None:
+        """Keep it in `desk`'s store, under a key of its own."""
+        self._desk = desk
+        self._key = HKDFExpand(SHA256(), KEY_BYTES, b"moiety/looks/seal/1").derive(desk.secrets.binding)
 
-    def saw(self, gallery: Gallery, reference: str, fields: Mapping[str, str], stated: Stated, *, face: bool) -> None:
-        """Keep how a newcomer looks, if somebody else could be made to look so."""
-        self._came[gallery.id] += 1
-        code = any(one.isdigit() for one in reference)
-        words = [_pattern(one) if code else _name(one) for one in reference.split()]
-        known = tuple(one for one in words if one is not None)
-        if known and len(known) == len(words) and not stated.minor:
-            self._seen[gallery.id].append(Look(known, tuple(fields), stated, face))
-
-    def came(self, gallery: Gallery) -> int:
-        """Count who came since the start."""
-        return self._came[gallery.id]
+    def saw(self, tx: Transaction, gallery: Gallery, look: Look | None) -> None:
+        """Note that somebody came, and how they look, in the transaction that decides that they are here."""
+        seen = self._seen(tx, gallery.id)
+        known = seen if look is None else [*seen, look][-KEPT:]
+        told = json.dumps([asdict(one) for one in known]).encode()
+        tx.looks.came(gallery.id, seal(self._key, told, self._bound(gallery.id)))
 
     def one_of(self, gallery: Gallery) -> Look | None:
         """Give how one of the last newcomers looks; None before there were a few."""
-        seen = self._seen.get(gallery.id, ())
-        return _dice.choice(tuple(seen)) if len(seen) >= ENOUGH else None
+        with self._desk.store.read() as tx:
+            seen = self._seen(tx, gallery.id)
+        return _dice.choice(seen) if len(seen) >= ENOUGH else None
+
+    def _bound(self, gallery_id: GalleryId) -> bytes:
+        return pack("moiety/looks/1", self._desk.tenant, gallery_id)
+
+    def _seen(self, tx: Transaction, gallery_id: GalleryId) -> list[Look]:
+        """Open what is kept of a gallery; what was altered is forgotten: nobody is kept waiting for it."""
+        sealed = tx.looks.sealed(gallery_id)
+        try:
+            told = [] if sealed is None else json.loads(unseal(self._key, sealed, self._bound(gallery_id)))
+        except Unverified:
+            return []
+        return [_read(one) for one in told]
+
+
+def _read(told: dict[str, Any]) -> Look:
+    """Read what `saw` wrote."""
+    words = tuple(_Word(**word) for word in told["words"])
+    return Look(words, tuple(told["fields"]), Stated(**told["stated"]), told["face"])
+
+
+def look_of(reference: str | None, fields: Mapping[str, str], stated: Stated, *, face: bool) -> Look | None:
+    """Say how a newcomer's record looks; None where nobody else could be made to look so."""
+    code = any(one.isdigit() for one in reference or "")
+    words = [_pattern(one) if code else _name(one) for one in (reference or "").split()]
+    known = tuple(one for one in words if one is not None)
+    if not known or len(known) != len(words) or stated.minor:
+        return None
+    return Look(known, tuple(fields), replace(stated, ends_at=None), face)
 
 
 def _name(text: str) -> _Word | None:

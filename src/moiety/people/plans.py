@@ -13,6 +13,7 @@ from moiety.people.rules import Stated
 if TYPE_CHECKING:
     from moiety.matching.answers import SeenFace
     from moiety.matching.signing import Signed
+    from moiety.people.looks import Look
     from moiety.storage import Gallery, Intent
 
 
@@ -46,6 +47,7 @@ class Plan:
     how: str = UNSAID
     amends: bool = False
     added: bool = False
+    look: Look | None = None
     intent: Intent | None = None
 
 

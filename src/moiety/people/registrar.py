@@ -11,8 +11,10 @@ from moiety.foundation.errors import AlreadyThere, BadInput
 from moiety.foundation.ids import SubjectId, new_subject_id
 from moiety.ledger import Kind as Record
 from moiety.people.admission import ask_release
+from moiety.people.ends import come_in
 from moiety.people.enrol import MADE_UP, enter
 from moiety.people.fields import REFERENCE, check_given
+from moiety.people.looks import look_of
 from moiety.people.rules import POLICE_STATUS, Stated, end_of, is_minor
 from moiety.storage import IntentKind, IntentState
 
@@ -97,10 +99,7 @@ class Registrar:
                 with self._settler.in_hand(subject):
                     return await self._carry_out(gallery, subject, replace(new, stated=stated), (given, blinds), asker)
 
-        made = await asyncio.shield(asyncio.create_task(whole()))
-        if not new.nobody:
-            self._enroller.looks.saw(gallery, new.reference, new.fields, stated, face=False)
-        return made
+        return await asyncio.shield(asyncio.create_task(whole()))
 
     async def _carry_out(
         self,
@@ -114,7 +113,7 @@ class Registrar:
         intent = await asyncio.to_thread(self._begin, gallery, subject, new)
         try:
             sealed = await self._fields.sealed(gallery, subject, *written)
-            await asyncio.to_thread(self._decide, gallery, subject, sealed, intent, asker)
+            await asyncio.to_thread(self._decide, gallery, new, sealed, intent, asker)
             async with self._desk.turns.alone(gallery.id):
                 await self._settler.finish_enrolment(intent)
         except Exception:
@@ -132,21 +131,23 @@ class Registrar:
                 tx.decoys.add(subject, now)
             return tx.intents.open(IntentKind.ENROL, gallery.id, subject_id=subject)
 
-    def _decide(
-        self, gallery: Gallery, subject: SubjectId, sealed: list[SealedField], intent: Intent, asker: Asker
-    ) -> None:
+    def _decide(self, gallery: Gallery, new: Newcomer, sealed: list[SealedField], intent: Intent, asker: Asker) -> None:
         """Decide: from this commit on the person is there; B's key is told to stay by the settler."""
+        subject = intent.subject_id
+        assert subject is not None  # noqa: S101 - _begin has set it
         with self._desk.store.begin() as tx:
             # A crash before the commit: undone at the next start. After it: B is told to keep the key then.
             self._fields.write(tx, subject, sealed)
             tx.subjects.activate(gallery.id, subject)
             ask_release(tx, gallery, subject, self._desk.clock.now())
             tx.intents.advance(intent.id, IntentState.COMMITTING)
-            if tx.decoys.among([subject]):
+            if new.nobody:
                 # Nobody could release a face: a decoy is like anybody who said no.
                 tx.release_waits.decline(subject, self._desk.clock.now())
                 self._desk.write_down(tx, Record.ALTERATION, MADE_UP, gallery, asker)
             else:
+                self._enroller.looks.saw(tx, gallery, look_of(new.reference, new.fields, new.stated, face=False))
+                come_in(self._desk, tx, gallery, subject, new.stated.ends_at, asker)
                 self._desk.write_down(
                     tx, Record.COLLECTION, "register", gallery, asker, subject=subject, fields=len(sealed)
                 )

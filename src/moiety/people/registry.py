@@ -61,7 +61,7 @@ class Registry:
             registrar=registrar,
             consents=Consents(desk, fields, eraser),
             holds=Holds(desk),
-            decoys=Decoys(desk, registrar, enroller),
+            decoys=Decoys(desk, registrar, enroller, eraser),
             deploying=Deploying(desk),
             presenting=Presenting(desk, fields, registrar),
             changing=Changing(desk, fields),

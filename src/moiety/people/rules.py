@@ -42,12 +42,16 @@ _NOTICE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}")
 
 @dataclass(frozen=True, slots=True)
 class Stated:
-    """What a record says of itself; what is empty is taken from the gallery's rule, and always who answers for it."""
+    """What a record says of itself; what is empty is taken from the gallery's rule, and always who answers for it.
+
+    `ends_at` (seconds since 1970) is an end of its own, earlier than the gallery's.
+    """
 
     basis: str = ""
     source: str = ""
     minor: bool = False
     police: str = ""
+    ends_at: float | None = None
 
 
 class Rules:

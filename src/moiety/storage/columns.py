@@ -63,6 +63,7 @@ _NAMED: Final[dict[Holds, dict[str, str]]] = {
         "spent": "actor",
         "decoy": "subject_id",
         "failed_try": "subject_id",
+        "look": "gallery_id",
         "deployment": "gallery_id",
     },
     Holds.STATE: {"gallery": "state", "subject": "state", "subject_field": "klass", "template": "state capture"}
@@ -115,6 +116,7 @@ _NAMED: Final[dict[Holds, dict[str, str]]] = {
         "alert": "times",
         "spent": "hour count",
         "failed_try": "failed",
+        "look": "came settled",
     },
     Holds.CIPHERTEXT: {
         "subject_field": "wrapped_key ciphertext",
@@ -124,6 +126,7 @@ _NAMED: Final[dict[Holds, dict[str, str]]] = {
         "approval": "content_sealed",
         "incident": "content_sealed",
         "report": "content_sealed answer_sealed",
+        "look": "looks_sealed",
     },
     Holds.BLIND: {"subject_field": "blind"},
     Holds.HASH: {

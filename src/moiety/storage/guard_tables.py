@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, Text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, LargeBinary, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from moiety.storage.tables import BIG, SECONDS, STRICT, Base
@@ -74,6 +74,18 @@ class FailedTryRow(Base):
     way: Mapped[str] = mapped_column(Text, primary_key=True)
     failed: Mapped[int] = mapped_column(BIG)
     last_at: Mapped[float] = mapped_column(SECONDS)
+
+
+class LookRow(Base):
+    """How the last newcomers of a gallery look; `settled` is how many had come when no decoy was missing."""
+
+    __tablename__ = "look"
+    __table_args__ = (STRICT,)
+
+    gallery_id: Mapped[str] = mapped_column(Text, ForeignKey("gallery.id", ondelete="CASCADE"), primary_key=True)
+    came: Mapped[int] = mapped_column(BIG)
+    settled: Mapped[int] = mapped_column(BIG)
+    looks_sealed: Mapped[bytes] = mapped_column(LargeBinary)
 
 
 class DeploymentRow(Base):

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, func, select, update
 
 from moiety.foundation.errors import NotFound
 from moiety.foundation.ids import GalleryId, SubjectId
 from moiety.storage.guard_records import Alert, Deployment, Lock
-from moiety.storage.guard_tables import AlertRow, DecoyRow, DeploymentRow, LockRow, SpentRow
+from moiety.storage.guard_tables import AlertRow, DecoyRow, DeploymentRow, LockRow, LookRow, SpentRow
 from moiety.storage.person_records import as_columns, of_row
 from moiety.storage.tables import LedgerRow, SubjectRow
 
@@ -159,6 +159,37 @@ class DecoyTable:
     def among(self, subjects: Collection[SubjectId]) -> frozenset[SubjectId]:
         """Return those of the subjects who are nobody."""
         return frozenset(self._session.scalars(select(DecoyRow.subject_id).where(DecoyRow.subject_id.in_(subjects))))
+
+
+class LookTable:
+    """How the last newcomers of galleries look, and how many came."""
+
+    def __init__(self, session: Session) -> None:
+        """Made by `Transaction` only."""
+        self._session = session
+
+    def sealed(self, gallery_id: GalleryId) -> bytes | None:
+        """Return what is kept of a gallery's newcomers, or None before the first."""
+        return self._session.scalar(select(LookRow.looks_sealed).where(LookRow.gallery_id == gallery_id))
+
+    def came(self, gallery_id: GalleryId, looks_sealed: bytes) -> None:
+        """Count one more, and keep how the last ones look; a crash before the commit leaves it as it was."""
+        row = self._session.get(LookRow, gallery_id)
+        if row is None:
+            row = LookRow(gallery_id=gallery_id, came=0, settled=0)
+            self._session.add(row)
+        row.came += 1
+        row.looks_sealed = looks_sealed
+        self._session.flush()
+
+    def unsettled(self) -> dict[GalleryId, int]:
+        """Say how many came, by gallery, where somebody did since `settle`."""
+        query = select(LookRow.gallery_id, LookRow.came).where(LookRow.came != LookRow.settled)
+        return {GalleryId(gallery): came for gallery, came in self._session.execute(query)}
+
+    def settle(self, gallery_id: GalleryId, came: int) -> None:
+        """Say that no decoy was missing when so many had come; a crash before the commit has it looked at again."""
+        self._session.execute(update(LookRow).where(LookRow.gallery_id == gallery_id).values(settled=came))
 
 
 class DeploymentTable:

@@ -21,7 +21,7 @@ from moiety.storage.engine import BUSY_TIMEOUT_MS, open_engines, plain_errors
 from moiety.storage.exposed import ExposedTable
 from moiety.storage.fields import FieldTable
 from moiety.storage.galleries import GalleryTable
-from moiety.storage.guarding import AlertTable, DecoyTable, DeploymentTable, SpentTable
+from moiety.storage.guarding import AlertTable, DecoyTable, DeploymentTable, LookTable, SpentTable
 from moiety.storage.incidents import DrillTable, EmergencyTable, IncidentTable, ReportTable
 from moiety.storage.intents import IntentTable
 from moiety.storage.keeping import RecordTable, RuleTable
@@ -195,6 +195,11 @@ class Transaction:
     def tries(self) -> FailedTryTable:
         """How often somebody failed to pass for a subject."""
         return FailedTryTable(self.session, self._clock)
+
+    @cached_property
+    def looks(self) -> LookTable:
+        """How newcomers look."""
+        return LookTable(self.session)
 
     @cached_property
     def deployments(self) -> DeploymentTable:

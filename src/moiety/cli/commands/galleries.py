@@ -9,9 +9,10 @@ from typing import Annotated, Any
 import typer
 
 from moiety.cli.commands.operators import propose, proposed
-from moiety.cli.commands.options import Data, Json, Reason
+from moiety.cli.commands.options import Data, Json, Reason, Wait
 from moiety.cli.gateway import Gate, gate
 from moiety.cli.output import result
+from moiety.cli.waiting import signed
 from moiety.foundation.errors import BadInput, NotApproved
 
 app = typer.Typer(no_args_is_help=True, help="Galleries: each for one purpose, one model, one rotation.")
@@ -116,6 +117,23 @@ def decoy(
     with gate(data) as line:
         made = line.ask("POST", f"galleries/{name}/decoys", json={"reference": reference, "reason": reason})
     result(made, as_json=json, lines=[f"planted {made['subject_id']}"])
+
+
+@app.command("remove-decoy")
+def remove_decoy(
+    name: Annotated[str, typer.Argument(help="Name or id of the gallery.")],
+    subject: Annotated[str, typer.Argument(help="The decoy's id, as planting it or an alert has told it.")],
+    data: Data = None,
+    reason: Reason = "taken away at the command line by the owner of the installation",
+    *,
+    wait: Wait = False,
+    json: Json = False,
+) -> None:
+    """Take a decoy away: erased at both vaults and at the gate. Whoever is somebody is not found."""
+    with gate(data) as line:
+        made = line.act("DELETE", f"galleries/{name}/decoys/{subject}", params={"reason": reason})
+        gone = signed(line, made, wait=wait, as_json=json)
+    result(gone, as_json=json, lines=[f"took away {gone['erased']}"])
 
 
 @app.command()

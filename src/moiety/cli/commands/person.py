@@ -63,6 +63,7 @@ def add(
     guardian: Annotated[
         str | None, typer.Option(metavar="NAME,RELATION,WHY", help="Who answers for a person under eighteen, and why.")
     ] = None,
+    ends: Annotated[str, typer.Option(metavar="DATE", help="A day on which it ends, earlier than the gallery's.")] = "",
     data: Data = None,
     reason: Reason = OWNER,
     *,
@@ -70,7 +71,7 @@ def add(
 ) -> None:
     """Enter a person without a photo: every job goes on by the reference alone."""
     body: dict[str, Any] = {"reference": reference, "fields": _fields(field), "reason": reason}
-    body |= {"basis": basis, "source": source}
+    body |= {"basis": basis, "source": source, "ends_at": moment_of(ends) if ends else None}
     if guardian is not None:
         parts = [part.strip() for part in guardian.split(",", 2)]
         if len(parts) != 3:  # noqa: PLR2004 - name, relation, reason
