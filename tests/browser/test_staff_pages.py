@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from playwright.sync_api import Error
 
+from api_people import RULE
 from browser.signing import Device, SigningSite, portrait
 from browser.test_console_axe import axe, looks, objections
 from moiety.access.device_proofs import from_text, to_text
@@ -155,17 +156,61 @@ def test_an_invitation_is_signed_by_a_colleague_on_the_witness_s_page(
     browser: Browser, site: SigningSite, ada: Colleague, ben: Colleague
 ) -> None:
     approval = propose(ada, "Cy Young", "guard")
-    ben.page.goto(f"{site.url}/approvals")
-    row = f"#waiting li[data-id={approval}]"
-    assert "Cy Young" in ben.page.inner_text(row)
-    words = ben.sign(f"{row} [data-act=sign]")
+    words = signs(ben, approval, "Cy Young")
     for said in ("Shall this person work here?", "Cy Young", "guard", "a new colleague", "“Ada Osei”"):
         assert said in words
-    ben.page.wait_for_selector(f"{row}[data-state=approved]")
     cy = Colleague(browser, site)
     cy.join(carry_out(ada, approval))
     assert cy.wrong == []
     cy.context.close()
+
+
+def signs(second: Colleague, approval: str, about: str) -> str:
+    """Sign what waits in the inbox, once its row says what it is about; gives what the witness's page said."""
+    second.page.goto(f"{second.site.url}/approvals")
+    row = f"#waiting li[data-id={approval}]"
+    assert about in second.page.inner_text(row)
+    words = second.sign(f"{row} [data-act=sign]")
+    second.page.wait_for_selector(f"{row}[data-state=approved]")
+    return words
+
+
+def test_a_looser_rule_waits_in_the_inbox_for_a_second_person(
+    browser: Browser, site: SigningSite, ada: Colleague, ben: Colleague
+) -> None:
+    with site.owner() as owner:
+        assert owner.put("galleries/friends/rules", json=RULE | {"consent": False, "keep_days": 30}).status_code == 200
+    approval = propose(ada, "Rae Lim", "registrar")
+    signs(ben, approval, "Rae Lim")
+    rae = Colleague(browser, site)
+    rae.join(carry_out(ada, approval))
+    page = rae.page
+
+    def wants(days: int) -> None:
+        page.goto(f"{site.url}/galleries/{site.gallery.id}")
+        page.wait_for_load_state()
+        page.click("summary:has-text('Change the rule')")
+        page.fill("#keep_days", str(days))
+        page.fill("#rule-reason", "whoever comes in winter comes back")
+        page.click("button:has-text('Set the rule')")
+
+    wants(20)
+    page.wait_for_selector("dd:has-text('20 days after the last contact')")
+    wants(90)
+    page.wait_for_url(f"{site.url}/approvals")
+    page.wait_for_selector("#done:has-text('waits here for a second person')")
+    row = "#waiting li:has-text('A looser rule of a gallery')"
+    words = signs(ben, str(page.get_attribute(row, "data-id")), site.gallery.name)
+    for said in ("Shall this gallery keep people by this rule?", "90", "whoever comes in winter", "“Rae Lim”"):
+        assert said in words
+    page.reload()
+    page.wait_for_load_state()
+    page.click(f"{row} [data-act=show]")
+    page.wait_for_selector(row, state="detached")
+    page.goto(f"{site.url}/galleries/{site.gallery.id}")
+    assert "90 days after the last contact" in page.inner_text("main")
+    assert rae.wrong == []
+    rae.context.close()
 
 
 def test_an_officer_asks_who_is_in_a_picture_with_every_request_signed(site: SigningSite, ben: Colleague) -> None:

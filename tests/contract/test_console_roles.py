@@ -106,7 +106,7 @@ async def test_the_welcome_path_follows_what_is_done(api: Api) -> None:
         tx.deployments.put(Deployment(gallery.id, "DPIA-2026-04", api.site.clock.now() + 90 * DAY, False, False))  # noqa: FBT003 - a record's own order
     fay = await invited(api, ada, "Fay Oyo", "registrar", second=ben)
     assert current(await home(ada)) == "Say what it asks of people"
-    assert (await fay.ask("PUT", "/v1/galleries/doors/rules", json=RULE)).status_code == 200
+    assert (await fay.ask("PUT", "/v1/galleries/doors/rules", json=RULE | {"keep_days": 20})).status_code == 200
     assert current(await home(ada)) == "Ask the first question"
     photo = upload(api.photo(api.site.sight.person()))
     reply = await ben.post("/v1/galleries/doors/identify", data=WHY, files=photo)

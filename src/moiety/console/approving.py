@@ -131,4 +131,5 @@ async def approvals_page(frame: Framed) -> HTMLResponse:
     led = {one.id: proof(frame, *decided.get(one.id, ())) for one in shown}
     waiting = [await _letter(frame, one, names, led[one.approval.id]) for one in current]
     ended = [_ended(one, names, led[one.id]) for one in past]
-    return frame.page("approvals.html", here="approvals", waiting=waiting, ended=ended, kinds=KINDS)
+    rooms = {one.id: one.name for one in await frame.visit.gate.house.galleries.list()}
+    return frame.page("approvals.html", here="approvals", waiting=waiting, ended=ended, kinds=KINDS, rooms=rooms)
