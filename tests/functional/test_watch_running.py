@@ -35,9 +35,9 @@ class Life:
         self.traces = drill.sent
 
 
-@pytest.mark.parametrize("weak", [{}, {Role.GATE: "weak_gate:careless"}], ids=["sound", "careless"])
-def test_req_42_what_watches_an_installation_knows_nobody(photos: Samples, weak: dict[Role, str]) -> None:
-    life = Life(photos, weak)
+def test_req_42_what_watches_an_installation_knows_nobody_however_careless_its_lines_are(photos: Samples) -> None:
+    """The drill `watchers` shows the same of lines as they are."""
+    life = Life(photos, {Role.GATE: "weak_gate:careless"})
     assert life.obtained.count == 0, life.obtained.what
     # Every line of every log is one of ours, with keys that have a shape.
     assert set(life.logs) == set(Role)
@@ -47,8 +47,7 @@ def test_req_42_what_watches_an_installation_knows_nobody(photos: Samples, weak:
     assert {line["field_class"] for line in reveals} == {"label", "field"}
     routes = {line["route"] for line in read["gate"] if "route" in line}
     assert {"/v1/galleries/{gallery}/identify", "/v1/galleries/{gallery}/subjects"} <= routes
-    withheld = sum(line.get("withheld", 0) for line in read["gate"])
-    assert (withheld > 0) is bool(weak), "what was blurted out was counted"
+    assert sum(line.get("withheld", 0) for line in read["gate"]) > 0, "what was blurted out was counted"
     # The traces are there, of every part that answers, and know nobody either.
     together = b"".join(life.traces)
     assert household.find_words(life.traces, household.words()) == []
