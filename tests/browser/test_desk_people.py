@@ -137,6 +137,30 @@ def test_req_01_a_release_comes_before_the_face_and_withdrawing_leaves_a_receipt
     assert ask_who(watched, site, gallery, photos) == "Nobody in this gallery"
 
 
+def test_req_06_a_photo_that_was_sent_waits_for_the_picture_that_is_taken_here(
+    watched: Watched, site: Site, photos: Samples
+) -> None:
+    page = watched.page
+    with site.owner() as owner:
+        gallery = owner.post("galleries", json={"name": "visitors", "purpose": "visits of the works"}).json()["id"]
+        entered = owner.post(f"galleries/{gallery}/people", json={"reference": "Cy Young", "reason": WHY}).json()
+    person = f"{site.url}/people/{gallery}/{entered['subject_id']}"
+    page.goto(f"{person}/photos")
+    page.fill("#photos-why", WHY)
+    page.set_input_files("#file", photos.enrol[photos.probe_shows][0])
+    page.wait_for_selector("[data-outcome]:has-text('how the photos were taken')")
+    page.select_option("#capture", "sent")
+    page.set_input_files("#file", photos.enrol[photos.probe_shows][0])
+    page.wait_for_selector("#guide:has-text('Now take a picture of the person')")
+    assert page.locator("#results li").count() == 0, "nothing is sent yet"
+    page.click("#camera")
+    page.wait_for_selector("#guide[data-good=true]")
+    page.click("#shoot")
+    page.wait_for_selector("#results [data-state=kept]")
+    page.goto(person)
+    page.wait_for_selector("text=sent to us")
+
+
 def test_many_photos_are_dropped_and_a_bad_one_is_refused_in_words(
     watched: Watched, site: Site, galleries: dict[str, str], photos: Samples
 ) -> None:
