@@ -33,7 +33,7 @@ def outside(
 ) -> None:
     """Look at an installation as a stranger: ports, routes, headers, TLS, open files, media; ask only what is yours.
 
-    It may take about five minutes: every route is asked once without signing in, and the gate limits such tries.
+    It takes some seconds; where something in front limits such tries, as it says (429), it waits and takes minutes.
     """
     from moiety.api.app import MODULES  # noqa: PLC0415 - loads the whole API, other commands do not
     from moiety.incidents.outside import PORTS, Outside  # noqa: PLC0415 - as above
