@@ -64,6 +64,7 @@ def test_a_stranger_reports_a_hole_and_fetches_the_answer(browser: Browser, site
     assert FOUND in ada.page.inner_text("main")
     assert fact(ada.page, "How to reach the sender") == "finder@example.org"
     ada.page.fill("#text", ANSWER)
+    # Whoever is quicker than the page's script is waited for, and nothing of it gets into the address.
     ada.page.click("button:text-is('Answer')")
     ada.page.wait_for_url(f"{site.url}/reports")
     assert "answered" in ada.page.inner_text(f"tr:has(a[href='/reports/{number}'])")
