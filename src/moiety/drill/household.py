@@ -68,7 +68,6 @@ def move_in(ground: Ground) -> Household:
         pictures.append(probe)
         _ask(line, name, probe, pictures[0])
         _fail(line, name)
-        matters.entered(line, f"{name}-wards", PURPOSE)
         erased = _find(line, name, NAMES["Eileen Collins"])
         line.ask("DELETE", f"galleries/{name}/subjects/{erased}", params={"reason": WORDS["erase"]})
         scope = ["gallery:probe:identify"]

@@ -70,9 +70,9 @@ def kinds(found: Iterable[str]) -> str:
 # ---- about people, by the owner of the machine ----
 
 
-def entered(line: Gate, gallery: str, purpose: str) -> None:
+def _entered(line: Gate, gallery: str) -> None:
     """Let two people in who release their faces: a young one with guardian and PIN, another who takes it back."""
-    line.ask("POST", "galleries", json={"name": gallery, "purpose": purpose})
+    line.ask("POST", "galleries", json={"name": gallery, "purpose": "a drill of what is written"})
     rule = {"consent": True, "notice": NOTICE, "basis": "consent", "controller": "A drill", "keep_days": DAYS}
     line.ask("PUT", f"galleries/{gallery}/rules", json=rule | {"reason": "a drill"})
     told, back = MARKED["consents"]
@@ -135,10 +135,12 @@ class Told:
 
 @contextmanager
 def worked(ground: Ground) -> Iterator[Told]:
-    """Let people work here as long as the block lasts: propose, invite, write of a breach, answer a report.
+    """Enter people who release; then let others work here as long as the block lasts, and write what they write.
 
     Nobody is looked for meanwhile: the owner of the machine may not.
     """
+    with ground.owner() as line:
+        _entered(line, ground.name("wards"))
     first, second = MARKED["colleagues"]
     with administrator(ground, first) as (ada, _):
         assessed, because, why = MARKED["approvals"]
