@@ -14,9 +14,10 @@ from sqlalchemy import text
 from databases import BOTH, at, at_version, held
 from moiety.access import ApiKeys, Caller, Permission, Scope, keys
 from moiety.foundation.clock import HandClock
-from moiety.foundation.errors import BadInput, DiskFull, KeyExpired, NotFound, Unauthenticated
+from moiety.foundation.errors import BadInput, DiskFull, KeyExpired, Locked, NotFound, Unauthenticated
 from moiety.foundation.ids import KeyId, new_gallery_id, new_key_id
 from moiety.storage import Store
+from moiety.storage.guard_records import Lock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -147,6 +148,19 @@ def test_a_revoked_key_stops_at_once_even_while_it_is_remembered(api_keys: ApiKe
     assert [one.revoked_at for one in api_keys.revoke(key_id)] == [START]
     with pytest.raises(NotFound):
         api_keys.revoke(new_key_id())
+
+
+def test_with_a_key_is_locked_all_that_it_made_and_none_beside(api_keys: ApiKeys) -> None:
+    root, root_token = api_keys.issue("root", [SCOPE], START + DAY)
+    child, child_token = api_keys.issue("child", [SCOPE], START + DAY, made_by=root)
+    _, deep_token = api_keys.issue("deep", [SCOPE], START + DAY, made_by=child)
+    _, other_token = api_keys.issue("other", [SCOPE], START + DAY)
+    with api_keys._store.begin() as tx:
+        tx.alerts.lock(Lock(child, "alr_test", START))
+    for token in (child_token, deep_token):
+        with pytest.raises(Locked):
+            api_keys.authenticate(token)
+    assert [api_keys.authenticate(token).name for token in (root_token, other_token)] == ["root", "other"]
 
 
 def test_with_a_key_end_all_that_it_made_and_none_beside(api_keys: ApiKeys, clock: HandClock) -> None:

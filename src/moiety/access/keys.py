@@ -176,7 +176,7 @@ class ApiKeys:
         Raises:
             Unauthenticated: the token is malformed, unknown, wrong or revoked.
             KeyExpired: it was right and its time is over.
-            Locked: an alarm locked it.
+            Locked: an alarm locked it, or the key that made it.
 
         """
         match = _TOKEN.fullmatch(token)
@@ -184,7 +184,8 @@ class ApiKeys:
             raise Unauthenticated
         key_id, secret = KeyId(match[1]), match[2]
         with self._store.read() as tx:
-            key, locked = tx.api_keys.find(key_id), tx.alerts.locked(key_id)
+            key = tx.api_keys.find(key_id)
+            locked = _locked(tx, key)
         if not self._matches(secret, key) or key is None or key.revoked_at is not None:
             raise Unauthenticated
         if key.expires_at <= self._clock.now():
@@ -236,3 +237,12 @@ class ApiKeys:
         """Return all keys, oldest first, without their hashes."""
         with self._store.read() as tx:
             return tuple(_info(key) for key in tx.api_keys.list())
+
+
+def _locked(tx: Transaction, key: ApiKey | None) -> bool:
+    """Whether an alarm locked a key or one that it descends from: else a key would outlive its lock by its child."""
+    while key is not None:
+        if tx.alerts.locked(key.id):
+            return True
+        key = tx.api_keys.find(KeyId(key.made_by)) if key.made_by else None
+    return False
