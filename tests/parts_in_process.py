@@ -10,7 +10,6 @@ async with InProcess(tmp_path) as site:
 from __future__ import annotations
 
 import asyncio
-import functools
 import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -31,7 +30,6 @@ from moiety.eye.rotations import Rotations
 from moiety.eye.service import Eye, Model
 from moiety.foundation.clock import HandClock, SystemClock
 from moiety.foundation.errors import NotAnImage
-from moiety.kernel import warm_up
 from moiety.ledger import Ledger
 from moiety.matching.desk import Asker, Desk, Secrets
 from moiety.matching.galleries import NewGallery
@@ -67,8 +65,6 @@ DIM = 128
 # Two random unit vectors of 128 dimensions reach cosine 0.45 with probability 1e-7; photos of one person have 0.9.
 TABLE = {1e-2: 0.35, 1e-4: 0.45, 1e-5: 0.60, 1e-6: 0.85}
 MODEL = bytes(range(32))
-# Every process proves its kernel once at its start; here all parts are one process.
-setattr(parts, "warm_up", functools.cache(warm_up))  # noqa: B010 - the name is imported there, not exported
 VAULTS = (Role.VAULT_A, Role.VAULT_B)
 SERVED = (Role.MINT, Role.EYE, Role.WITNESS, Role.VAULT_B, Role.VAULT_A)
 

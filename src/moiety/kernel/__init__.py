@@ -50,6 +50,7 @@ gamma of bit - 1)` and, but for the last, `theirs = swap(mine)`; the last `mine[
 
 from __future__ import annotations
 
+import functools
 import importlib
 from typing import TYPE_CHECKING, Any
 
@@ -143,8 +144,11 @@ def __getattr__(name: str) -> Any:
     return getattr(importlib.import_module("moiety.kernel.fast"), name)
 
 
+@functools.cache
 def warm_up() -> None:
     """Compile or load everything and prove it on known answers, so that a server's first request is not slow.
+
+    Once in a process: what is compiled there stays what it is.
 
     Raises `KernelError` when this machine's compiled code disagrees with `reference`: then nothing may start.
     """
