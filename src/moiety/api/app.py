@@ -21,6 +21,7 @@ from moiety.api import (
     drills,
     elsewhere,
     emergencies,
+    enrol_schemas,
     entry,
     galleries,
     incident_schemas,
@@ -223,7 +224,7 @@ def _allowed(request: Request) -> str:
 
 
 _DESCRIBED: Final = (
-    *(emergencies, incident_schemas, schemas, waiting),
+    *(emergencies, enrol_schemas, incident_schemas, schemas, waiting),
     *(staff_schemas, person_schemas, elsewhere, own_templates, ledger_search),
 )
 

@@ -106,7 +106,7 @@ def described(rule: Rule, path: str) -> tuple[dict[str, Any], dict[int | str, di
         named = str(rule.permission or "that of the question")
         extra = {"security": [{name: []} for name in _SCHEMES], "x-moiety-permission": named}
         found |= {401, 403, 408, 409, 413, 415, 503, 507}
-    if "{" in path:
+    if "{" in path or path == "/v1/reports/answer":
         found |= {404}
     if path in {"/v1/ready", "/v1/live"}:
         found |= {503}

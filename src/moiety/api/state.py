@@ -5,16 +5,14 @@ import asyncio
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from moiety.api.enrol_schemas import EnrolForm, LookForm, PhotoForm
 from moiety.api.openapi import describe
 from moiety.api.problems import Problem, of_refusal
 from moiety.api.routes import Routes
 from moiety.api.schemas import (
     CompareForm,
-    EnrolForm,
     Health,
     IdentifyForm,
-    LookForm,
-    PhotoForm,
     Ready,
     VerifyForm,
     moment,

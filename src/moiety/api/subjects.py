@@ -9,20 +9,16 @@ from starlette.responses import Response
 
 from moiety.access import Caller, Permission
 from moiety.api import faces
+from moiety.api.enrol_schemas import EnrolForm, EnrolledInfo, LookForm, LookSeen, PhotoForm
 from moiety.api.guidance import hints
 from moiety.api.questions import Request, answered
 from moiety.api.routes import Routes, Visit
 from moiety.api.schemas import (
     PAGE_MAX,
     Case,
-    EnrolForm,
-    EnrolledInfo,
     Erased,
     FindBody,
     Found,
-    LookForm,
-    LookSeen,
-    PhotoForm,
     PhotoList,
     PhotoSeen,
     Reason,

@@ -45,7 +45,7 @@ def check_capture(tx: Transaction, gallery: Gallery, capture: Capture, image: by
         raise CaptureNeeded(SAY)
     if capture.live and capture.how != SENT:
         raise BadInput("A picture taken here comes beside a photo that was `sent`, and beside no other.")
-    if capture.live == image:
+    if capture.live and capture.live == image:
         raise BadInput("The picture taken here is the photo that was sent; take one now.")
     under = tx.deployments.get(gallery.id)
     if capture.how == SENT and not capture.live and not (under and under.police):
