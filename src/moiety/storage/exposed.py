@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from sqlalchemy import func, or_, select, union_all
+from sqlalchemy import case, func, or_, select, union_all
 
 from moiety.foundation.ids import GalleryId
 from moiety.storage.guard_tables import DecoyRow
@@ -15,7 +14,7 @@ from moiety.storage.tables import CanaryRow, LedgerRow, SubjectFieldRow, Subject
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sqlalchemy import ColumnElement, Select
+    from sqlalchemy import ColumnElement
     from sqlalchemy.orm import Session
 
 # Fields of which one person has several, each with a number behind its name.
@@ -51,36 +50,26 @@ class ExposedTable:
         self._session = session
 
     def held(self, gallery_id: GalleryId) -> Held:
-        """Count what a gallery holds: everybody by an index, less the few who were made up."""
+        """Count what a gallery holds."""
         made_up = union_all(
             select(CanaryRow.subject_id).where(CanaryRow.gallery_id == gallery_id), select(DecoyRow.subject_id)
         )
-        everybody = SubjectRow.gallery_id == gallery_id
-        photos = select(func.count()).where(TemplateRow.gallery_id == gallery_id)
-        subjects = select(func.count()).where(everybody)
-        people = self._number(subjects) - self._number(subjects.where(SubjectRow.id.in_(made_up)))
-        pictures = self._number(photos) - self._number(photos.where(TemplateRow.subject_id.in_(made_up)))
-        fields = self._fields(everybody)
-        fields.subtract(self._fields(everybody, SubjectRow.id.in_(made_up)))
-        return Held(people, pictures, {name: count for name, count in sorted(fields.items()) if count})
-
-    def _number(self, query: Select[Any]) -> int:
-        return int(self._session.scalar(query) or 0)
-
-    def _fields(self, *whose: ColumnElement[bool]) -> Counter[str]:
-        """Count by name who has such a field; of those with a number one person may have several."""
-        name, subject = SubjectFieldRow.name, SubjectFieldRow.subject_id
-        numbered = or_(*(name.startswith(f"{one}_", autoescape=True) for one in NUMBERED))
-        among = select(name, func.count()).join(SubjectRow, SubjectRow.id == subject).where(*whose)
-        plain = self._session.execute(among.where(~numbered).group_by(name))
-        found: Counter[str] = Counter({row[0]: row[1] for row in plain})
-        # Most galleries have none, and to count people once among all of their fields takes longer than all else.
-        if self._session.scalar(select(name).where(numbered).limit(1)) is None:
-            return found
-        for one in NUMBERED:
-            having = select(func.count(subject.distinct())).join(SubjectRow, SubjectRow.id == subject)
-            found[one] += self._number(having.where(*whose, name.startswith(f"{one}_", autoescape=True)))
-        return found
+        whose = select(SubjectRow.id).where(SubjectRow.gallery_id == gallery_id, SubjectRow.id.not_in(made_up))
+        people = self._session.scalar(select(func.count()).select_from(whose.subquery())) or 0
+        photos = select(func.count()).where(
+            TemplateRow.gallery_id == gallery_id, TemplateRow.subject_id.not_in(made_up)
+        )
+        starts = [(SubjectFieldRow.name.startswith(f"{one}_", autoescape=True), one) for one in NUMBERED]
+        name = case(*starts, else_=SubjectFieldRow.name).label("name")
+        fields = (
+            select(name, func.count(SubjectFieldRow.subject_id.distinct()))
+            .where(SubjectFieldRow.subject_id.in_(whose))
+            .group_by(name)
+            .order_by(name)
+        )
+        return Held(
+            people, self._session.scalar(photos) or 0, {one[0]: one[1] for one in self._session.execute(fields)}
+        )
 
     def acts(self, since_us: int, until_us: int, galleries: Sequence[str]) -> tuple[Acts, ...]:
         """Count the ledger's entries of a time, in some galleries or (with none named) in all."""
