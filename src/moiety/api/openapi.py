@@ -101,15 +101,13 @@ def described(rule: Rule, path: str) -> tuple[dict[str, Any], dict[int | str, di
     """Give what a route adds to its description: permission and form, and the problems that it may answer."""
     extra: dict[str, Any] = {"security": []}
     form = rule.form
-    found = {400, 421, 422, 429, 500}
+    found = {400, 421, 422, 429, 500} | rule.also
     if not rule.public:
         named = str(rule.permission or "that of the question")
         extra = {"security": [{name: []} for name in _SCHEMES], "x-moiety-permission": named}
         found |= {401, 403, 408, 409, 413, 415, 503, 507}
-    if "{" in path or path == "/v1/reports/answer":
+    if "{" in path:
         found |= {404}
-    if path in {"/v1/ready", "/v1/live"}:
-        found |= {503}
     if form is not None:
         content = {"multipart/form-data": {"schema": {"$ref": _REF.format(model=form.__name__)}}}
         extra["requestBody"] = {"required": True, "content": content}

@@ -117,6 +117,7 @@ async def send_report(request: Request, body: ReportBody, visit: Here) -> Report
     ALL + "/answer",
     public="gives the answer to a report to whoever has its secret",
     body=ReportLookUp,
+    also=frozenset({404}),
     summary="Ask for an answer",
 )
 async def read_answer(request: Request, body: ReportLookUp, visit: Here) -> ReportAnswer:

@@ -56,7 +56,8 @@ class Rule:
     A `listing` shows each caller what that one may see, so the permission for one gallery is enough to ask. A route
     `of_question` asks for the permission under which the question in its path was asked; without one in its path it
     asks who somebody is, and shows them what is their own. What `parks` may answer 202. What is `uncounted` is no part
-    of anybody's rate: a page has a dozen files, all of them in memory.
+    of anybody's rate: a page has a dozen files, all of them in memory. `also` are statuses that it may answer beside
+    those of every route like it.
     """
 
     permission: Permission | None
@@ -67,6 +68,7 @@ class Rule:
     of_question: bool = False
     parks: bool = False
     uncounted: bool = False
+    also: frozenset[int] = frozenset()
 
     def __post_init__(self) -> None:
         if [self.permission is not None, bool(self.public), self.of_question].count(True) != 1:
@@ -140,6 +142,7 @@ class Routes:
         of_question: bool = False,
         parks: bool = False,
         uncounted: bool = False,
+        also: frozenset[int] = frozenset(),
         **options: Any,
     ) -> Callable[[_Endpoint], _Endpoint]:
         """Declare the decorated function as the answer to `method` at `path`; `options` are those of `APIRoute`.
@@ -148,7 +151,7 @@ class Routes:
             TypeError: not exactly one of `permission`, `public` and `of_question` is given.
 
         """
-        rule = Rule(permission, public, listing, body, form, of_question, parks, uncounted)
+        rule = Rule(permission, public, listing, body, form, of_question, parks, uncounted, also)
 
         def declare(endpoint: _Endpoint) -> _Endpoint:
             self._specs.append(Spec(method, path, endpoint, rule, options))

@@ -36,6 +36,7 @@ async def health() -> Health:
     "GET",
     "/v1/ready",
     public="tells which parts answer, for balancers and the signed-out page",
+    also=frozenset({503}),
     response_model=Ready,
     summary="Readiness",
 )

@@ -55,7 +55,11 @@ class PartsSeen(Given):
 
 
 @routes.add(
-    "GET", "/v1/live", public="tells whether the gate's own work goes on, for whoever restarts it", summary="Live"
+    "GET",
+    "/v1/live",
+    public="tells whether the gate's own work goes on, for whoever restarts it",
+    also=frozenset({503}),
+    summary="Live",
 )
 async def live(visit: Here) -> Health:
     """Say whether the gate's own lasting work goes on; where it does not, only a restart helps."""

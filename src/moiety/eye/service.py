@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from moiety.wire.frames import Buffer, Frame
 
 NONCE_BYTES = 32
-
 # A second face smaller than this part of the first one's area stands in the background.
 BACKGROUND_AREA = 0.25
 # A photo is of its biggest face if that is this near the middle and all others are that far from it. In LFW, whose

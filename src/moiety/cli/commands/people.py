@@ -6,7 +6,6 @@ import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -31,13 +30,6 @@ app = typer.Typer()
 AT_ONCE = 4
 
 
-class Capture(StrEnum):
-    """How photos were taken, as the API says it."""
-
-    ATTENDED = "attended"
-    SENT = "sent"
-
-
 @app.command()
 def enrol(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="A folder per person, or NAME_0001.jpg.")],
@@ -45,7 +37,7 @@ def enrol(
     data: Data = None,
     reason: Reason = "enrolled at the command line by the owner of the installation",
     *,
-    capture: Annotated[Capture | None, typer.Option(help="How the photos were taken: here, or they were sent.")] = None,
+    capture: Annotated[str, typer.Option(help="How the photos were taken: `attended`, here, or `sent`.")] = "",
     live: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="Pictures of the same people taken here, named alike: for `sent`."),
@@ -59,9 +51,7 @@ def enrol(
     with gate(data) as line:
         line.ask("GET", f"galleries/{gallery}")
         with progress("enrolling", len(photos)) as advance:
-            report = _enrol_all(
-                _Album(line, gallery, reason, capture and capture.value, taken, wait=wait), photos, advance
-            )
+            report = _enrol_all(_Album(line, gallery, reason, capture, taken, wait=wait), photos, advance)
     counts = Counter(str(one["state"]) for one in report)
     people = {str(one["subject_id"]) for one in report if "subject_id" in one}
     found = {
@@ -92,7 +82,7 @@ class _Album:
     line: Gate
     gallery: str
     reason: str
-    capture: str | None
+    capture: str
     taken: Mapping[str, Path]
     wait: bool
 

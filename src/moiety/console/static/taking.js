@@ -7,7 +7,8 @@ import { words } from "/static/words.js";
 const of = (id) => document.getElementById(id);
 const stage = of("stage");
 
-// Calls `take` with pictures, `here` when the camera took them, `say` with what to tell, `watching` when the camera goes on or off.
+// Calls `take` with pictures, `here` when the camera took them, `say` with what to tell, `watching` when the camera
+// goes on or off.
 export function fromAnywhere({ take, say, words: told, watching = () => {} }) {
   function live(on) {
     of("idle-actions").hidden = on;
