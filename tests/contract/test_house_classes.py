@@ -70,6 +70,7 @@ NAMES = {
 }
 # The only texts that an operator writes freely, each about a gallery as a whole or taken from there; no other is.
 WORDS = {"gallery.name", "gallery.purpose", "gallery_rule.controller", "ledger_entry.purpose", "consent.purpose"} | {
+    "ledger_day.purpose",
     "subject_record.purpose", "subject_record.controller",
 }  # fmt: skip
 # How pictures begin, with so much of what comes next that no noise looks like it.
@@ -177,6 +178,11 @@ GUARDS: dict[str, Callable[[Path], object]] = {
     "ledger_entry.act": _entry(act=PERSON),
     "ledger_entry.actor": _entry(actor=PERSON),
     "ledger_entry.detail": _entry(note=PERSON),
+    # Counted from the entries.
+    "ledger_day.kind": _entry(kind=PERSON),
+    "ledger_day.act": _entry(act=PERSON),
+    "ledger_day.actor": _entry(actor=PERSON),
+    "ledger_day.band": _entry(band=PERSON),
     "gallery.name": lambda _: NewGallery(PERSON, "a door").check(),
     "operator.roles": lambda _: parse_grants([PERSON]),
     "approval.kind": lambda _: kind_of(PERSON),

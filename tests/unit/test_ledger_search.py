@@ -12,7 +12,8 @@ from moiety.foundation.clock import HandClock
 from moiety.foundation.ids import SubjectId
 from moiety.ledger import Kind, Ledger
 from moiety.storage import Store
-from moiety.storage.ledger_entries import DAY_US, Wanted
+from moiety.storage.ledger_days import DAY_US
+from moiety.storage.ledger_entries import Wanted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

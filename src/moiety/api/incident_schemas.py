@@ -96,14 +96,14 @@ class HitSeen(Given):
 
 
 class ActsSeen(Given):
-    """How often one actor did one act in that time, about how many people."""
+    """How often one actor did one act in that time; `people`, where some were looked at or told of, is how many."""
 
     gallery: str | None
     kind: str
     act: str
     actor: str
     times: int
-    people: int
+    people: int | None
 
 
 class AffectedSeen(Given):

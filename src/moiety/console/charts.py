@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, Final
+
+from moiety.foundation.clock import number_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -54,16 +56,6 @@ class Chart:
     def counted(self) -> tuple[Column, ...]:
         """Give the days on which something was counted, for the table."""
         return tuple(one for one in self.columns if any(one.values))
-
-
-def day_of(number: int) -> date:
-    """Give the date of a day that is counted since 1970 UTC."""
-    return datetime.fromtimestamp(number * 86_400, UTC).date()
-
-
-def number_of(day: date) -> int:
-    """Count a date's days since 1970."""
-    return (day - date(1970, 1, 1)).days
 
 
 def columns(title: str, series: Sequence[str], first: date, days: int, counts: Sequence[Mapping[int, int]]) -> Chart:

@@ -10,10 +10,11 @@ from starlette.responses import HTMLResponse
 
 from moiety.access import Permission
 from moiety.api.routes import Routes
-from moiety.console.charts import Chart, columns, day_of, number_of
+from moiety.console.charts import Chart, columns
 from moiety.console.frame import Frame, Framed
 from moiety.console.marking import N_
 from moiety.console.proofs import Proof, proof
+from moiety.foundation.clock import day_of, number_of
 from moiety.foundation.errors import Forbidden
 from moiety.foundation.ids import GalleryId
 from moiety.storage.person_records import Hold

@@ -12,9 +12,10 @@ from moiety.api.routes import Routes
 from moiety.api.watch import NAMES, PartSeen, part_seen
 from moiety.api.watching import on_one_machine
 from moiety.console import alarms
-from moiety.console.charts import Chart, columns, number_of
+from moiety.console.charts import Chart, columns
 from moiety.console.frame import Frame, Framed
 from moiety.console.marking import N_
+from moiety.foundation.clock import number_of
 from moiety.ledger.checkpointing import Witnessing
 from moiety.watch.counts import number
 from moiety.wire.kinds import Role
@@ -109,7 +110,7 @@ async def activity(frame: Frame) -> tuple[Chart, Chart]:
 
     def read() -> tuple[tuple[int, str, int], ...]:
         with desk.store.read() as tx:
-            return tx.ledger.acts_by_day([*SEARCHES, *COMINGS], number_of(first) * 86_400 * MICROSECONDS)
+            return tx.ledger.days.by_day([*SEARCHES, *COMINGS], number_of(first))
 
     counted: dict[str, dict[int, int]] = {act: {} for act in (*SEARCHES, *COMINGS)}
     for day, act, count in await asyncio.to_thread(read):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from datetime import UTC, date, datetime
 from typing import Protocol
 
 
@@ -48,3 +49,13 @@ class HandClock:
     def move(self, seconds: float) -> None:
         """Move the hands; `seconds` may be negative only to act out a wrong clock."""
         self._now += seconds
+
+
+def day_of(number: int) -> date:
+    """Give the date of a day that is counted since 1970 UTC."""
+    return datetime.fromtimestamp(number * 86_400, UTC).date()
+
+
+def number_of(day: date) -> int:
+    """Count a date's days since 1970."""
+    return (day - date(1970, 1, 1)).days

@@ -9,12 +9,14 @@ from moiety.foundation.envelopes import pack, seal, unseal
 from moiety.foundation.errors import BadInput, Fault
 from moiety.ledger.leaves import Kind, canonical_detail, check_purpose, check_slug, leaf_bytes, leaf_hash
 from moiety.storage import LedgerEntry
+from moiety.storage.ledger_days import line_of
 from moiety.tlog.merkle import TILE_WIDTH, fold
 from moiety.tlog.tiles import ENTRY_BYTES_MAX
 
 if TYPE_CHECKING:
     from moiety.foundation.ids import GalleryId, SubjectId
     from moiety.storage import Store, Transaction
+    from moiety.storage.ledger_days import Day, LedgerDayTable
     from moiety.storage.ledger_entries import LedgerTable, Wanted
 
 NO_HASH = bytes(32)
@@ -89,6 +91,32 @@ class _Above:
         """
         if self._table.hash_count() != sum(self._made):
             raise LedgerBroken(size + 1)
+
+
+class _Counted:
+    """The counts by day of entries that are walked through, held against those that are stored."""
+
+    def __init__(self) -> None:
+        """Begin before the first entry."""
+        self._found: dict[tuple[object, ...], Day] = {}
+
+    def add(self, entry: LedgerEntry) -> None:
+        """Count the next entry."""
+        one = line_of(entry)
+        before = self._found.get(one.key)
+        self._found[one.key] = before + one if before else one
+
+    def end(self, table: LedgerDayTable) -> None:
+        """Check that the stored counts are these.
+
+        Raises:
+            LedgerBroken: they are not; the number is that of the first entry of a day's count that is another.
+
+        """
+        stored = {one.key: one for one in table.every()}
+        wrong = set(self._found.items()) ^ set(stored.items())
+        if wrong:
+            raise LedgerBroken(min(one.first_seq for _, one in wrong))
 
 
 class Ledger:
@@ -224,7 +252,7 @@ class Ledger:
         return Head(0, NO_HASH) if last is None else Head(last.seq, last.hash)
 
     def verify(self) -> Head:
-        """Walk through all entries and the hashes above them, and return the head.
+        """Walk through all entries, the hashes above them and the counts by day, and return the head.
 
         This finds an edit, a swap and a removal in the middle. It cannot find that entries were cut off at the end
         or that everything from some entry on was written anew, since that takes no key: for that the tree must be
@@ -236,11 +264,13 @@ class Ledger:
         """
         head = Head(0, NO_HASH)
         with self._store.read() as tx:
-            above = _Above(tx.ledger)
+            above, counted = _Above(tx.ledger), _Counted()
             for entry in tx.ledger.every():
                 if not _intact(entry, head):
                     raise LedgerBroken(head.size + 1)
                 head = Head(entry.seq, entry.hash)
                 above.add(entry.hash)
+                counted.add(entry)
             above.end(head.size)
+            counted.end(tx.ledger.days)
         return head

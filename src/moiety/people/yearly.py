@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import date
 from typing import TYPE_CHECKING, Final
 
+from moiety.foundation.clock import number_of
 from moiety.foundation.errors import BadInput
-from moiety.matching.outcomes import MANY, NONE, OUTCOMES
-from moiety.matching.thresholds import BAND_NAMES
+from moiety.matching.outcomes import OUTCOMES
 
 if TYPE_CHECKING:
     from moiety.matching.desk import Desk
@@ -18,8 +18,6 @@ YEAR_FIRST: Final = 2000
 YEAR_LAST: Final = 9998
 QUESTIONS: Final = ("identify", "verify", "verify-own", "compare", "present")
 HIT: Final = "candidate"
-BANDS: Final = (*BAND_NAMES, NONE, MANY)
-_MICROSECONDS: Final = 1_000_000
 
 
 @dataclass(slots=True)
@@ -58,11 +56,11 @@ def year_of(desk: Desk, year: int) -> Year:
     """
     if not YEAR_FIRST <= year <= YEAR_LAST:
         raise BadInput(f"A year has four digits, from {YEAR_FIRST} on.")
-    bounds = [round(datetime(one, 1, 1, tzinfo=UTC).timestamp()) * _MICROSECONDS for one in (year, year + 1)]
+    first_day, end_day = (number_of(date(one, 1, 1)) for one in (year, year + 1))
     found: dict[str, OfPurpose] = {}
     asked = {outcome: act for act, outcome in OUTCOMES.items()}
     with desk.store.read() as tx:
-        alike = tx.ledger.tally(bounds[0], bounds[1], BANDS, (HIT, *asked))
+        alike = tx.ledger.days.tally(first_day, end_day)
         for tally in alike:
             one = found.setdefault(tally.purpose, OfPurpose(tally.purpose))
             one.kinds[tally.kind] += tally.count

@@ -55,11 +55,12 @@ class FieldTable:
             UnknownSubject: there is no such subject.
 
         """
-        if self._session.get(SubjectRow, subject_id) is None:
+        whose = self._session.get(SubjectRow, subject_id)
+        if whose is None:
             raise UnknownSubject
         row = self._session.get(SubjectFieldRow, (subject_id, name))
         if row is None:
-            row = SubjectFieldRow(subject_id=subject_id, name=name)
+            row = SubjectFieldRow(subject_id=subject_id, name=name, gallery_id=whose.gallery_id)
             self._session.add(row)
         row.klass = klass.value
         row.wrapped_key = wrapped_key

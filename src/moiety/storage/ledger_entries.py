@@ -6,9 +6,10 @@ import json
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Final, cast
 
-from sqlalchemy import case, func, insert, select
+from sqlalchemy import func, insert, select
 
 from moiety.foundation.errors import NotFound
+from moiety.storage.ledger_days import DAY_US, LedgerDayTable
 from moiety.storage.records import Cosigned, LedgerEntry
 from moiety.storage.tables import (
     BY_ACT,
@@ -22,7 +23,7 @@ from moiety.storage.tables import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Collection, Iterator
 
     from sqlalchemy import Table
     from sqlalchemy.orm import Session
@@ -55,7 +56,6 @@ ABOUT: Final = {
     "stop-lift": "approval",
     "kill-lift": "approval",
 }
-DAY_US = 86_400_000_000
 # Made once: an entry is added in every act, and to write a statement costs more than to run it.
 _LAST = select(*_COLUMNS).order_by(_TABLE.c.seq.desc()).limit(1)
 _ADD = insert(_TABLE)
@@ -75,19 +75,6 @@ class Wanted:
     until_us: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Tally:
-    """How many entries are alike, and the first and last number of them; `band` is empty where they name none."""
-
-    purpose: str
-    kind: str
-    act: str
-    band: str
-    count: int
-    first: int
-    last: int
-
-
 def _about(entry: LedgerEntry) -> str:
     """Give the id of what an entry of one of the acts of `ABOUT` is about; empty for any other."""
     name = ABOUT.get(entry.act)
@@ -100,14 +87,16 @@ class LedgerTable:
     def __init__(self, session: Session) -> None:
         """Made by `Transaction` only."""
         self._session = session
+        self.days = LedgerDayTable(session)
         self.added: list[int] = []
 
     def add(self, entry: LedgerEntry) -> None:
-        """Write one entry, in the transaction of the act that it tells of.
+        """Write one entry and count it, in the transaction of the act that it tells of.
 
-        A crash before the commit leaves neither the act nor the entry; after it, both.
+        A crash before the commit leaves neither the act nor the entry nor the count; after it, all.
         """
         self._session.execute(_ADD, {name: getattr(entry, name) for name in _NAMES})
+        self.days.add(entry)
         self.added.append(entry.seq)
         about = _about(entry)
         if about:
@@ -170,20 +159,6 @@ class LedgerTable:
                 found.setdefault(one, []).append(entry)
         return found
 
-    def acts_by_day(self, acts: Collection[str], since_us: int) -> tuple[tuple[int, str, int], ...]:
-        """Count entries of some acts from a moment on: (day, act, entries), the day in days since 1970 UTC.
-
-        Where they begin is found by halving: times rise with the numbers, and no index is kept for this alone.
-        """
-        day = _TABLE.c.at_us // DAY_US
-        query = (
-            select(day, _TABLE.c.act, func.count())
-            .where(_TABLE.c.seq >= self._first_since(since_us), _TABLE.c.at_us >= since_us, _TABLE.c.act.in_(acts))
-            .group_by(day, _TABLE.c.act)
-            .order_by(day, _TABLE.c.act)
-        )
-        return tuple((int(number), act, count) for number, act, count in self._session.execute(query))
-
     def _first_since(self, since_us: int) -> int:
         """Give the number of the first entry that is not older than a moment; one past the end if all are."""
         low, high = 1, self._session.scalar(select(func.coalesce(func.max(_TABLE.c.seq), 0) + 1)) or 1
@@ -195,16 +170,6 @@ class LedgerTable:
             else:
                 low = middle + 1
         return low
-
-    def tally(self, since_us: int, until_us: int, bands: Sequence[str], acts: Collection[str]) -> tuple[Tally, ...]:
-        """Count the entries of a time by purpose, kind and act; those of some acts also by band."""
-        named = ((_TABLE.c.detail.contains(f'"band":"{word}"'), word) for word in bands)
-        band = case((_TABLE.c.act.not_in(acts), ""), *named, else_="")
-        groups = (_TABLE.c.purpose, _TABLE.c.kind, _TABLE.c.act, band)
-        within = (_TABLE.c.at_us >= since_us, _TABLE.c.at_us < until_us)
-        counted = (func.count(), func.min(_TABLE.c.seq), func.max(_TABLE.c.seq))
-        query = select(*groups, *counted).where(*within).group_by(*groups).order_by(*groups)
-        return tuple(Tally(*row) for row in self._session.execute(query))
 
     def every(self) -> Iterator[LedgerEntry]:
         """Go through all entries in the order of their numbers, some of them in memory at a time."""

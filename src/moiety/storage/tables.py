@@ -115,18 +115,24 @@ class CanaryRow(Base):
 
 
 class SubjectFieldRow(Base):
-    """One sealed value about a subject."""
+    """One sealed value about a subject, who is of its gallery: a gallery's can be counted by an index alone."""
 
     __tablename__ = "subject_field"
-    __table_args__ = (CheckConstraint("klass IN ('label', 'field')", name="klass"), STRICT)
+    __table_args__ = (
+        ForeignKeyConstraint(["subject_id", "gallery_id"], ["subject.id", "subject.gallery_id"]),
+        CheckConstraint("klass IN ('label', 'field')", name="klass"),
+        Index(None, "gallery_id", "name", "subject_id"),
+        STRICT,
+    )
 
-    subject_id: Mapped[str] = mapped_column(Text, ForeignKey("subject.id"), primary_key=True)
+    subject_id: Mapped[str] = mapped_column(Text, primary_key=True)
     name: Mapped[str] = mapped_column(Text, primary_key=True)
     klass: Mapped[str] = mapped_column(Text)
     wrapped_key: Mapped[bytes] = mapped_column(LargeBinary)
     ciphertext: Mapped[bytes] = mapped_column(LargeBinary)
     blind: Mapped[bytes | None] = mapped_column(LargeBinary, index=True)
     created_at: Mapped[float] = mapped_column(SECONDS)
+    gallery_id: Mapped[str] = mapped_column(Text)
 
 
 class TemplateRow(Base):
@@ -231,6 +237,26 @@ class LedgerAboutRow(Base):
 
     about_id: Mapped[str] = mapped_column(Text, primary_key=True)
     seq: Mapped[int] = mapped_column(BIG, primary_key=True, autoincrement=False)
+
+
+class LedgerDayRow(Base):
+    """How many entries of one day (in days since 1970 UTC) are alike, between which numbers and moments."""
+
+    __tablename__ = "ledger_day"
+    __table_args__ = (STRICT,)
+
+    day: Mapped[int] = mapped_column(BIG, primary_key=True, autoincrement=False)
+    kind: Mapped[str] = mapped_column(Text, primary_key=True)
+    act: Mapped[str] = mapped_column(Text, primary_key=True)
+    actor: Mapped[str] = mapped_column(Text, primary_key=True)
+    purpose: Mapped[str] = mapped_column(Text, primary_key=True)
+    gallery_id: Mapped[str] = mapped_column(Text, primary_key=True)
+    band: Mapped[str] = mapped_column(Text, primary_key=True)
+    times: Mapped[int] = mapped_column(BIG)
+    first_seq: Mapped[int] = mapped_column(BIG)
+    last_seq: Mapped[int] = mapped_column(BIG)
+    first_us: Mapped[int] = mapped_column(BIG)
+    last_us: Mapped[int] = mapped_column(BIG)
 
 
 class LedgerHashRow(Base):

@@ -36,7 +36,7 @@ def fill(store: Store, gallery: Gallery, subjects: int, advance: Callable[[int],
         with store.begin() as tx:
             # A crash leaves whole batches in a scratch folder.
             people = _people(tx, gallery, count)
-            _fields(tx, people)
+            _fields(tx, gallery, people)
             _records(tx, gallery, people)
             for one in people:
                 ledger.append(
@@ -61,12 +61,13 @@ def _people(tx: Transaction, gallery: Gallery, count: int) -> list[Newcomer]:
     return people
 
 
-def _fields(tx: Transaction, people: list[Newcomer]) -> None:
+def _fields(tx: Transaction, gallery: Gallery, people: list[Newcomer]) -> None:
     """Enter what would be sealed, a batch in one statement."""
     rows = [
         {
             "subject_id": one.subject_id,
             "name": name,
+            "gallery_id": gallery.id,
             "klass": klass.value,
             "wrapped_key": os.urandom(_WRAPPED),
             "ciphertext": os.urandom(_NOTE),

@@ -14,7 +14,7 @@ import tempfile
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -200,9 +200,11 @@ def filled(route: str, known: Mapping[str, str]) -> str:
 
 def troubles(ask: Callable[..., dict[str, Any]]) -> dict[str, str]:
     """Note a breach and a report from outside by `ask(method, path, json=…)`; gives what names their pages."""
-    now = datetime.now(UTC).isoformat()
+    # From before the first subject was entered till now: whom it concerned is counted from the whole ledger.
+    now, before = (datetime.now(UTC) - timedelta(days=days) for days in (0, 1))
     breach = {"happened": "A disk of vault A is missing.", "lost": ["vault-a"], "controller": "A school"}
-    breach |= dict.fromkeys(("aware_at", "began_at", "ended_at"), now) | {"contact": "dpo@example.org"}
+    breach |= dict.fromkeys(("aware_at", "ended_at"), now.isoformat()) | {"began_at": before.isoformat()}
+    breach |= {"contact": "dpo@example.org"}
     incident, report = ask("POST", "incidents", json=breach), ask("POST", "reports", json=REPORT)
     return {"incident": incident["id"], "number": report["number"]}
 
