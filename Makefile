@@ -33,9 +33,10 @@ $(VENV)/.tested: $(VENV)/.installed requirements/test.txt
 demo: install
 	$(BIN)/moiety demo $(if $(PHOTOS),--photos "$(PHOTOS)") $(if $(DATA),--data "$(DATA)") $(if $(PORT),--port $(PORT)) $(DEMO_FLAGS)
 
+# Files in the order of their folders and not of how many tests are in them: what takes long comes before the unit tests.
 test: install $(VENV)/.tested .cache/oidc/.installed
 	$(BIN)/moiety models install dlib
-	$(BIN)/pytest -n 2 --dist loadfile $(PYTEST_FLAGS)
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder $(PYTEST_FLAGS)
 
 # Without processes, browsers and large galleries.
 test-fast: install $(VENV)/.tested

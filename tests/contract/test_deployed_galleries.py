@@ -141,7 +141,7 @@ async def test_req_37_no_answer_changes_anything_about_a_person_and_contesting_r
         event.remove(api.site.store.engine, "before_cursor_execute", note)
         # An answer is written down, and nothing else changes by it; it is a word, no score. No state of anything
         # that is kept about a person says what was decided about them.
-        assert written == {"ledger_entry"}
+        assert written == {"ledger_entry", "ledger_day"}
         assert set(answer.json()) == {"same", "band", "face"}
         words = {
             word
