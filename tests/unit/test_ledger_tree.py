@@ -56,16 +56,16 @@ def test_roots_and_proofs_are_those_of_the_entries(gate: Store) -> None:
     for size in (0, 1, 2, 255, 256, 257, 511, 512, 513, 599):
         assert tree.root(size) == (size, wanted[size])
         assert extends(size, wanted[size], 600, wanted[600], tree.consistency(size, 600))
-    for seq in (1, 2, 256, 257, 512, 513, 600):
-        entry, proof = tree.inclusion(seq, 600)
+    numbers = (1, 2, 256, 257, 512, 513, 600)
+    for seq, (entry, proof) in zip(numbers, tree.inclusions(numbers, 600), strict=True):
         assert entry.seq == seq
         assert included(entry.hash, seq - 1, 600, proof, wanted[600])
     with pytest.raises(NotFound):
         tree.root(601)
     with pytest.raises(NotFound):
-        tree.inclusion(601, 600)
+        tree.inclusions([601], 600)
     with pytest.raises(BadInput):
-        tree.inclusion(600, 599)
+        tree.inclusions([600], 599)
 
 
 def test_tiles_and_bundles(gate: Store) -> None:

@@ -44,10 +44,9 @@ def collect(house: House, incident: Incident) -> dict[str, Any]:
         numbers = tx.exposed.entries(*times, incident.galleries, ENTRIES_MAX + 1)
     service = house.checkpointing
     entries = []
-    for seq in numbers[:ENTRIES_MAX]:
-        proven = service.prove(seq)
+    for proven in service.prove_all(numbers[:ENTRIES_MAX]):
         leaf = base64.b64encode(leaf_bytes(proven.entry)).decode()
-        entries.append({"seq": seq, "leaf": leaf, "proof": proven.proof.encode().decode()})
+        entries.append({"seq": proven.entry.seq, "leaf": leaf, "proof": proven.proof.encode().decode()})
     keys = [service.log.encode(), *([service.witness.encode()] if service.witness else [])]
     return {
         "moiety": FORM,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from bisect import bisect_right
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -18,6 +19,8 @@ from moiety.tlog.notes import Note, sign, signature_lines
 from moiety.wire.kinds import Kind
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
     from moiety.storage import LedgerEntry, Store
@@ -99,7 +102,11 @@ class Checkpointing:
         return Note.parse(kept.note) if kept else self._signed(*self.tree.root())
 
     def prove(self, seq: int) -> Proven:
-        """Prove that entry `seq` (from 1) is in the ledger: against the last cosigned checkpoint if it holds the entry.
+        """Prove that entry `seq` (from 1) is in the ledger, as `prove_all`; raises as that."""
+        return self.prove_all([seq])[0]
+
+    def prove_all(self, seqs: Sequence[int]) -> list[Proven]:
+        """Prove that entries (from 1, ascending) are in the ledger, against the last cosigned checkpoint if it has them.
 
         Raises:
             NotFound: there is no such entry.
@@ -107,13 +114,17 @@ class Checkpointing:
 
         """
         kept = self._kept()
-        if kept and seq <= kept.size:
-            note, size, at = Note.parse(kept.note), kept.size, kept.at
-        else:
+        there = bisect_right(seqs, kept.size) if kept else 0
+        proven = self._proven(seqs[:there], Note.parse(kept.note), kept.size, kept.at) if kept else []
+        if there < len(seqs):
             size, root = self.tree.root()
-            note, at = self._signed(size, root), None
-        entry, hashes = self.tree.inclusion(seq, size)
-        return Proven(entry, EntryProof(seq - 1, tuple(hashes), note), size, at)
+            proven += self._proven(seqs[there:], self._signed(size, root), size, None)
+        return proven
+
+    def _proven(self, seqs: Sequence[int], note: Note, size: int, at: int | None) -> list[Proven]:
+        """Prove entries against one checkpoint."""
+        found = self.tree.inclusions(seqs, size)
+        return [Proven(entry, EntryProof(entry.seq - 1, tuple(hashes), note), size, at) for entry, hashes in found]
 
     def standing(self) -> Standing:
         """Say how the ledger stands with the witness."""

@@ -10,6 +10,8 @@ from moiety.tlog.merkle import Tree
 from moiety.tlog.tiles import bundle
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from moiety.storage import LedgerEntry, Store, Transaction
     from moiety.tlog.tiles import Tile
 
@@ -69,8 +71,8 @@ class LedgerTree:
         with self._store.read() as tx:
             return Tree(tx.ledger.hashes, size).consistency(old)
 
-    def inclusion(self, seq: int, size: int) -> tuple[LedgerEntry, list[bytes]]:
-        """Return an entry by its number (from 1) and prove that it is in the tree of `size` entries.
+    def inclusions(self, seqs: Iterable[int], size: int) -> list[tuple[LedgerEntry, list[bytes]]]:
+        """Return entries by their numbers (from 1) and prove of each that it is in the tree of `size` entries.
 
         Raises:
             NotFound: there is no such entry.
@@ -79,5 +81,5 @@ class LedgerTree:
 
         """
         with self._store.read() as tx:
-            entry = tx.ledger.get(seq)
-            return entry, Tree(tx.ledger.hashes, size).inclusion(seq - 1)
+            tree = Tree(tx.ledger.hashes, size)
+            return [(tx.ledger.get(seq), tree.inclusion(seq - 1)) for seq in seqs]

@@ -81,22 +81,30 @@ def _split(count: int) -> int:
 
 
 class Tree:
-    """A tree of some size over stored hashes. Each node costs at most one read of 128 hashes."""
+    """A tree of some size over stored hashes. Each node costs at most one read of 128 hashes, and that once.
+
+    Paths of neighbours have nearly all of their nodes in common.
+    """
 
     def __init__(self, hashes: Hashes, size: int) -> None:
         """Look at the first `size` leaves."""
         self._hashes = hashes
+        self._known: dict[tuple[int, int], bytes] = {}
         self.size = size
 
     def _full(self, first: int, count: int) -> bytes:
         """Give the root of a full subtree of a power of two leaves, aligned to its size."""
+        known = self._known.get((first, count))
+        if known is not None:
+            return known
         height = count.bit_length() - 1
         level, above = divmod(height, TILE_HEIGHT)
         wanted = 1 << above
         found = self._hashes(level, (first >> height) << above, wanted)
         if len(found) != wanted:
             raise Fault("Hashes of the ledger's tree are missing.")
-        return fold(found)
+        made = self._known[first, count] = fold(found)
+        return made
 
     def _range(self, first: int, end: int) -> bytes:
         """Give MTH(D[first:end]) where `first` is aligned as it is inside the tree."""
