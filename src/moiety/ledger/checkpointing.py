@@ -106,7 +106,7 @@ class Checkpointing:
         return self.prove_all([seq])[0]
 
     def prove_all(self, seqs: Sequence[int]) -> list[Proven]:
-        """Prove that entries (from 1, ascending) are in the ledger, against the last cosigned checkpoint if it has them.
+        """Prove that entries (from 1, ascending) are in the ledger: by the last cosigned checkpoint if it has them.
 
         Raises:
             NotFound: there is no such entry.
