@@ -72,8 +72,7 @@ class ExposedTable:
         """Count by name who has such a field, once where one person has several of it."""
         subject, name = SubjectFieldRow.subject_id, SubjectFieldRow.name
         # Names from `image_` to what follows it in the order of bytes: an index finds them, and LIKE reads all.
-        bytewise = name if self._session.get_bind().dialect.name == "sqlite" else name.collate("C")
-        several = {one: and_(bytewise >= f"{one}_", bytewise < f"{one}`") for one in NUMBERED}
+        several = {one: and_(name >= f"{one}_", name < f"{one}`") for one in NUMBERED}
         single = select(name, func.count()).where(which, *(~one for one in several.values())).group_by(name)
         found = Counter(dict(self._session.execute(single).all()))
         for one, numbered in several.items():

@@ -45,6 +45,8 @@ class JsonList(TypeDecorator[tuple[object, ...]]):
 # STRICT tables know INTEGER (up to 64 bits) and REAL (a double) only; elsewhere these are BIGINT and DOUBLE PRECISION.
 BIG = BigInteger().with_variant(Integer(), "sqlite")
 SECONDS: Double[float] = Double().with_variant(REAL(), "sqlite")
+# In the order of bytes on a server too, whatever the language of its database.
+BYTEWISE = Text().with_variant(Text(collation="C"), "postgresql")
 
 
 class Base(DeclarativeBase):
@@ -126,7 +128,7 @@ class SubjectFieldRow(Base):
     )
 
     subject_id: Mapped[str] = mapped_column(Text, primary_key=True)
-    name: Mapped[str] = mapped_column(Text, primary_key=True)
+    name: Mapped[str] = mapped_column(BYTEWISE, primary_key=True)
     klass: Mapped[str] = mapped_column(Text)
     wrapped_key: Mapped[bytes] = mapped_column(LargeBinary)
     ciphertext: Mapped[bytes] = mapped_column(LargeBinary)

@@ -65,6 +65,8 @@ def _fields_wider() -> None:
         "WHERE subject.id = subject_field.subject_id"
     )
     op.alter_column("subject_field", "gallery_id", nullable=False)
+    # In the order of bytes, as SQLite has it: names that begin alike are then found by the index.
+    op.alter_column("subject_field", "name", type_=sa.Text(collation="C"))
     op.drop_constraint(op.f("fk_subject_field_subject_id"), "subject_field", type_="foreignkey")
     op.create_foreign_key(
         op.f("fk_subject_field_subject_id_gallery_id"),
