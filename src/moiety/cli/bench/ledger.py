@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from moiety.foundation.clock import SystemClock
+from moiety.incidents.evidence import ENTRIES_MAX
 from moiety.ledger import Kind, Ledger
 from moiety.ledger.audit import CHECKPOINT, Folder, Trust, check, copy
 from moiety.ledger.tree import LedgerTree
@@ -94,6 +95,8 @@ def _checking(store: Store, folder: Path) -> Iterator[dict[str, Any]]:
     wanted = range(1, size + 1, max(1, size // PROOFS))
     told = _timed(lambda: [tree.inclusions([seq], size) for seq in wanted])
     yield {"what": "prove one entry", **told, "us_each": round(1e6 * told["s"] / len(wanted), 1)}
+    newest = range(max(1, size - ENTRIES_MAX + 1), size + 1)
+    yield {"what": "prove the newest together", "proofs": len(newest), **_timed(lambda: tree.inclusions(newest, size))}
     text = Checkpoint(log.name, size, root).text()
     shown = _Shown(tree, Note(text, (sign(text, log.name, key),)).encode())
     yield {"what": "write a copy", **_timed(lambda: copy(shown, folder / "copy", [log]))}
